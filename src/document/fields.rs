@@ -1,0 +1,494 @@
+//! Reading the tree of a document field by field, gathering faults and never stopping at one.
+
+use super::At;
+use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::glob::Glob;
+use crate::names::{self, SecretName};
+use crate::pattern::{ImagePattern, PatternError};
+use crate::suggest::nearest;
+use crate::yaml::{Node, Plain, Value, plain};
+use jiff::civil::Date;
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// The fields of one mapping, of which each may be taken once.
+pub(super) struct Fields<'n> {
+    path: String,
+    span: Span,
+    entries: Vec<(&'n str, &'n Node, &'n Node)>,
+    known: Vec<&'static str>,
+}
+
+/// Why a text is not what was wanted, and what to do.
+type Refusal = (String, Option<String>);
+
+impl Reader {
+    pub(super) fn fault(&mut self, path: &str, span: Span, message: String, help: Option<String>) {
+        let path = path.to_owned();
+        self.diagnostics.push(Diagnostic {
+            severity: Severity::Fault,
+            path,
+            span,
+            message,
+            help,
+        });
+    }
+
+    pub(super) fn fault_at(
+        &mut self,
+        node: &Node,
+        path: &str,
+        message: String,
+        help: Option<String>,
+    ) {
+        self.fault(path, node.span, message, help);
+    }
+
+    fn expected<T>(&mut self, what: &str, node: &Node, path: &str) -> Option<T> {
+        let help = match (&node.value, what) {
+            (Value::Scalar { text, plain: true }, "a text") if plain(text) != Plain::Null => {
+                Some(format!("put it in quotes: {text:?}"))
+            }
+            (Value::Scalar { text, plain: true }, _) if plain(text) == Plain::Null => {
+                Some("give it a value, or remove the key".to_owned())
+            }
+            (Value::Scalar { text, .. }, "a list") => Some(format!("make it a list: [{text}]")),
+            _ => None,
+        };
+        self.fault_at(
+            node,
+            path,
+            format!("expected {what}, found {}", node.kind()),
+            help,
+        );
+        None
+    }
+
+    pub(super) fn text<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
+        match &node.value {
+            Value::Scalar {
+                text,
+                plain: is_plain,
+            } if !is_plain || plain(text) == Plain::Text => Some(text),
+            _ => self.expected("a text", node, path),
+        }
+    }
+
+    pub(super) fn parsed<T>(
+        &mut self,
+        node: &Node,
+        path: &str,
+        parse: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Option<T> {
+        let text = self.text(node, path)?;
+        parse(text)
+            .map_err(|(message, help)| self.fault_at(node, path, message, help))
+            .ok()
+    }
+
+    /// Words for people: anything but nothing, in one line.
+    pub(super) fn words(&mut self, node: &Node, path: &str) -> Option<String> {
+        self.parsed(node, path, |text| {
+            if text.trim().is_empty() {
+                return Err((
+                    "expected some words".to_owned(),
+                    Some("say it, or remove the key".to_owned()),
+                ));
+            }
+            Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+        })
+    }
+
+    /// A name that this document gives.
+    pub(super) fn name(&mut self, node: &Node, path: &str) -> Option<At<String>> {
+        self.located(node, path, |reader| {
+            reader.parsed(node, path, |text| {
+                let fits = (1..=63).contains(&text.chars().count())
+                    && text.trim() == text
+                    && !text.chars().any(char::is_control);
+                let message = || {
+                    format!(
+                        "{text:?} is no name: 1 to 63 characters in one line, no space at its ends"
+                    )
+                };
+                if fits {
+                    Ok(text.to_owned())
+                } else {
+                    Err((message(), None))
+                }
+            })
+        })
+    }
+
+    pub(super) fn secret(&mut self, node: &Node, path: &str) -> Option<At<SecretName>> {
+        self.located(node, path, |reader| {
+            reader.parsed(node, path, |text| {
+                let glob = text
+                    .contains('*')
+                    .then(|| "a glob is only known in `bans[].secrets`".to_owned());
+                text.parse()
+                    .map_err(|error: names::NameError| (error.to_string(), glob))
+            })
+        })
+    }
+
+    pub(super) fn secret_glob(&mut self, node: &Node, path: &str) -> Option<At<Glob>> {
+        self.located(node, path, |reader| reader.glob(node, path, "secret"))
+    }
+
+    pub(super) fn namespace_glob(&mut self, node: &Node, path: &str) -> Option<Glob> {
+        self.glob(node, path, "namespace")
+    }
+
+    fn glob(&mut self, node: &Node, path: &str, of: &str) -> Option<Glob> {
+        self.parsed(node, path, |text| {
+            let message = || format!("{text:?} matches no {of}: lower-case letters, digits, `-`, `.`, and `*` for any run");
+            if names::is_name_glob(text) { Ok(Glob::new(text)) } else { Err((message(), None)) }
+        })
+    }
+
+    pub(super) fn pattern(&mut self, node: &Node, path: &str) -> Option<At<ImagePattern>> {
+        self.located(node, path, |reader| {
+            reader.parsed(node, path, |text| {
+                text.parse().map_err(|error: PatternError| {
+                    (
+                        error.to_string(),
+                        error
+                            .suggestion()
+                            .map(|text| format!("did you mean `{text}`?")),
+                    )
+                })
+            })
+        })
+    }
+
+    pub(super) fn date(&mut self, node: &Node, path: &str) -> Option<At<Date>> {
+        self.located(node, path, |reader| {
+            reader.parsed(node, path, |text| {
+                let is_written_so = text.len() == "2027-01-31".len();
+                let date = text.parse().ok().filter(|_| is_written_so);
+                date.ok_or_else(|| {
+                    (
+                        format!("{text:?} is no date"),
+                        Some("write it as 2027-01-31".to_owned()),
+                    )
+                })
+            })
+        })
+    }
+
+    pub(super) fn boolean(&mut self, node: &Node, path: &str) -> Option<bool> {
+        match &node.value {
+            Value::Scalar { text, plain: true } => match plain(text) {
+                Plain::Bool(value) => Some(value),
+                _ => self.expected("`true` or `false`", node, path),
+            },
+            _ => self.expected("`true` or `false`", node, path),
+        }
+    }
+
+    pub(super) fn only_true(&mut self, node: &Node, path: &str) -> Option<()> {
+        if self.boolean(node, path)? {
+            return Some(());
+        }
+        self.fault_at(
+            node,
+            path,
+            "`false` says nothing here".to_owned(),
+            Some("remove the key".to_owned()),
+        );
+        None
+    }
+
+    pub(super) fn count(&mut self, node: &Node, path: &str) -> Option<u32> {
+        let number = match &node.value {
+            Value::Scalar { text, plain: true } => text.parse().ok().filter(|count| *count > 0),
+            _ => None,
+        };
+        number.or_else(|| self.expected("a whole number from 1", node, path))
+    }
+
+    pub(super) fn constant(&mut self, node: &Node, path: &str, constant: &str) -> Option<()> {
+        self.parsed(node, path, |text| {
+            let refusal = || {
+                (
+                    format!("{text:?} is not known here"),
+                    Some(format!("write `{constant}`")),
+                )
+            };
+            if text == constant {
+                Ok(())
+            } else {
+                Err(refusal())
+            }
+        })
+    }
+
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        node: &Node,
+        path: &str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+        let Value::Scalar { text, .. } = &node.value else {
+            return self.expected(&format!("one of {}", quoted(&words)), node, path);
+        };
+        let chosen = choices
+            .iter()
+            .find(|(word, _)| word == text)
+            .map(|(_, value)| *value);
+        if chosen.is_none() {
+            let help = nearest(text, &words).map(|word| format!("did you mean `{word}`?"));
+            self.fault_at(
+                node,
+                path,
+                format!("{text:?} is not one of {}", quoted(&words)),
+                help,
+            );
+        }
+        chosen
+    }
+
+    pub(super) fn label_key(&mut self, node: &Node, path: &str) -> Option<String> {
+        self.parsed(node, path, |text| {
+            if names::is_label_key(text) {
+                Ok(text.to_owned())
+            } else {
+                Err((format!("{text:?} is no label key"), None))
+            }
+        })
+    }
+
+    pub(super) fn label_value(&mut self, node: &Node, path: &str) -> Option<String> {
+        self.parsed(node, path, |text| {
+            let fits = text.is_empty() || names::is_label_name(text);
+            if fits {
+                Ok(text.to_owned())
+            } else {
+                Err((format!("{text:?} is no label value"), None))
+            }
+        })
+    }
+
+    pub(super) fn labels(&mut self, node: &Node, path: &str) -> Option<Vec<(String, String)>> {
+        let Value::Mapping(entries) = &node.value else {
+            return self.expected("a mapping", node, path);
+        };
+        if entries.is_empty() {
+            self.fault_at(
+                node,
+                path,
+                "the mapping is empty".to_owned(),
+                Some("name a label, or remove the key".to_owned()),
+            );
+        }
+        let mut labels: Vec<(String, String)> = Vec::new();
+        for (key, value) in entries {
+            let Some(key) = self.label_key(key, path) else {
+                continue;
+            };
+            let path = format!("{path}.{key}");
+            if labels.iter().any(|(known, _)| *known == key) {
+                self.fault_at(
+                    value,
+                    &path,
+                    format!("the label `{key}` is there twice"),
+                    None,
+                );
+            }
+            labels.extend(self.label_value(value, &path).map(|value| (key, value)));
+        }
+        Some(labels)
+    }
+
+    pub(super) fn list<'n, T>(
+        &mut self,
+        node: &'n Node,
+        path: &str,
+        mut item: impl FnMut(&mut Self, &'n Node, &str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Sequence(nodes) = &node.value else {
+            return self.expected("a list", node, path);
+        };
+        let items = nodes.iter().enumerate();
+        Some(
+            items
+                .filter_map(|(index, node)| item(self, node, &format!("{path}[{index}]")))
+                .collect(),
+        )
+    }
+
+    pub(super) fn filled_list<'n, T>(
+        &mut self,
+        node: &'n Node,
+        path: &str,
+        item: impl FnMut(&mut Self, &'n Node, &str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        if matches!(&node.value, Value::Sequence(nodes) if nodes.is_empty()) {
+            self.fault_at(
+                node,
+                path,
+                "the list is empty".to_owned(),
+                Some("name something, or remove the key".to_owned()),
+            );
+        }
+        self.list(node, path, item)
+    }
+
+    pub(super) fn located<T>(
+        &mut self,
+        node: &Node,
+        path: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<At<T>> {
+        read(self).map(|value| At {
+            value,
+            path: path.to_owned(),
+            span: node.span,
+        })
+    }
+}
+
+impl<'n> Fields<'n> {
+    /// The fields of a mapping.
+    pub(super) fn of(reader: &mut Reader, node: &'n Node, path: &str) -> Option<Self> {
+        let Value::Mapping(pairs) = &node.value else {
+            return reader.expected("a mapping", node, path);
+        };
+        let mut entries: Vec<(&str, &Node, &Node)> = Vec::new();
+        for (key, value) in pairs {
+            let Value::Scalar { text, .. } = &key.value else {
+                reader.fault_at(
+                    key,
+                    path,
+                    format!("a key is a text, not {}", key.kind()),
+                    None,
+                );
+                continue;
+            };
+            if entries.iter().any(|(known, ..)| known == text) {
+                let help = Some("keep one of them".to_owned());
+                reader.fault_at(
+                    key,
+                    &join(path, text),
+                    format!("the key `{text}` is there twice"),
+                    help,
+                );
+            } else {
+                entries.push((text, key, value));
+            }
+        }
+        Some(Self {
+            path: path.to_owned(),
+            span: node.span,
+            entries,
+            known: Vec::new(),
+        })
+    }
+
+    pub(super) fn optional<T>(
+        &mut self,
+        reader: &mut Reader,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader, &'n Node, &str) -> Option<T>,
+    ) -> Option<T> {
+        self.known.push(key);
+        let (_, _, node) = self.entries.iter().find(|(known, ..)| *known == key)?;
+        read(reader, node, &join(&self.path, key))
+    }
+
+    pub(super) fn required<T>(
+        &mut self,
+        reader: &mut Reader,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader, &'n Node, &str) -> Option<T>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            reader.fault(
+                &self.path,
+                self.span,
+                format!("the key `{key}` is missing"),
+                None,
+            );
+        }
+        self.optional(reader, key, read)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(known, ..)| *known == key)
+    }
+
+    /// Of these keys exactly one must be there.
+    pub(super) fn exactly_one(&self, reader: &mut Reader, keys: &[&str]) {
+        let there: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(key, ..)| keys.contains(key))
+            .collect();
+        match there.as_slice() {
+            [] => self.at_least_one(reader, keys),
+            [_] => {}
+            [_, second, ..] => {
+                let message = format!("only one of {} can be there", quoted(keys));
+                reader.fault_at(
+                    second.1,
+                    &join(&self.path, second.0),
+                    message,
+                    Some("keep one of them".to_owned()),
+                );
+            }
+        }
+    }
+
+    /// Of these keys at least one must be there.
+    pub(super) fn at_least_one(&self, reader: &mut Reader, keys: &[&str]) {
+        if !keys.iter().any(|key| self.has(key)) {
+            reader.fault(
+                &self.path,
+                self.span,
+                format!("one of {} is missing", quoted(keys)),
+                None,
+            );
+        }
+    }
+
+    /// Faults for all keys that nobody asked for. Returns where the mapping begins.
+    pub(super) fn finish(self, reader: &mut Reader) -> Span {
+        for (key, node, _) in &self.entries {
+            if !self.known.contains(key) {
+                let help = match nearest(key, &self.known) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("known here: {}", quoted(&self.known)),
+                };
+                reader.fault_at(
+                    node,
+                    &join(&self.path, key),
+                    format!("unknown key `{key}`"),
+                    Some(help),
+                );
+            }
+        }
+        self.span
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,105 @@
+//! The JSON Schema of the policy, generated from the types of the document.
+
+use super::{API_VERSION, At, Document, KIND};
+use crate::glob::Glob;
+use crate::names::SecretName;
+use crate::pattern::ImagePattern;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// The JSON Schema (draft 07, which editors know best) of the policy.
+#[must_use]
+pub fn json_schema() -> Value {
+    let mut schema = SchemaSettings::draft07()
+        .into_generator()
+        .into_root_schema_for::<Document>();
+    schema.insert(
+        "$id".to_owned(),
+        json!("https://pullgate.dev/schema/v1/pullpolicy.json"),
+    );
+    schema.to_value()
+}
+
+/// A date as it is written, `2027-01-31`.
+pub(super) struct DateText;
+
+pub(super) fn api_version(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": API_VERSION })
+}
+
+pub(super) fn kind(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": KIND })
+}
+
+pub(super) fn only_true(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": true })
+}
+
+pub(super) fn one_of(keys: &[&str]) -> Value {
+    keys.iter()
+        .map(|key| json!({ "required": [key] }))
+        .collect()
+}
+
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+macro_rules! text_schema {
+    ($type:ty, $name:literal, $schema:expr) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+text_schema!(
+    SecretName,
+    "SecretName",
+    json_schema!({
+        "type": "string",
+        "maxLength": 253,
+        "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    })
+);
+text_schema!(
+    Glob,
+    "Glob",
+    json_schema!({ "type": "string", "maxLength": 253, "pattern": r"^[-a-z0-9.*]+$" })
+);
+text_schema!(
+    ImagePattern,
+    "ImagePattern",
+    json_schema!({ "type": "string", "pattern": r"^[^\s@]+$" })
+);
+text_schema!(
+    DateText,
+    "Date",
+    json_schema!({ "type": "string", "format": "date" })
+);

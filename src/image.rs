@@ -1,0 +1,329 @@
+//! Image references, read as the kubelet reads them.
+//!
+//! The grammar is that of `distribution/reference` v0.6.0 (its `regexp.go`), the version that the kubelet vendors:
+//!
+//! ```text
+//! reference       := [ registry "/" ] repository [ ":" tag ] [ "@" digest ]
+//! registry        := host [ ":" port ]
+//! host            := domain-name | "[" IPv6 "]"
+//! domain-name     := domain-component *( "." domain-component )
+//! domain-component:= /[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]/
+//! port            := /[0-9]+/
+//! repository      := path-component *( "/" path-component )            at most 255 bytes
+//! path-component  := /[a-z0-9]+/ *( separator /[a-z0-9]+/ )
+//! separator       := "." | "_" | "__" | /-+/
+//! tag             := /[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}/
+//! digest          := algorithm ":" hex, of a registered algorithm (sha256, sha384, sha512) and its length
+//! ```
+//!
+//! and it is normalised as `ParseNormalizedNamed` does: the first component names a registry only if it contains a
+//! `.` or `:`, equals `localhost` or has an upper-case letter; otherwise the registry is `docker.io`.
+//! `index.docker.io` is `docker.io`, and a lone name there is in `library/`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The registry that a name without one belongs to.
+pub const DEFAULT_REGISTRY: &str = "docker.io";
+/// What Docker Hub was called before; read as [`DEFAULT_REGISTRY`].
+pub const LEGACY_REGISTRY: &str = "index.docker.io";
+/// Where a lone name on Docker Hub lives.
+const OFFICIAL_PREFIX: &str = "library/";
+/// `RepositoryNameTotalLengthMax` in distribution/reference; since v0.6.0 the registry does not count.
+const MAX_REPOSITORY: usize = 255;
+/// The tag's grammar allows one character and 127 more.
+const MAX_TAG: usize = 128;
+/// The grammar (not the algorithm) already asks for this many hex digits.
+const MIN_DIGEST_HEX: usize = 32;
+
+/// A parsed, normalised image reference that borrows from the text it was read from.
+///
+/// [`Display`](fmt::Display) writes it in full; parsing that gives the same value again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Image<'a> {
+    registry: &'a str,
+    repository: Cow<'a, str>,
+    tag: Option<&'a str>,
+    digest: Option<&'a str>,
+}
+
+/// Why a text is no image reference. The words are those that the kubelet uses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// It does not follow the grammar.
+    #[error("invalid reference format")]
+    Format,
+    /// The repository has an upper-case letter.
+    #[error("invalid reference format: repository name ({0}) must be lowercase")]
+    RepositoryNotLowercase(String),
+    /// What looks like a registry is none, and is too upper-case to be a repository.
+    #[error("repository name must be lowercase")]
+    NameNotLowercase,
+    /// 64 hex digits: an image id, which cannot be pulled.
+    #[error("invalid repository name ({0}), cannot specify 64-byte hexadecimal strings")]
+    ImageId(String),
+    /// The repository is longer than 255 bytes.
+    #[error("repository name must not be more than {MAX_REPOSITORY} characters")]
+    RepositoryTooLong,
+    /// A digest of an algorithm that nobody registered.
+    #[error("unsupported digest algorithm")]
+    DigestAlgorithm,
+    /// A digest with too few or too many digits for its algorithm.
+    #[error("invalid checksum digest length")]
+    DigestLength,
+    /// A digest with upper-case digits or an upper-case algorithm.
+    #[error("invalid checksum digest format")]
+    DigestFormat,
+}
+
+impl<'a> Image<'a> {
+    /// Reads and normalises a reference.
+    ///
+    /// # Errors
+    /// The fault, as `ParseNormalizedNamed` of distribution/reference v0.6.0 would name it.
+    pub fn parse(text: &'a str) -> Result<Self, ImageError> {
+        if text.len() == 64 && text.bytes().all(is_lower_hex) {
+            return Err(ImageError::ImageId(text.to_owned()));
+        }
+        let (registry, rest) = split_registry(text);
+        let remote = rest.split(':').next().unwrap_or_default();
+        if !is_lowercase(remote) {
+            let mut name = remote.to_owned();
+            if registry == DEFAULT_REGISTRY && !rest.contains('/') {
+                name.insert_str(0, OFFICIAL_PREFIX);
+            }
+            return Err(ImageError::RepositoryNotLowercase(name));
+        }
+        if !is_reference(registry, rest) {
+            let lowercase_would_do = is_reference(&fold(registry), &fold(rest));
+            return Err(if lowercase_would_do {
+                ImageError::NameNotLowercase
+            } else {
+                ImageError::Format
+            });
+        }
+        let (repository, tag, digest) = split_suffixes(rest);
+        let (registry, repository) = if is_registry(registry) {
+            (registry, official(registry, rest, repository))
+        } else {
+            // The grammar has no registry in `foo_bar.com/x`, so Go takes all of it as the repository.
+            (
+                "",
+                Cow::Borrowed(&text[..registry.len() + 1 + repository.len()]),
+            )
+        };
+        if repository.len() > MAX_REPOSITORY {
+            return Err(ImageError::RepositoryTooLong);
+        }
+        digest.map_or(Ok(()), check_digest)?;
+        Ok(Self {
+            registry,
+            repository,
+            tag,
+            digest,
+        })
+    }
+
+    /// The registry with its port, as written (`docker.io` where none is written), or `""` where the grammar of Go
+    /// leaves it empty (`foo_bar.com/x`): such an image belongs to no registry that a rule could name.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        self.registry
+    }
+
+    /// The path within the registry: `library/nginx`.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// The tag, where one is written.
+    #[must_use]
+    pub fn tag(&self) -> Option<&'a str> {
+        self.tag
+    }
+
+    /// The digest, where one is written.
+    #[must_use]
+    pub fn digest(&self) -> Option<&'a str> {
+        self.digest
+    }
+}
+
+impl fmt::Display for Image<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.registry.is_empty() {
+            write!(f, "{}/", self.registry)?;
+        }
+        f.write_str(&self.repository)?;
+        if let Some(tag) = self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the first component of a name is a registry and not a namespace on Docker Hub.
+#[must_use]
+pub fn names_registry(component: &str) -> bool {
+    component == "localhost" || component.contains(['.', ':']) || !is_lowercase(component)
+}
+
+/// Whether `text` is a registry by the grammar: host and optional port.
+#[must_use]
+pub fn is_registry(text: &str) -> bool {
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, after)) = rest.split_once(']') else {
+            return false;
+        };
+        let address_ok =
+            !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
+        return address_ok && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port));
+    }
+    let (host, port) = text
+        .split_once(':')
+        .map_or((text, None), |(host, port)| (host, Some(port)));
+    host.split('.').all(is_domain_component) && port.is_none_or(is_port)
+}
+
+/// Whether `text` is a repository by the grammar (its length is not looked at).
+#[must_use]
+pub fn is_repository(text: &str) -> bool {
+    text.split('/').all(is_path_component)
+}
+
+/// `splitDockerDomain`, but for the `library/` that [`official`] adds later so that nothing is copied before it must be.
+fn split_registry(text: &str) -> (&str, &str) {
+    match text.split_once('/') {
+        Some((LEGACY_REGISTRY, rest)) => (DEFAULT_REGISTRY, rest),
+        Some((first, rest)) if names_registry(first) => (first, rest),
+        _ => (DEFAULT_REGISTRY, text),
+    }
+}
+
+/// Whether what [`split_registry`] gave follows the grammar.
+fn is_reference(registry: &str, rest: &str) -> bool {
+    let (repository, tag, digest) = split_suffixes(rest);
+    (is_registry(registry) || is_repository(registry))
+        && is_repository(repository)
+        && tag.is_none_or(is_tag)
+        && digest.is_none_or(is_digest)
+}
+
+/// The repository, in `library/` where it is a lone name on Docker Hub. Go looks for the `/` in all that follows the
+/// registry, tag and digest included; neither can hold one.
+fn official<'a>(registry: &str, rest: &str, repository: &'a str) -> Cow<'a, str> {
+    if registry == DEFAULT_REGISTRY && !rest.contains('/') {
+        Cow::Owned(format!("{OFFICIAL_PREFIX}{repository}"))
+    } else {
+        Cow::Borrowed(repository)
+    }
+}
+
+/// Repository, tag and digest of what follows the registry, not yet checked.
+fn split_suffixes(rest: &str) -> (&str, Option<&str>, Option<&str>) {
+    let (name, digest) = rest
+        .split_once('@')
+        .map_or((rest, None), |(name, digest)| (name, Some(digest)));
+    let (repository, tag) = name
+        .split_once(':')
+        .map_or((name, None), |(repository, tag)| (repository, Some(tag)));
+    (repository, tag, digest)
+}
+
+fn is_domain_component(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `[a-z0-9]+` runs with one separator between each two: `.`, `_`, `__` or any number of `-`.
+fn is_path_component(text: &str) -> bool {
+    let is_alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    is_alphanumeric(*first)
+        && is_alphanumeric(*last)
+        && bytes.split(|b| is_alphanumeric(*b)).all(|separator| {
+            matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|b| *b == b'-')
+        })
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    text.len() <= MAX_TAG
+        && text.bytes().next().is_some_and(is_word)
+        && text.bytes().all(|b| is_word(b) || matches!(b, b'.' | b'-'))
+}
+
+/// The grammar's digest; whether its algorithm is known and its digits are right is [`check_digest`]'s question.
+fn is_digest(text: &str) -> bool {
+    let Some((algorithm, hex)) = text.split_once(':') else {
+        return false;
+    };
+    let is_algorithm_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    algorithm.split(['-', '_', '+', '.']).all(is_algorithm_part)
+        && hex.len() >= MIN_DIGEST_HEX
+        && hex.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// `Digest.Validate` of go-digest v1.0.0 with sha256, sha384 and sha512 linked in, as the kubelet has them.
+fn check_digest(digest: &str) -> Result<(), ImageError> {
+    let (algorithm, hex) = digest.split_once(':').ok_or(ImageError::DigestFormat)?;
+    let digits = match algorithm {
+        "sha256" => 64,
+        "sha384" => 96,
+        "sha512" => 128,
+        _ if algorithm.bytes().any(|b| b.is_ascii_uppercase()) => {
+            return Err(ImageError::DigestFormat);
+        }
+        _ => return Err(ImageError::DigestAlgorithm),
+    };
+    if hex.len() != digits {
+        return Err(ImageError::DigestLength);
+    }
+    if hex.bytes().all(is_lower_hex) {
+        Ok(())
+    } else {
+        Err(ImageError::DigestFormat)
+    }
+}
+
+fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+/// Go's `strings.ToLower(text) == text`.
+fn is_lowercase(text: &str) -> bool {
+    text.chars().all(|c| lower(c) == c)
+}
+
+/// Go's `strings.ToLower`: one character for one, where Rust's own may give several.
+fn lower(c: char) -> char {
+    if c.is_ascii() {
+        c.to_ascii_lowercase()
+    } else {
+        c.to_lowercase().next().unwrap_or(c)
+    }
+}
+
+fn fold(text: &str) -> Cow<'_, str> {
+    if is_lowercase(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().map(lower).collect())
+    }
+}

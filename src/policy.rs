@@ -1,0 +1,400 @@
+//! The policy: a document made valid, and what can be asked of it.
+
+mod checks;
+mod index;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::document::{self, BanEntry, Document, ExceptionEntry, RegistryEntry};
+use crate::glob::Glob;
+use crate::image::Image;
+use crate::names::SecretName;
+use crate::pattern::{Host, ImagePattern};
+use crate::selector::{Match, Namespace};
+use index::Index;
+use jiff::civil::Date;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+pub use crate::document::{
+    AccountClass, CredentialClause, Mode, NamespaceSelector, Provision, Running, Unmatched,
+};
+
+/// A valid policy. The default is the absent one: nothing is injected and nothing denied.
+#[derive(Debug, Default)]
+pub struct Policy {
+    registries: Vec<RegistryRule>,
+    index: Index,
+    unmatched: Unmatched,
+    bans: Vec<Ban>,
+    bans_by_name: HashMap<Box<str>, Vec<usize>>,
+    bans_by_glob: Vec<(Glob, usize)>,
+    exceptions: Vec<Exception>,
+    exempt: Option<NamespaceSelector>,
+}
+
+/// One entry of `registries`.
+#[derive(Debug)]
+pub struct RegistryRule {
+    /// Its name.
+    pub name: String,
+    /// Which images it covers.
+    pub images: Vec<ImagePattern>,
+    /// How nodes authenticate for them.
+    pub access: Access,
+    /// Where the rule exists; everywhere if `None`.
+    pub namespaces: Option<NamespaceSelector>,
+    /// Whether and from where copies of the secret are kept.
+    pub provision: Option<Provision>,
+}
+
+/// How nodes authenticate to a registry.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Access {
+    /// By these secrets, in this order.
+    Secrets(Vec<SecretName>),
+    /// By the identity of the node.
+    Node,
+    /// Not at all.
+    Public,
+}
+
+/// One entry of `bans`.
+#[derive(Debug)]
+pub struct Ban {
+    /// Its name.
+    pub name: String,
+    /// What is banned.
+    pub target: BanTarget,
+    /// Why.
+    pub reason: Option<String>,
+    /// What to use instead.
+    pub instead: Option<SecretName>,
+    /// Whom to ask.
+    pub contact: Option<String>,
+    /// Where to read more.
+    pub docs: Option<String>,
+    /// What it does.
+    pub mode: Mode,
+    /// What it does to pods of workloads that were admitted earlier.
+    pub running: Running,
+}
+
+/// What a ban bans.
+#[derive(Debug)]
+pub enum BanTarget {
+    /// Secrets by name.
+    Secrets(Vec<Glob>),
+    /// Secrets by content.
+    Credentials(CredentialClause),
+}
+
+/// One entry of `exceptions`.
+#[derive(Debug)]
+pub struct Exception {
+    /// Indices of the bans that it lifts.
+    bans: Vec<usize>,
+    /// Whether it lifts `unmatched`.
+    unmatched: bool,
+    /// Where.
+    namespaces: NamespaceSelector,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// The last day (UTC) on which it holds.
+    pub expires: Date,
+}
+
+/// A policy document, loaded.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy, if there is no fault.
+    pub policy: Option<Policy>,
+    /// All faults and warnings, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Whether an exception lifts something in a namespace.
+#[derive(Debug, Clone, Copy)]
+pub enum Lifted<'p> {
+    /// It holds.
+    Not,
+    /// It is lifted by this exception.
+    By(&'p Exception),
+    /// That depends on labels which are not known: reason enough not to deny.
+    Unknown,
+}
+
+/// One rule that covers an image, and the pattern of it that does.
+#[derive(Debug)]
+pub struct Candidate<'p> {
+    /// The rule.
+    pub rule: &'p RegistryRule,
+    /// Its most specific pattern that covers the image.
+    pub pattern: &'p ImagePattern,
+    /// Whether the rule exists in the namespace.
+    pub applies: Match,
+}
+
+impl Policy {
+    /// Loads a policy document. `today` (UTC) only decides which exceptions are warned of as expired.
+    #[must_use]
+    pub fn load(text: &str, today: Date) -> Loaded {
+        let (document, mut diagnostics) = document::read(text);
+        checks::run(&document, today, &mut diagnostics);
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+        let is_valid = diagnostics
+            .iter()
+            .all(|diagnostic| diagnostic.severity != Severity::Fault);
+        Loaded {
+            policy: is_valid.then(|| Self::from(document)),
+            diagnostics,
+        }
+    }
+
+    /// The rules, in the order of the document.
+    #[must_use]
+    pub fn registries(&self) -> &[RegistryRule] {
+        &self.registries
+    }
+
+    /// What happens to images that no rule covers.
+    #[must_use]
+    pub fn unmatched(&self) -> Unmatched {
+        self.unmatched
+    }
+
+    /// The bans, in the order of the document.
+    #[must_use]
+    pub fn bans(&self) -> &[Ban] {
+        &self.bans
+    }
+
+    /// The rule for an image in a namespace: the most specific of all that cover it there. Costs a few hash look-ups,
+    /// however many rules there are. A selector by labels that are not known matches.
+    #[must_use]
+    pub fn rule_for(&self, image: &Image<'_>, namespace: Namespace<'_>) -> Option<&RegistryRule> {
+        let applies = |rule: usize| self.applies(rule, namespace) != Match::No;
+        self.index
+            .find(image, namespace.name, applies)
+            .map(|rule| &self.registries[rule])
+    }
+
+    /// All rules that cover an image, the most specific first, also those that do not exist in the namespace.
+    #[must_use]
+    pub fn candidates(&self, image: &Image<'_>, namespace: Namespace<'_>) -> Vec<Candidate<'_>> {
+        let mut found: Vec<_> = (0..self.registries.len())
+            .filter_map(|number| {
+                let rule = &self.registries[number];
+                let covering = rule
+                    .images
+                    .iter()
+                    .filter(|p| p.covers(image.registry(), image.repository()));
+                let pattern = covering.max_by_key(|pattern| specificity(pattern))?;
+                let key = (
+                    specificity(pattern),
+                    rule.namespaces.is_some(),
+                    Reverse(number),
+                );
+                Some((
+                    key,
+                    Candidate {
+                        rule,
+                        pattern,
+                        applies: self.applies(number, namespace),
+                    },
+                ))
+            })
+            .collect();
+        found.sort_by_key(|(key, _)| Reverse(*key));
+        found.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+
+    fn applies(&self, rule: usize, namespace: Namespace<'_>) -> Match {
+        self.registries[rule]
+            .namespaces
+            .as_ref()
+            .map_or(Match::Yes, |selector| selector.matches(namespace))
+    }
+
+    /// The bans that cover a secret of this name, in the order of the document.
+    pub fn bans_on(&self, secret: &str) -> impl Iterator<Item = (usize, &Ban)> {
+        let exact = self.bans_by_name.get(secret).into_iter().flatten().copied();
+        let globs = self
+            .bans_by_glob
+            .iter()
+            .filter(move |(glob, _)| glob.matches(secret))
+            .map(|(_, ban)| *ban);
+        let mut numbers: Vec<usize> = exact.chain(globs).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+            .into_iter()
+            .map(|number| (number, &self.bans[number]))
+    }
+
+    /// Whether a ban is lifted in a namespace on that day (UTC).
+    #[must_use]
+    pub fn lifted(&self, ban: usize, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
+        self.first_exception(|exception| exception.bans.contains(&ban), namespace, today)
+    }
+
+    /// Whether `unmatched` is lifted in a namespace on that day (UTC).
+    #[must_use]
+    pub fn unmatched_lifted(&self, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
+        self.first_exception(|exception| exception.unmatched, namespace, today)
+    }
+
+    fn first_exception(
+        &self,
+        concerns: impl Fn(&Exception) -> bool,
+        namespace: Namespace<'_>,
+        today: Date,
+    ) -> Lifted<'_> {
+        let mut result = Lifted::Not;
+        for exception in self
+            .exceptions
+            .iter()
+            .filter(|e| e.expires >= today && concerns(e))
+        {
+            match exception.namespaces.matches(namespace) {
+                Match::Yes => return Lifted::By(exception),
+                Match::Unknown => result = Lifted::Unknown,
+                Match::No => {}
+            }
+        }
+        result
+    }
+
+    /// Whether Pullgate leaves a namespace alone.
+    #[must_use]
+    pub fn exempt(&self, namespace: Namespace<'_>) -> Match {
+        self.exempt
+            .as_ref()
+            .map_or(Match::No, |selector| selector.matches(namespace))
+    }
+
+    /// The rules that inject a secret.
+    pub fn rules_injecting(&self, secret: &SecretName) -> impl Iterator<Item = &RegistryRule> {
+        self.registries
+            .iter()
+            .filter(move |rule| rule.secrets().contains(secret))
+    }
+}
+
+impl RegistryRule {
+    /// The secrets that it injects.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretName] {
+        match &self.access {
+            Access::Secrets(secrets) => secrets,
+            Access::Node | Access::Public => &[],
+        }
+    }
+}
+
+/// The order of patterns that cover the same image, as far as their texts decide it: greater wins.
+fn specificity(pattern: &ImagePattern) -> (usize, bool, usize) {
+    let is_exact = matches!(pattern.host(), Host::Exact(_));
+    (pattern.path().len(), is_exact, pattern.host().literals())
+}
+
+impl From<Document> for Policy {
+    fn from(document: Document) -> Self {
+        let registries: Vec<_> = document
+            .registries
+            .into_iter()
+            .map(|entry| RegistryRule::from(entry.value))
+            .collect();
+        let bans: Vec<_> = document
+            .bans
+            .into_iter()
+            .map(|entry| Ban::from(entry.value))
+            .collect();
+        let exception = |entry: ExceptionEntry| Exception {
+            bans: entry
+                .bans
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|n| bans.iter().position(|b| b.name == n.value))
+                .collect(),
+            unmatched: entry.unmatched,
+            namespaces: entry.namespaces,
+            owner: entry.owner,
+            reason: entry.reason,
+            expires: entry.expires.value,
+        };
+        let exceptions = document
+            .exceptions
+            .into_iter()
+            .map(|entry| exception(entry.value))
+            .collect();
+        let mut policy = Self {
+            index: Index::new(&registries),
+            registries,
+            unmatched: document.unmatched,
+            exceptions,
+            exempt: document.exempt.map(|exempt| exempt.namespaces),
+            ..Self::default()
+        };
+        for (number, ban) in bans.iter().enumerate() {
+            let BanTarget::Secrets(globs) = &ban.target else {
+                continue;
+            };
+            for glob in globs {
+                match glob.literal() {
+                    Some(name) => policy
+                        .bans_by_name
+                        .entry(name.into())
+                        .or_default()
+                        .push(number),
+                    None => policy.bans_by_glob.push((glob.clone(), number)),
+                }
+            }
+        }
+        policy.bans = bans;
+        policy
+    }
+}
+
+impl From<RegistryEntry> for RegistryRule {
+    fn from(entry: RegistryEntry) -> Self {
+        let access = match (entry.secrets, entry.identity) {
+            (Some(secrets), _) => {
+                Access::Secrets(secrets.into_iter().map(|secret| secret.value).collect())
+            }
+            (None, Some(_)) => Access::Node,
+            (None, None) => Access::Public,
+        };
+        Self {
+            name: entry.name.value,
+            images: entry.images.into_iter().map(|image| image.value).collect(),
+            access,
+            namespaces: entry.namespaces,
+            provision: entry.provision,
+        }
+    }
+}
+
+impl From<BanEntry> for Ban {
+    fn from(entry: BanEntry) -> Self {
+        let globs = entry
+            .secrets
+            .unwrap_or_default()
+            .into_iter()
+            .map(|glob| glob.value)
+            .collect();
+        Self {
+            name: entry.name.value,
+            target: entry
+                .credentials
+                .map_or(BanTarget::Secrets(globs), BanTarget::Credentials),
+            reason: entry.reason,
+            instead: entry.instead.map(|instead| instead.value),
+            contact: entry.contact,
+            docs: entry.docs,
+            mode: entry.mode,
+            running: entry.running,
+        }
+    }
+}

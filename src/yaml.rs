@@ -1,0 +1,361 @@
+//! A YAML document as a tree in which everything knows its place.
+//!
+//! serde stops at the first fault and forgets where things stood; a policy is to be told all its faults at once.
+
+use crate::diagnostic::Span;
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
+use std::collections::HashMap;
+
+/// Deeper than any document that a person writes; what is deeper would only exhaust the stack.
+const MAX_DEPTH: usize = 64;
+/// A document of 1 MiB, the limit of a ConfigMap, has fewer; only aliases of aliases reach it.
+const MAX_NODES: usize = 600_000;
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where it stands; of a mapping or sequence, where it begins.
+    pub span: Span,
+}
+
+/// What a node is.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// Any text, number, boolean or null.
+    Scalar {
+        /// The text after unescaping.
+        text: String,
+        /// Whether it was written as it is, without quotes: only then it can be a number, a boolean or null.
+        plain: bool,
+    },
+    /// A list.
+    Sequence(Vec<Node>),
+    /// Keys and values in the order in which they are written; a key may be there twice.
+    Mapping(Vec<(Node, Node)>),
+}
+
+/// What the YAML core schema (YAML 1.2.2, 10.3.2) makes of a plain scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    /// A text.
+    Text,
+    /// Nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer or a float.
+    Number,
+}
+
+/// Why a text is no YAML document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YamlError {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub message: String,
+}
+
+impl Node {
+    /// What it is, in words.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+            Value::Scalar { text, plain: true } => match plain(text) {
+                Plain::Text => "a text",
+                Plain::Null => "nothing",
+                Plain::Bool(_) => "a boolean",
+                Plain::Number => "a number",
+            },
+            Value::Scalar { .. } => "a text",
+        }
+    }
+}
+
+/// Resolves a plain scalar.
+#[must_use]
+pub fn plain(text: &str) -> Plain {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
+        "true" | "True" | "TRUE" => Plain::Bool(true),
+        "false" | "False" | "FALSE" => Plain::Bool(false),
+        _ if is_number(text) => Plain::Number,
+        _ => Plain::Text,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let digits_of = |prefix| text.strip_prefix(prefix);
+    if let Some(digits) = digits_of("0o") {
+        return !digits.is_empty() && digits.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    }
+    if let Some(digits) = digits_of("0x") {
+        return !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    }
+    matches!(unsigned, ".inf" | ".Inf" | ".INF")
+        || matches!(text, ".nan" | ".NaN" | ".NAN")
+        || (unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+            && text.parse::<f64>().is_ok())
+}
+
+/// Reads the one document of a text; `None` where there is nothing but white space and comments.
+///
+/// # Errors
+/// The first place that is no YAML, a second document, an unknown alias, or a document too deep or too large.
+pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
+    let mut builder = Builder {
+        events: Parser::new_from_str_with_options(text, options! { emit_comments: false }),
+        anchors: HashMap::new(),
+        nodes: 0,
+    };
+    let mut document = None;
+    while let Some((event, span)) = builder.next()? {
+        match event {
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd => {}
+            _ if document.is_some() => {
+                return Err(YamlError::at(span, "a second document; only one is read"));
+            }
+            event => document = Some(builder.node(event, span, 0)?),
+        }
+    }
+    Ok(document.filter(|node| !is_empty_document(node)))
+}
+
+fn is_empty_document(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar { text, plain: true } if plain(text) == Plain::Null)
+}
+
+struct Builder<'a> {
+    events: Parser<'a, granit_parser::StrInput<'a>>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, YamlError> {
+        loop {
+            match self.events.next_event() {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(scan_error(&error)),
+                Some(Ok((Event::Anchor(..), _))) => {}
+                Some(Ok((event, span))) => return Ok(Some((event, place(&span)))),
+            }
+        }
+    }
+
+    fn expect(&mut self, at: Span) -> Result<(Event<'a>, Span), YamlError> {
+        self.next()?
+            .ok_or_else(|| YamlError::at(at, "the document ends too early"))
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, YamlError> {
+        self.count(1, span)?;
+        if depth > MAX_DEPTH {
+            return Err(YamlError::at(span, "nested too deeply"));
+        }
+        let (node, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                (
+                    Node {
+                        value: Value::Scalar {
+                            text: text.into_owned(),
+                            plain,
+                        },
+                        span,
+                    },
+                    anchor,
+                )
+            }
+            Event::SequenceStart(_, anchor, _) => (self.sequence(span, depth)?, anchor),
+            Event::MappingStart(_, anchor, _) => (self.mapping(span, depth)?, anchor),
+            Event::Alias(anchor) => {
+                let known = self.anchors.get(&anchor).cloned();
+                let mut node = known
+                    .ok_or_else(|| YamlError::at(span, "an alias of something that contains it"))?;
+                self.count(size(&node), span)?;
+                node.span = span;
+                (node, 0)
+            }
+            _ => return Err(YamlError::at(span, "no value here")),
+        };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn sequence(&mut self, span: Span, depth: usize) -> Result<Node, YamlError> {
+        let mut items = Vec::new();
+        loop {
+            match self.expect(span)? {
+                (Event::SequenceEnd, _) => {
+                    return Ok(Node {
+                        value: Value::Sequence(items),
+                        span,
+                    });
+                }
+                (event, at) => items.push(self.node(event, at, depth + 1)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self, span: Span, depth: usize) -> Result<Node, YamlError> {
+        let mut entries: Vec<(Node, Node)> = Vec::new();
+        loop {
+            let key = match self.expect(span)? {
+                (Event::MappingEnd, _) => {
+                    let span = entries.first().map_or(span, |(key, _)| key.span);
+                    return Ok(Node {
+                        value: Value::Mapping(entries),
+                        span,
+                    });
+                }
+                (event, at) => self.node(event, at, depth + 1)?,
+            };
+            let (event, at) = self.expect(span)?;
+            let value = self.node(event, at, depth + 1)?;
+            entries.push((key, value));
+        }
+    }
+
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), YamlError> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            Err(YamlError::at(span, "the document is too large"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn size(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Scalar { .. } => 0,
+        Value::Sequence(items) => items.iter().map(size).sum(),
+        Value::Mapping(entries) => entries
+            .iter()
+            .map(|(key, value)| size(key) + size(value))
+            .sum(),
+    }
+}
+
+impl YamlError {
+    fn at(span: Span, message: &str) -> Self {
+        Self {
+            span,
+            message: message.to_owned(),
+        }
+    }
+}
+
+fn scan_error(error: &ScanError) -> YamlError {
+    let mark = error.marker();
+    let start = mark.byte_offset().unwrap_or_default();
+    let span = Span {
+        line: mark.line(),
+        column: mark.col() + 1,
+        start,
+        end: start + 1,
+    };
+    YamlError {
+        span,
+        message: format!("not YAML: {}", error.info()),
+    }
+}
+
+fn place(span: &granit_parser::Span) -> Span {
+    let start = span.start.byte_offset().unwrap_or_default();
+    let end = span.end.byte_offset().unwrap_or_default().max(start);
+    Span {
+        line: span.start.line(),
+        column: span.start.col() + 1,
+        start,
+        end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_those_of_the_text() {
+        let text = "a: 1\nbé: [x, \"y\"]\n";
+        let Value::Mapping(entries) = parse(text).unwrap().unwrap().value else {
+            panic!("no mapping")
+        };
+        let Value::Sequence(items) = &entries[1].1.value else {
+            panic!("no list")
+        };
+        let spans: Vec<_> = items
+            .iter()
+            .map(|item| (item.span.line, item.span.column))
+            .collect();
+        assert_eq!(spans, [(2, 6), (2, 9)]);
+        let span = items[1].span;
+        assert_eq!(&text[span.start..span.end], "\"y\"");
+    }
+
+    #[test]
+    fn plain_scalars_follow_the_core_schema() {
+        for (text, expected) in [
+            ("", Plain::Null),
+            ("true", Plain::Bool(true)),
+            ("yes", Plain::Text),
+            ("5", Plain::Number),
+            ("-1.5e3", Plain::Number),
+            ("0x1F", Plain::Number),
+            ("2027-01-31", Plain::Text),
+            ("1.2.3", Plain::Text),
+            ("nan", Plain::Text),
+            ("infinity", Plain::Text),
+        ] {
+            assert_eq!(plain(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_document_is_told_with_its_place() {
+        for (text, line, message) in [
+            ("a: [1\n", 1, "not YAML"),
+            ("a: 1\n---\nb: 2\n", 3, "second document"),
+            ("a: *b\n", 1, ""),
+            ("a: &x [*x]\n", 1, ""),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.message.contains(message), "{text}: {error:?}");
+            assert_eq!(error.span.line, line, "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn empty_texts_have_no_document() {
+        for text in ["", "\n", "# nothing\n", "---\n"] {
+            assert!(parse(text).unwrap().is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn depth_and_size_have_limits() {
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        let bomb = (1..12).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
+            text + &format!(
+                "a{i}: &a{i} [{}]\n",
+                vec![format!("*a{}", i - 1); 9].join(", ")
+            )
+        });
+        assert_eq!(
+            parse(&bomb).unwrap_err().message,
+            "the document is too large"
+        );
+    }
+}

@@ -1,0 +1,361 @@
+//! The policy: the example of the documentation is good, every fault is told with its place, and the index agrees with
+//! the rule of precedence.
+
+use jiff::civil::{Date, date};
+use proptest::prelude::*;
+use pullgate::diagnostic::Severity;
+use pullgate::image::Image;
+use pullgate::policy::{Loaded, Policy};
+use pullgate::selector::{Match, Namespace};
+
+pub(crate) const EXAMPLE: &str = include_str!("../../src/commands/example-policy.yaml");
+const TODAY: Date = date(2026, 11, 22);
+const HEAD: &str = "apiVersion: pullgate.dev/v1\nkind: PullPolicy\n";
+
+/// A policy that has to be good.
+pub(crate) fn policy(body: &str) -> Policy {
+    let loaded = load(body);
+    loaded
+        .policy
+        .unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+}
+
+fn load(body: &str) -> Loaded {
+    Policy::load(&format!("{HEAD}{body}"), TODAY)
+}
+
+/// Each diagnostic as `LINE:COLUMN SEVERITY PATH: MESSAGE (HELP)`; lines count from the body.
+fn diagnostics(body: &str) -> Vec<String> {
+    let show = |d: pullgate::diagnostic::Diagnostic| {
+        let severity = if d.severity == Severity::Fault {
+            "fault"
+        } else {
+            "warning"
+        };
+        let help = d.help.map(|help| format!(" ({help})")).unwrap_or_default();
+        format!(
+            "{}:{} {severity} {}: {}{help}",
+            d.span.line - 2,
+            d.span.column,
+            d.path,
+            d.message
+        )
+    };
+    load(body).diagnostics.into_iter().map(show).collect()
+}
+
+#[test]
+fn the_example_has_nothing_to_complain_about() {
+    let loaded = Policy::load(EXAMPLE, TODAY);
+    assert_eq!(loaded.diagnostics, []);
+    assert_eq!(loaded.policy.expect("good").registries().len(), 4);
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let body = "\
+registries:
+  - name: contoso
+    images: [https://contoso.azurecr.io, nginx]
+    secret: [contoso-pull]
+  - name: contoso
+    images: contoso.azurecr.io
+    secrets: [Upper]
+    public: true
+unmatched: denyy
+bans:
+  - secrets: [a]
+    mode: enforc
+    running: 5
+exceptions:
+  - bans: [legacy]
+    namespaces: {}
+    owner: me
+    expires: 31.1.2027
+surprise: 1
+";
+    assert_eq!(
+        diagnostics(body),
+        [
+            "2:5 fault registries[0]: one of `secrets`, `identity`, `public` is missing",
+            "3:14 fault registries[0].images[0]: \"https://contoso.azurecr.io\" has a scheme; a pattern begins with the registry host (did you mean `contoso.azurecr.io`?)",
+            "3:42 fault registries[0].images[1]: \"nginx\" names no registry; a pattern begins with the registry host (did you mean `docker.io/library/nginx`?)",
+            "4:5 fault registries[0].secret: unknown key `secret` (did you mean `secrets`?)",
+            "5:11 fault registries[1].name: the registry rule `contoso` is there twice (the other one is on line 4: keep one of them)",
+            "6:13 fault registries[1].images: expected a list, found a text (make it a list: [contoso.azurecr.io])",
+            "7:15 fault registries[1].secrets[0]: \"Upper\" is no name of a Secret: lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 253 characters",
+            "8:5 fault registries[1].public: only one of `secrets`, `identity`, `public` can be there (keep one of them)",
+            "9:12 fault unmatched: \"denyy\" is not one of `allow`, `warn`, `deny` (did you mean `deny`?)",
+            "11:5 fault bans[0]: the key `name` is missing",
+            "12:11 fault bans[0].mode: \"enforc\" is not one of `enforce`, `warn`, `audit` (did you mean `enforce`?)",
+            "13:14 fault bans[0].running: \"5\" is not one of `keep`, `deny`",
+            "15:5 fault exceptions[0]: the key `reason` is missing",
+            "15:12 fault exceptions[0].bans[0]: there is no ban `legacy`",
+            "16:17 fault exceptions[0].namespaces: one of `names`, `labels` is missing",
+            "18:14 fault exceptions[0].expires: \"31.1.2027\" is no date (write it as 2027-01-31)",
+            "19:1 fault surprise: unknown key `surprise` (known here: `apiVersion`, `kind`, `registries`, `unmatched`, `bans`, `exceptions`, `exempt`)",
+        ]
+    );
+}
+
+/// One row a fault or warning: what is written, and what is said about it.
+#[test]
+fn each_fault_and_warning_has_its_words() {
+    let rule = |name: &str, more: &str| format!("- {{name: {name}, images: [reg.io], {more}}}\n");
+    let exception = "owner: o, reason: r, expires: 2027-01-31";
+    let rows = [
+        (
+            format!("registries:\n{}{}", rule("a", "public: true"), rule("b", "public: true")),
+            "3:22 fault registries[1].images[0]: the pattern `reg.io` is in rule `a` already",
+        ),
+        (
+            "registries:\n- {name: a, images: [reg.io, REG.io], public: true}\n".to_owned(),
+            "2:30 fault registries[0].images[1]: the pattern `reg.io` is there twice",
+        ),
+        (
+            format!("registries:\n{}", rule("a", "secrets: [x, x]")),
+            "2:44 fault registries[0].secrets[1]: the secret `x` is there twice",
+        ),
+        (
+            format!("registries:\n{}bans:\n- {{name: b, secrets: [\"x*\"]}}\n", rule("a", "secrets: [xy]")),
+            "2:41 fault registries[0].secrets[0]: `xy` is banned by `b`: the rule would inject what the ban refuses",
+        ),
+        (
+            "bans:\n- {name: b, secrets: [x]}\nexceptions:\n- {bans: [bb], namespaces: {names: [n]}, ".to_owned()
+                + exception + "}\n",
+            "4:11 fault exceptions[0].bans[0]: there is no ban `bb` (did you mean `b`?)",
+        ),
+        (
+            "bans:\n- {name: b, secrets: [x], instead: y}\n".to_owned(),
+            "2:36 warning bans[0].instead: no registry rule injects `y`",
+        ),
+        (
+            "bans:\n- {name: b, secrets: [x], credentials: {class: [admin]}}\n".to_owned(),
+            "2:27 fault bans[0].credentials: only one of `secrets`, `credentials` can be there",
+        ),
+        (
+            "bans:\n- {name: b, credentials: {class: [administrator]}}\n".to_owned(),
+            "2:35 fault bans[0].credentials.class[0]: \"administrator\" is not one of",
+        ),
+        (
+            "bans:\n- {name: b, credentials: {sharedAcrossNamespaces: 0}}\n".to_owned(),
+            "2:51 fault bans[0].credentials.sharedAcrossNamespaces: expected a whole number from 1",
+        ),
+        (
+            "exceptions:\n- {unmatched: true, namespaces: {names: [n]}, owner: o, reason: r, expires: 2026-11-21}\n".to_owned(),
+            "2:77 warning exceptions[0].expires: the exception expired on 2026-11-21",
+        ),
+        (
+            "exceptions:\n- {namespaces: {names: [n]}, owner: o, reason: r, expires: 2027-11-21}\n".to_owned(),
+            "2:4 fault exceptions[0]: one of `bans`, `unmatched` is missing",
+        ),
+        (
+            "exempt: {namespaces: {names: [\"pay-*\"]}}\nregistries:\n".to_owned()
+                + &rule("a", "public: true, namespaces: {names: [pay-eu]}"),
+            "3:4 warning registries[0].name: rule `a` can never apply: all its namespaces are exempt",
+        ),
+        (
+            format!(
+                "registries:\n{}{}",
+                rule("a", "public: true, namespaces: {names: [\"*\"]}"),
+                rule("b", "public: true")
+            ),
+            "3:22 warning registries[1].images[0]: this can never apply: rule `a` has the same pattern and wins everywhere",
+        ),
+        (
+            format!(
+                "registries:\n{}{}",
+                rule("a", "public: true"),
+                rule("b", "public: true, namespaces: {names: [\"*\"]}")
+            ),
+            "2:22 warning registries[0].images[0]: this can never apply: rule `b` has the same pattern",
+        ),
+        (
+            format!(
+                "registries:\n{}{}",
+                rule("a", "public: true, namespaces: {names: [\"x*\"]}"),
+                rule("b", "public: true, namespaces: {names: [\"*y\"]}")
+            ),
+            "3:22 warning registries[1].images[0]: rules `a` and `b` have this pattern and namespaces that can overlap",
+        ),
+        ("registries:\n".to_owned(), "1:11 fault registries: expected a list, found nothing (give it a value"),
+        ("bans: []\nbans: []\n".to_owned(), "2:1 fault bans: the key `bans` is there twice (keep one of them)"),
+        (
+            format!("registries:\n{}", rule("a", "public: false")),
+            "2:39 fault registries[0].public: `false` says nothing here",
+        ),
+        (
+            format!("registries:\n{}", rule("a", "public: true, provision: {from: x/y}")),
+            "2:4 fault registries[0]: `provision` without `secrets`",
+        ),
+        (
+            format!("registries:\n{}", rule("a", "secrets: [s], provision: {from: y}")),
+            "2:63 fault registries[0].provision.from: \"y\" is no `NAMESPACE/NAME`",
+        ),
+        (
+            format!("registries:\n{}", rule("a", "secrets: [s], provision: {from: x/y, verify: A}")),
+            "2:76 fault registries[0].provision.verify: \"A\" is no image",
+        ),
+        (
+            "exempt: {namespaces: {labels: {matchExpressions: [{key: a, operator: In}]}}}\n".to_owned(),
+            "1:52 fault exempt.namespaces.labels.matchExpressions[0]: the operator `In` needs `values`",
+        ),
+        (
+            "exempt: {namespaces: {labels: {matchLabels: {a/b/c: x}}}}\n".to_owned(),
+            "1:46 fault exempt.namespaces.labels.matchLabels: \"a/b/c\" is no label key",
+        ),
+        ("exempt: {namespaces: {names: [a?]}}\n".to_owned(), "1:31 fault exempt.namespaces.names[0]: \"a?\" matches no namespace"),
+        ("bans: [\n".to_owned(), "1:7 fault : not YAML"),
+    ];
+    for (body, expected) in rows {
+        let actual = diagnostics(&body);
+        assert_eq!(actual.len(), 1, "{body}\n{actual:#?}");
+        let actual = &actual[0];
+        assert!(
+            actual.starts_with(expected),
+            "{body}\nexpected {expected}\n  actual {actual}"
+        );
+    }
+}
+
+#[test]
+fn what_is_allowed_is_not_complained_about() {
+    for body in [
+        // The ban is lifted wherever the rule exists, or does not enforce.
+        "registries: [{name: a, images: [reg.io], secrets: [x], namespaces: {names: [n]}}]\nbans: [{name: b, secrets: [x]}]\n\
+         exceptions: [{bans: [b], namespaces: {names: ['n*']}, owner: o, reason: r, expires: 2027-01-31}]\n",
+        "registries: [{name: a, images: [reg.io], secrets: [x]}]\nbans: [{name: b, secrets: [x], mode: warn}]\n",
+        "registries: [{name: a, images: [reg.io], public: true, namespaces: {names: [x]}}, {name: b, images: [reg.io], identity: node}]\n",
+        "registries: [{name: a, images: [reg.io], public: true, namespaces: {names: [x]}}, \
+         {name: b, images: [reg.io], identity: node, namespaces: {names: [y]}}]\n",
+        "registries: []\nbans: []\nexceptions: []\n",
+    ] {
+        assert_eq!(diagnostics(body), Vec::<String>::new(), "{body}");
+    }
+}
+
+#[test]
+fn an_empty_document_is_a_fault() {
+    for text in ["", "# nothing\n", "[]", "apiVersion: v1\nkind: ConfigMap\n"] {
+        assert!(Policy::load(text, TODAY).policy.is_none(), "{text:?}");
+    }
+}
+
+/// An absent policy is an empty one.
+#[test]
+fn the_default_covers_nothing_and_bans_nothing() {
+    let policy = Policy::default();
+    assert!(
+        policy
+            .rule_for(
+                &Image::parse("nginx").unwrap(),
+                Namespace {
+                    name: "n",
+                    labels: None
+                }
+            )
+            .is_none()
+    );
+    assert_eq!(policy.bans_on("x").count(), 0);
+}
+
+#[test]
+fn the_most_specific_rule_wins() {
+    let policy = policy(
+        "registries:
+  - {name: host, images: [reg.io], public: true}
+  - {name: path, images: [reg.io/team], public: true}
+  - {name: path-there, images: [reg.io/team], public: true, namespaces: {names: [there]}}
+  - {name: longer, images: ['*.io/team/app'], public: true}
+  - {name: glob, images: ['*.io'], public: true}
+  - {name: more-literals, images: ['r*.io', 'abc*.io'], public: true}
+",
+    );
+    for (image, namespace, rule) in [
+        ("reg.io/x", "n", Some("host")),
+        ("reg.io/team/x", "n", Some("path")),
+        ("reg.io/team/x", "there", Some("path-there")),
+        ("reg.io/team/app", "there", Some("longer")),
+        ("reg.io/team-b/x", "there", Some("host")),
+        ("REG.IO/x", "n", Some("host")),
+        ("other.io/x", "n", Some("glob")),
+        ("ro.io/x", "n", Some("more-literals")),
+        ("reg.io:5000/x", "n", None),
+        ("foo_bar.com/x", "n", None),
+        ("nginx", "n", Some("glob")),
+    ] {
+        let found = policy.rule_for(
+            &Image::parse(image).unwrap(),
+            Namespace {
+                name: namespace,
+                labels: None,
+            },
+        );
+        assert_eq!(
+            found.map(|rule| rule.name.as_str()),
+            rule,
+            "{image} in {namespace}"
+        );
+    }
+}
+
+#[test]
+fn a_selector_by_unknown_labels_matches_for_a_rule() {
+    let policy = policy(
+        "registries: [{name: a, images: [reg.io], public: true, namespaces: {labels: {matchLabels: {team: a}}}}]\n",
+    );
+    let image = Image::parse("reg.io/x").unwrap();
+    let labels = |value: &str| [("team".into(), value.into())].into();
+    for (labels, expected) in [
+        (None, true),
+        (Some(labels("a")), true),
+        (Some(labels("b")), false),
+    ] {
+        let found = policy
+            .rule_for(
+                &image,
+                Namespace {
+                    name: "n",
+                    labels: labels.as_ref(),
+                },
+            )
+            .is_some();
+        assert_eq!(found, expected, "{labels:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// The index finds what comparing with every rule finds.
+    #[test]
+    fn the_index_agrees_with_the_order_of_candidates(
+        rules in proptest::collection::vec((pattern(), proptest::option::of("(a|b|\\*|a\\*)")), 1..8),
+        image in "(a|b|ab)\\.(a|b|ab)(:1)?(/(a|b)){1,3}",
+        namespace in "(a|b|ab)",
+    ) {
+        let entry = |(number, (pattern, namespace)): (usize, &(String, Option<String>))| {
+            let namespaces = namespace.as_ref().map(|n| format!(", namespaces: {{names: ['{n}']}}")).unwrap_or_default();
+            format!("- {{name: r{number}, images: ['{pattern}'], public: true{namespaces}}}\n")
+        };
+        let body = rules.iter().enumerate().map(entry).collect::<Vec<_>>().concat();
+        let loaded = load(&format!("registries:\n{body}"));
+        prop_assume!(loaded.policy.is_some());
+        let policy = loaded.policy.unwrap();
+        let image = Image::parse(&image).unwrap();
+        let namespace = Namespace { name: &namespace, labels: None };
+        let candidates = policy.candidates(&image, namespace);
+        let expected = candidates.iter().find(|c| c.applies != Match::No).map(|c| &c.rule.name);
+        prop_assert_eq!(policy.rule_for(&image, namespace).map(|rule| &rule.name), expected, "{}", body);
+    }
+
+    #[test]
+    fn any_text_is_read_without_a_panic(text in any::<String>(), body in "[a-z:\\[\\]{}\\-&*!|>'\", \n]{0,60}") {
+        let _ = Policy::load(&text, TODAY);
+        let _ = load(&body);
+    }
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    "(a|b|\\*|a\\*|\\*b)\\.(a|b|\\*|\\*b)(:1)?(/(a|b)){0,2}"
+}
