@@ -6,29 +6,22 @@ use std::sync::Arc;
 /// Labels of an object.
 pub type Labels = BTreeMap<Box<str>, Box<str>>;
 
-/// The annotation by which a ServiceAccount restricts its pods to the secrets that it lists.
+/// The annotation by which a `ServiceAccount` restricts its pods to the secrets that it lists.
 /// Deprecated since Kubernetes 1.32 and still enforced (`plugin/pkg/admission/serviceaccount`).
 pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
 
-/// A snapshot of the cluster, swapped whole; the default knows nothing.
+/// A snapshot of the cluster, swapped whole; the default knows nothing. What is in it is shared between copies.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// Namespaces of which something is known.
-    pub namespaces: HashMap<Box<str>, Arc<NamespaceFacts>>,
-    /// Whether every ServiceAccount is known, so that one that is not here does not exist.
-    pub service_accounts_synced: bool,
+    labels: HashMap<Box<str>, Arc<Labels>>,
+    service_accounts: HashMap<Box<str>, Arc<ServiceAccounts>>,
+    service_accounts_synced: bool,
 }
 
-/// What is known about one namespace.
-#[derive(Debug, Clone, Default)]
-pub struct NamespaceFacts {
-    /// Its labels, where they are known.
-    pub labels: Option<Labels>,
-    /// Those of its service accounts that are known.
-    pub service_accounts: HashMap<Box<str>, ServiceAccountFacts>,
-}
+/// The service accounts of one namespace by name.
+type ServiceAccounts = HashMap<Box<str>, ServiceAccountFacts>;
 
-/// What matters of a ServiceAccount.
+/// What matters of a `ServiceAccount`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceAccountFacts {
     /// `imagePullSecrets[].name`, in order.
@@ -41,17 +34,62 @@ impl Facts {
     /// The labels of a namespace, or `None` where they are unknown.
     #[must_use]
     pub fn labels(&self, namespace: &str) -> Option<&Labels> {
-        self.namespaces.get(namespace)?.labels.as_ref()
+        self.labels.get(namespace).map(|labels| &**labels)
     }
 
-    /// A ServiceAccount, or `None` where it is unknown or does not exist.
+    /// A `ServiceAccount`, or `None` where it is unknown or does not exist.
     #[must_use]
     pub fn service_account(&self, namespace: &str, name: &str) -> Option<&ServiceAccountFacts> {
-        self.namespaces.get(namespace)?.service_accounts.get(name)
+        self.service_accounts.get(namespace)?.get(name)
     }
 
-    /// The facts about a namespace, to be changed; made where there were none.
-    pub fn namespace_mut(&mut self, namespace: &str) -> &mut NamespaceFacts {
-        Arc::make_mut(self.namespaces.entry(namespace.into()).or_default())
+    /// Whether every `ServiceAccount` is known, so that one that is not here does not exist.
+    #[must_use]
+    pub fn service_accounts_synced(&self) -> bool {
+        self.service_accounts_synced
+    }
+
+    /// Says that every `ServiceAccount` is known.
+    pub fn set_service_accounts_synced(&mut self) {
+        self.service_accounts_synced = true;
+    }
+
+    /// Learns the labels of a namespace, or forgets them.
+    pub fn set_labels(&mut self, namespace: &str, labels: Option<Labels>) {
+        match labels {
+            Some(labels) => drop(self.labels.insert(namespace.into(), Arc::new(labels))),
+            None => drop(self.labels.remove(namespace)),
+        }
+    }
+
+    /// Learns what matters of a `ServiceAccount`, or forgets it.
+    pub fn set_service_account(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        account: Option<ServiceAccountFacts>,
+    ) {
+        let accounts = Arc::make_mut(self.service_accounts.entry(namespace.into()).or_default());
+        match account {
+            Some(account) => drop(accounts.insert(name.into(), account)),
+            None => drop(accounts.remove(name)),
+        }
+        if accounts.is_empty() {
+            self.service_accounts.remove(namespace);
+        }
+    }
+
+    /// Forgets every namespace that is not among these.
+    pub fn retain_namespaces(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.labels.retain(|namespace, _| is_there(namespace));
+    }
+
+    /// Forgets every `ServiceAccount` that is not among these.
+    pub fn retain_service_accounts(&mut self, is_there: impl Fn(&str, &str) -> bool) {
+        for (namespace, accounts) in &mut self.service_accounts {
+            Arc::make_mut(accounts).retain(|name, _| is_there(namespace, name));
+        }
+        self.service_accounts
+            .retain(|_, accounts| !accounts.is_empty());
     }
 }

@@ -1,12 +1,25 @@
 //! Pullgate.
+pub mod cli;
+pub mod cluster;
+pub mod commands;
 pub mod diagnostic;
 pub mod document;
 pub mod facts;
+pub mod files;
+pub mod finding;
 pub mod glob;
 pub mod image;
+pub mod lifecycle;
+pub mod live;
 pub mod names;
+pub mod patch;
 pub mod pattern;
 pub mod policy;
+pub mod review;
 pub mod selector;
+pub mod server;
+pub mod subject;
 pub mod suggest;
+pub mod verdict;
+pub mod words;
 pub mod yaml;

@@ -1,3 +1,28 @@
 //! The `pullgate` command.
 
-fn main() {}
+use clap::Parser;
+use pullgate::cli::{Cli, Command};
+use pullgate::commands::{Outcome, check, explain, schema, serve};
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // kube and the server take the provider of the process. That one is there already is no fault.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let out = &mut std::io::stdout().lock();
+    let result = match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::Explain(args) => explain::run(&args, out),
+        Command::Schema => schema::run(out),
+    };
+    match result {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Err(error) => {
+            // Where even stderr is closed, the exit code has to do.
+            let _ = writeln!(std::io::stderr(), "pullgate: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

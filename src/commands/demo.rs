@@ -1,0 +1,75 @@
+//! `pullgate serve --demo`: what Pullgate does, shown on an example.
+
+use crate::live::Live;
+use crate::policy::Policy;
+use crate::review;
+use crate::server::admission::today;
+use crate::verdict::{self, Mutation, Outcome, World};
+use anyhow::{Context, Result};
+use std::io::Write;
+use std::net::SocketAddr;
+
+const POLICY: &str = include_str!("example-policy.yaml");
+const POD: &str = include_str!("demo-pod.json");
+const DEPLOYMENT: &str = include_str!("demo-deployment.json");
+
+/// The example policy.
+///
+/// # Errors
+/// It has faults.
+pub fn policy() -> Result<(Policy, String)> {
+    let policy = Policy::load(POLICY, today())
+        .policy
+        .context("the example policy has faults")?;
+    Ok((policy, POLICY.to_owned()))
+}
+
+/// Shows a Pod that is given its secret and a Deployment that is refused, and how to send more.
+///
+/// # Errors
+/// Nobody reads it.
+pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()> {
+    let (policy, facts) = (live.policy(), live.facts());
+    let world = World {
+        policy: &policy,
+        facts: &facts,
+        controllers: &live.controllers,
+        today: today(),
+    };
+    let pod = review::parse(POD.as_bytes())?;
+    writeln!(
+        out,
+        "A Pod with the image contoso.azurecr.io/shop/api:1.4 is created. The answer patches it:\n"
+    )?;
+    if let Outcome::Inject(patch) = verdict::mutate(&world, &pod.subject).outcome {
+        writeln!(out, "{}\n", serde_json::to_string_pretty(&patch)?)?;
+    }
+    let deployment = review::parse(DEPLOYMENT.as_bytes())?;
+    writeln!(
+        out,
+        "A Deployment that names a banned secret is applied. kubectl prints:\n"
+    )?;
+    if let Outcome::Reject(denial) =
+        Mutation::from(verdict::validate(&world, &deployment.subject)).outcome
+    {
+        writeln!(
+            out,
+            "Error from server (Forbidden): error when creating \"api.yaml\": admission webhook \"guard.pullgate.dev\" denied the request: {}\n",
+            denial.message
+        )?;
+    }
+    writeln!(
+        out,
+        "Serving on https://{address} until Ctrl-C. Send it a review of your own:\n"
+    )?;
+    writeln!(
+        out,
+        "curl -sk https://{address}/mutate -d '{}'\n",
+        one_line(POD)?
+    )?;
+    Ok(out.flush()?)
+}
+
+fn one_line(json: &str) -> Result<String> {
+    Ok(serde_json::from_str::<serde_json::Value>(json)?.to_string())
+}

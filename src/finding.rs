@@ -1,0 +1,119 @@
+//! What is found wrong with an object.
+
+use crate::policy::{Ban, Exception, RegistryRule};
+
+/// One fault in one object.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    /// The JSON path of the offending field: `spec.template.spec.imagePullSecrets[0]`.
+    pub field: String,
+    /// What is wrong.
+    pub fault: Fault<'a>,
+    /// What comes of it.
+    pub effect: Effect,
+}
+
+/// What is wrong.
+#[derive(Debug)]
+pub enum Fault<'a> {
+    /// A reference to a banned secret.
+    Banned {
+        /// The secret.
+        secret: &'a str,
+        /// The ban.
+        ban: &'a Ban,
+        /// Whether it is a pull secret, which may be injected instead.
+        is_pull_secret: bool,
+        /// Who put it there.
+        origin: Origin<'a>,
+    },
+    /// An image that no registry rule covers.
+    Uncovered {
+        /// The image.
+        image: &'a str,
+    },
+    /// An image that nobody can read, so that no rule covers it.
+    NoImage {
+        /// The image.
+        image: &'a str,
+        /// Why not.
+        error: crate::image::ImageError,
+    },
+    /// An image that came by an UPDATE, whose secret the pod lacks and cannot get any more.
+    TooLate {
+        /// The rule.
+        rule: &'a RegistryRule,
+        /// The first of its secrets that the pod lacks.
+        secret: &'a str,
+    },
+    /// A secret that was not injected, because the `ServiceAccount` allows only what it lists.
+    NotMountable {
+        /// The secret.
+        secret: &'a str,
+        /// The `ServiceAccount`.
+        service_account: &'a str,
+    },
+    /// A docker-type Secret that is created under a banned name.
+    BannedName {
+        /// The ban.
+        ban: &'a Ban,
+    },
+    /// A ban, or `unmatched` where none is given, that would have had something to say and is lifted.
+    Lifted {
+        /// The ban.
+        ban: Option<&'a Ban>,
+        /// The exception that lifts it.
+        exception: &'a Exception,
+    },
+}
+
+/// How a reference came into an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// Somebody wrote it there.
+    Own,
+    /// The template has none, so its pods get those of this `ServiceAccount`.
+    PassedOn(&'a str),
+    /// The pod got it from this `ServiceAccount`.
+    Inherited(&'a str),
+    /// The pod may have got it from this `ServiceAccount`, of which nothing is known.
+    PossiblyInherited(&'a str),
+}
+
+/// What comes of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The object is refused.
+    Deny,
+    /// The object is admitted with a warning.
+    Warn(Mercy),
+    /// It is noted in the audit log.
+    Audit(Mercy),
+}
+
+/// Why a finding does not deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mercy {
+    /// Nothing asked for more.
+    None,
+    /// The old object had it already.
+    Old,
+    /// It is a part of a workload that was admitted earlier.
+    Running,
+    /// It may be exempt: that depends on labels of the namespace that are not known.
+    UnknownLabels,
+    /// The policy itself injects the secret here.
+    InjectedHere,
+}
+
+impl Effect {
+    /// A warning in place of a denial.
+    #[must_use]
+    pub fn soften(self, mercy: Mercy) -> Self {
+        if self == Self::Deny {
+            Self::Warn(mercy)
+        } else {
+            self
+        }
+    }
+}

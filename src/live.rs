@@ -1,0 +1,88 @@
+//! What the server judges by: snapshots that are swapped whole, so that a review never waits for a writer.
+
+use crate::facts::Facts;
+use crate::policy::Policy;
+use crate::verdict::Controllers;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How long a review waits for the watch to know its namespace. A namespace and what is in it often come in one
+/// `kubectl apply`, and the watch is a few milliseconds behind the API server.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The policy, the facts and what else a judgement depends on.
+#[derive(Debug)]
+pub struct Live {
+    policy: ArcSwap<Policy>,
+    facts: ArcSwap<Facts>,
+    facts_changed: Notify,
+    watches: Watches,
+    /// Whose creations are part of workloads that were judged before.
+    pub controllers: Controllers,
+}
+
+/// Whether somebody learns facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watches {
+    /// The cluster is watched: what is unknown may soon be known.
+    Cluster,
+    /// Nobody does: what is unknown stays unknown.
+    Nothing,
+}
+
+impl Live {
+    /// A state that knows a policy and no facts.
+    #[must_use]
+    pub fn new(policy: Policy, controllers: Controllers, watches: Watches) -> Self {
+        Self {
+            policy: ArcSwap::from_pointee(policy),
+            facts: ArcSwap::default(),
+            facts_changed: Notify::new(),
+            watches,
+            controllers,
+        }
+    }
+
+    /// The policy as it is now.
+    #[must_use]
+    pub fn policy(&self) -> arc_swap::Guard<Arc<Policy>> {
+        self.policy.load()
+    }
+
+    /// The facts as they are now.
+    #[must_use]
+    pub fn facts(&self) -> arc_swap::Guard<Arc<Facts>> {
+        self.facts.load()
+    }
+
+    /// Judges by this policy from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// Judges by these facts from now on.
+    pub fn set_facts(&self, facts: Facts) {
+        self.facts.store(Arc::new(facts));
+        self.facts_changed.notify_waiters();
+    }
+
+    /// Waits until the labels of a namespace are known, for half a second at most and only if anyone watches.
+    pub async fn wait_for_namespace(&self, namespace: &str) {
+        if self.watches == Watches::Nothing || namespace.is_empty() {
+            return;
+        }
+        let known = async {
+            loop {
+                let changed = self.facts_changed.notified();
+                if self.facts.load().labels(namespace).is_some() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        // Still unknown: the judgement knows what to do without.
+        let _ = tokio::time::timeout(PATIENCE, known).await;
+    }
+}

@@ -1,0 +1,253 @@
+//! `AdmissionReview` v1 on the wire: bytes in, a [`Subject`] to judge, bytes out.
+//!
+//! Only the fields that matter are read, borrowed from the bytes where JSON allows it; the rest is skipped. The answer
+//! is made from the request, so that its uid cannot be forgotten, and from a [`Mutation`], which cannot deny and patch.
+
+mod object;
+
+use crate::subject::{Kind, Operation, Subject};
+use crate::verdict::{Denial, Mutation, Outcome};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use object::Text;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+const API_VERSION: &str = "admission.k8s.io/v1";
+const KIND: &str = "AdmissionReview";
+
+/// A request that was read.
+#[derive(Debug)]
+pub struct Review<'a> {
+    uid: Cow<'a, str>,
+    /// What is asked.
+    pub subject: Subject<'a>,
+    /// Whether nothing will come of it.
+    pub dry_run: bool,
+}
+
+/// Why bytes are no review that can be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// No JSON, or JSON of another shape.
+    #[error("not an AdmissionReview: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Another type than the only one that is spoken here.
+    #[error(
+        "expected {KIND} of {API_VERSION}, got {kind:?} of {api_version:?}: register the webhook with admissionReviewVersions: [v1]"
+    )]
+    Type {
+        /// The `apiVersion` that came.
+        api_version: String,
+        /// The `kind` that came.
+        kind: String,
+    },
+    /// A review that asks nothing.
+    #[error("the AdmissionReview has no request")]
+    NoRequest,
+    /// A request that cannot be answered.
+    #[error("the request has no uid")]
+    NoUid,
+    /// An operation that Kubernetes does not know.
+    #[error("the operation {0:?} is none of CREATE, UPDATE, DELETE, CONNECT")]
+    Operation(String),
+}
+
+/// Reads a review. Objects of kinds that are not judged are not looked into.
+///
+/// # Errors
+/// What makes the bytes no v1 `AdmissionReview` with a request.
+pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes)?;
+    if (&*envelope.api_version.0, &*envelope.kind.0) != (API_VERSION, KIND) {
+        let [api_version, kind] =
+            [envelope.api_version, envelope.kind].map(|text| text.0.into_owned());
+        return Err(ReviewError::Type { api_version, kind });
+    }
+    let request = envelope.request.ok_or(ReviewError::NoRequest)?;
+    let uid = request
+        .uid
+        .map(|uid| uid.0)
+        .filter(|uid| !uid.is_empty())
+        .ok_or(ReviewError::NoUid)?;
+    let operation = match &*request.operation.0 {
+        "CREATE" => Operation::Create,
+        "UPDATE" => Operation::Update,
+        "DELETE" => Operation::Delete,
+        "CONNECT" => Operation::Connect,
+        other => return Err(ReviewError::Operation(other.to_owned())),
+    };
+    let kind = request.kind.map_or(Kind::Other, |kind| {
+        Kind::of(&text(kind.group), &text(kind.kind))
+    });
+    let read = |raw: Option<&'r RawValue>| raw.map(|raw| object::read(kind, raw)).transpose();
+    let subject = Subject {
+        kind,
+        operation,
+        namespace: text(request.namespace),
+        name: text(request.name),
+        user: text(request.user_info.and_then(|user| user.username)),
+        object: read(request.object)?.unwrap_or_default(),
+        old: read(request.old_object)?,
+    };
+    Ok(Review {
+        uid,
+        subject,
+        dry_run: request.dry_run.unwrap_or_default(),
+    })
+}
+
+impl Review<'_> {
+    /// The answer to this review.
+    #[must_use]
+    pub fn answer(&self, mutation: impl Into<Mutation>) -> Vec<u8> {
+        let Mutation { outcome, notes } = mutation.into();
+        let (patch, status) = match &outcome {
+            Outcome::Admit => (None, None),
+            Outcome::Inject(patch) => (serde_json::to_vec(patch).ok(), None),
+            Outcome::Reject(denial) => (None, Some(status(denial, &self.subject))),
+        };
+        let response = Response {
+            uid: &self.uid,
+            allowed: status.is_none(),
+            patch_type: patch.as_ref().map(|_| "JSONPatch"),
+            patch: patch.map(|patch| BASE64_STANDARD.encode(patch)),
+            status,
+            audit_annotations: &notes.audit,
+            warnings: &notes.warnings,
+        };
+        let answer = Answer {
+            api_version: API_VERSION,
+            kind: KIND,
+            response,
+        };
+        // Maps with text keys and texts are all there is, and they always serialise.
+        serde_json::to_vec(&answer).unwrap_or_default()
+    }
+}
+
+fn text(text: Option<Text<'_>>) -> Cow<'_, str> {
+    text.map(|text| text.0).unwrap_or_default()
+}
+
+/// 403 `Forbidden`: with `Invalid`, kubectl would throw the message away.
+fn status<'d>(denial: &'d Denial, subject: &'d Subject<'_>) -> Status<'d> {
+    let cause = |(field, message): &'d (String, String)| Cause {
+        reason: "FieldValueForbidden",
+        message,
+        field,
+    };
+    let details = Details {
+        name: &subject.name,
+        group: subject.kind.group(),
+        kind: subject.kind.to_string(),
+        causes: denial.causes.iter().map(cause).collect(),
+    };
+    Status {
+        outcome: "Failure",
+        code: 403,
+        reason: "Forbidden",
+        message: &denial.message,
+        details,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    api_version: Text<'a>,
+    #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    request: Option<Request<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow)]
+    uid: Option<Text<'a>>,
+    #[serde(borrow)]
+    kind: Option<GroupKind<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    operation: Text<'a>,
+    #[serde(borrow)]
+    user_info: Option<UserInfo<'a>>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    old_object: Option<&'a RawValue>,
+    dry_run: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct GroupKind<'a> {
+    #[serde(borrow)]
+    group: Option<Text<'a>>,
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct UserInfo<'a> {
+    #[serde(borrow)]
+    username: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    audit_annotations: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    #[serde(rename = "status")]
+    outcome: &'static str,
+    code: u16,
+    reason: &'static str,
+    message: &'a str,
+    details: Details<'a>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    group: &'static str,
+    kind: String,
+    causes: Vec<Cause<'a>>,
+}
+
+#[derive(Serialize)]
+struct Cause<'a> {
+    reason: &'static str,
+    message: &'a str,
+    field: &'a str,
+}

@@ -1,0 +1,445 @@
+//! Reading an object: one function, [`read`], behind which the reading can change without anyone noticing.
+
+use crate::subject::{
+    ContainerList, INJECT, INJECTED, ImageUse, Kind, MIRROR_POD, Metadata, Object, Place, PodSpec,
+    Presence, Reference,
+};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Reads what matters of an object of this kind.
+pub(super) fn read(kind: Kind, raw: &RawValue) -> Result<Object<'_>, serde_json::Error> {
+    let json = raw.get();
+    Ok(match kind {
+        Kind::Pod => pod(serde_json::from_str(json)?),
+        Kind::PodTemplate => template(serde_json::from_str(json)?),
+        Kind::CronJob => cron_job(serde_json::from_str(json)?),
+        Kind::ServiceAccount => service_account(serde_json::from_str(json)?),
+        Kind::Secret => secret(serde_json::from_str(json)?),
+        Kind::ConfigMap => config_map(serde_json::from_str(json)?),
+        Kind::Other => Object::default(),
+        _ => workload(serde_json::from_str(json)?),
+    })
+}
+
+fn pod(pod: JsonPod<'_>) -> Object<'_> {
+    object(pod.metadata, pod.spec)
+}
+
+fn template(template: JsonPodTemplate<'_>) -> Object<'_> {
+    object(
+        template.metadata,
+        template.template.and_then(|template| template.spec),
+    )
+}
+
+fn workload(workload: JsonWorkload<'_>) -> Object<'_> {
+    let template = workload.spec.and_then(|spec| spec.template);
+    object(
+        workload.metadata,
+        template.and_then(|template| template.spec),
+    )
+}
+
+fn cron_job(cron_job: JsonCronJob<'_>) -> Object<'_> {
+    let job = cron_job
+        .spec
+        .and_then(|spec| spec.job_template)
+        .and_then(|template| template.spec);
+    let template = job.and_then(|job| job.template);
+    object(
+        cron_job.metadata,
+        template.and_then(|template| template.spec),
+    )
+}
+
+fn service_account(account: JsonServiceAccount<'_>) -> Object<'_> {
+    let pull_secrets = named(account.image_pull_secrets, Place::PullSecret);
+    let references = pull_secrets
+        .chain(named(account.secrets, Place::MountableSecret))
+        .collect();
+    Object {
+        metadata: metadata(account.metadata),
+        references,
+        ..Object::default()
+    }
+}
+
+fn secret(secret: JsonSecret<'_>) -> Object<'_> {
+    let secret_type = secret.r#type.map(|text| text.0);
+    Object {
+        metadata: metadata(secret.metadata),
+        secret_type,
+        ..Object::default()
+    }
+}
+
+fn config_map(config_map: JsonConfigMap<'_>) -> Object<'_> {
+    let policy = config_map
+        .data
+        .and_then(|data| data.policy)
+        .map(|text| text.0);
+    Object {
+        metadata: metadata(config_map.metadata),
+        policy,
+        ..Object::default()
+    }
+}
+
+fn named(list: List<Named<'_>>, place: fn(usize) -> Place) -> impl Iterator<Item = Reference<'_>> {
+    let items = list.unwrap_or_default().into_iter().enumerate();
+    items.filter_map(move |(i, item)| reference(place(i), Some(item)))
+}
+
+fn reference(place: Place, named: Option<Named<'_>>) -> Option<Reference<'_>> {
+    let secret = named?.name?.0;
+    (!secret.is_empty()).then_some(Reference { place, secret })
+}
+
+fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
+    let Some(json) = json else {
+        return Metadata::default();
+    };
+    let owners = json.owner_references.unwrap_or_default();
+    let controller = owners
+        .into_iter()
+        .find(|owner| owner.controller == Some(true));
+    let annotations = json.annotations.as_ref();
+    Metadata {
+        annotations: if annotations.is_some() {
+            Presence::Present
+        } else {
+            Presence::Absent
+        },
+        inject_disabled: annotations.is_some_and(|annotations| annotations.inject_disabled),
+        is_mirror_pod: annotations.is_some_and(|annotations| annotations.is_mirror_pod),
+        injected: json
+            .annotations
+            .and_then(|annotations| annotations.injected),
+        name: json.name.map(|text| text.0).filter(|name| !name.is_empty()),
+        generate_name: json
+            .generate_name
+            .map(|text| text.0)
+            .filter(|name| !name.is_empty()),
+        is_deleting: json.deletion_timestamp.is_some(),
+        controller: controller.map(|owner| {
+            (
+                owner.kind.unwrap_or_default().0,
+                owner.name.unwrap_or_default().0,
+            )
+        }),
+    }
+}
+
+fn object<'a>(json: Option<JsonMetadata<'a>>, spec: Option<JsonPodSpec<'a>>) -> Object<'a> {
+    let mut object = Object {
+        metadata: metadata(json),
+        ..Object::default()
+    };
+    let Some(spec) = spec else { return object };
+    let mut pod = PodSpec {
+        has_pull_secrets: spec.image_pull_secrets.is_some(),
+        ..PodSpec::default()
+    };
+    for (i, named) in spec
+        .image_pull_secrets
+        .unwrap_or_default()
+        .into_iter()
+        .enumerate()
+    {
+        let name = named.name.unwrap_or_default().0;
+        if !name.is_empty() {
+            object.references.push(Reference {
+                place: Place::PullSecret(i),
+                secret: name.clone(),
+            });
+        }
+        pod.pull_secrets.push(name);
+    }
+    let mut add = |list, containers: List<JsonContainer<'a>>| {
+        for (i, container) in containers.unwrap_or_default().into_iter().enumerate() {
+            add_container(
+                &mut object.references,
+                &mut pod.images,
+                (list, i),
+                container,
+            );
+        }
+    };
+    add(ContainerList::Init, spec.init_containers);
+    add(ContainerList::Main, spec.containers);
+    for (i, volume) in spec.volumes.unwrap_or_default().into_iter().enumerate() {
+        add_volume(&mut object.references, &mut pod.images, i, volume);
+    }
+    for (i, container) in spec
+        .ephemeral_containers
+        .unwrap_or_default()
+        .into_iter()
+        .enumerate()
+    {
+        add_container(
+            &mut object.references,
+            &mut pod.images,
+            (ContainerList::Ephemeral, i),
+            container,
+        );
+    }
+    pod.service_account = spec.service_account_name.map(|text| text.0);
+    object.pod = Some(pod);
+    object
+}
+
+fn add_image<'a>(images: &mut Vec<ImageUse<'a>>, place: Place, image: Option<Text<'a>>) {
+    let image = image.map(|text| text.0).filter(|image| !image.is_empty());
+    images.extend(image.map(|image| ImageUse { place, image }));
+}
+
+fn add_container<'a>(
+    references: &mut Vec<Reference<'a>>,
+    images: &mut Vec<ImageUse<'a>>,
+    (list, i): (ContainerList, usize),
+    container: JsonContainer<'a>,
+) {
+    add_image(images, Place::Image(list, i), container.image);
+    for (j, env) in container.env.unwrap_or_default().into_iter().enumerate() {
+        let secret = env.value_from.and_then(|from| from.secret_key_ref);
+        references.extend(reference(Place::Env(list, i, j), secret));
+    }
+    for (j, from) in container
+        .env_from
+        .unwrap_or_default()
+        .into_iter()
+        .enumerate()
+    {
+        references.extend(reference(Place::EnvFrom(list, i, j), from.secret_ref));
+    }
+}
+
+fn add_volume<'a>(
+    references: &mut Vec<Reference<'a>>,
+    images: &mut Vec<ImageUse<'a>>,
+    i: usize,
+    volume: JsonVolume<'a>,
+) {
+    add_image(
+        images,
+        Place::ImageVolume(i),
+        volume.image.and_then(|image| image.reference),
+    );
+    let by_secret_name =
+        |source: Option<SecretNamed<'a>>| source.and_then(|source| source.secret_name);
+    let publish = volume.csi.and_then(|csi| csi.node_publish_secret_ref);
+    let by_ref = |source: Option<SecretRef<'a>>| source.and_then(|source| source.secret_ref);
+    let named = |name: Option<Text<'a>>| Some(Named { name });
+    let fields = [
+        ("secret.secretName", named(by_secret_name(volume.secret))),
+        ("csi.nodePublishSecretRef", publish),
+        ("flexVolume.secretRef", by_ref(volume.flex_volume)),
+        (
+            "azureFile.secretName",
+            named(by_secret_name(volume.azure_file)),
+        ),
+        ("cephfs.secretRef", by_ref(volume.cephfs)),
+        ("cinder.secretRef", by_ref(volume.cinder)),
+        ("rbd.secretRef", by_ref(volume.rbd)),
+        ("iscsi.secretRef", by_ref(volume.iscsi)),
+        ("scaleIO.secretRef", by_ref(volume.scale_io)),
+        ("storageos.secretRef", by_ref(volume.storageos)),
+    ];
+    references.extend(
+        fields
+            .into_iter()
+            .filter_map(|(field, named)| reference(Place::Volume(i, field), named)),
+    );
+    let sources = volume
+        .projected
+        .and_then(|projected| projected.sources)
+        .unwrap_or_default();
+    for (j, source) in sources.into_iter().enumerate() {
+        references.extend(reference(Place::Projected(i, j), source.secret));
+    }
+}
+
+/// A text, borrowed where it has no escapes. (`Option<Cow<str>>` would always be copied: serde borrows only a `Cow`
+/// that is a field itself.)
+#[derive(Default)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// The annotations that matter; the others are not kept.
+#[derive(Default)]
+struct Annotations<'a> {
+    inject_disabled: bool,
+    is_mirror_pod: bool,
+    injected: Option<Cow<'a, str>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnnotationsVisitor;
+        impl<'de> Visitor<'de> for AnnotationsVisitor {
+            type Value = Annotations<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of annotations")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> Result<Annotations<'de>, M::Error> {
+                let mut annotations = Annotations::default();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    let known = [INJECT, INJECTED, MIRROR_POD].contains(&&*key.0);
+                    if !known {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().0;
+                    match &*key.0 {
+                        INJECT => annotations.inject_disabled = value == "disabled",
+                        INJECTED => annotations.injected = Some(value),
+                        _ => annotations.is_mirror_pod = true,
+                    }
+                }
+                Ok(annotations)
+            }
+        }
+        deserializer.deserialize_map(AnnotationsVisitor)
+    }
+}
+
+/// A timestamp of which only matters that it is there.
+struct Present;
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+type List<T> = Option<Vec<T>>;
+
+/// Declares structs of which every field may be missing or null, and the rest of the JSON is skipped.
+macro_rules! json {
+    ($($name:ident { $($field:ident: $type:ty,)* })*) => {$(
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct $name<'a> {
+            $(#[serde(borrow)] $field: Option<$type>,)*
+        }
+    )*};
+}
+
+json! {
+    JsonPod { metadata: JsonMetadata<'a>, spec: JsonPodSpec<'a>, }
+    JsonPodTemplate { metadata: JsonMetadata<'a>, template: JsonTemplate<'a>, }
+    JsonTemplate { spec: JsonPodSpec<'a>, }
+    JsonWorkload { metadata: JsonMetadata<'a>, spec: JsonWorkloadSpec<'a>, }
+    JsonWorkloadSpec { template: JsonTemplate<'a>, }
+    JsonCronJob { metadata: JsonMetadata<'a>, spec: JsonCronJobSpec<'a>, }
+    JsonCronJobSpec { job_template: JsonJobTemplate<'a>, }
+    JsonJobTemplate { spec: JsonWorkloadSpec<'a>, }
+    JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Named<'a>>, secrets: Vec<Named<'a>>, }
+    JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, }
+    JsonConfigMap { metadata: JsonMetadata<'a>, data: JsonPolicyData<'a>, }
+    JsonPodSpec {
+        image_pull_secrets: Vec<Named<'a>>,
+        init_containers: Vec<JsonContainer<'a>>,
+        containers: Vec<JsonContainer<'a>>,
+        ephemeral_containers: Vec<JsonContainer<'a>>,
+        volumes: Vec<JsonVolume<'a>>,
+        service_account_name: Text<'a>,
+    }
+    JsonContainer { image: Text<'a>, env: Vec<JsonEnv<'a>>, env_from: Vec<SecretRef<'a>>, }
+    JsonEnv { value_from: JsonValueFrom<'a>, }
+    JsonValueFrom { secret_key_ref: Named<'a>, }
+    JsonProjected { sources: Vec<JsonSource<'a>>, }
+    JsonSource { secret: Named<'a>, }
+    JsonCsi { node_publish_secret_ref: Named<'a>, }
+    JsonImageVolume { reference: Text<'a>, }
+    SecretRef { secret_ref: Named<'a>, }
+    SecretNamed { secret_name: Text<'a>, }
+    Named { name: Text<'a>, }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonMetadata<'a> {
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    generate_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    annotations: Option<Annotations<'a>>,
+    deletion_timestamp: Option<Present>,
+    #[serde(borrow)]
+    owner_references: List<JsonOwner<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct JsonOwner<'a> {
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    controller: Option<bool>,
+}
+
+#[derive(serde::Deserialize)]
+struct JsonPolicyData<'a> {
+    #[serde(borrow, rename = "policy.yaml")]
+    policy: Option<Text<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonVolume<'a> {
+    #[serde(borrow)]
+    image: Option<JsonImageVolume<'a>>,
+    #[serde(borrow)]
+    secret: Option<SecretNamed<'a>>,
+    #[serde(borrow)]
+    projected: Option<JsonProjected<'a>>,
+    #[serde(borrow)]
+    csi: Option<JsonCsi<'a>>,
+    #[serde(borrow)]
+    flex_volume: Option<SecretRef<'a>>,
+    #[serde(borrow)]
+    azure_file: Option<SecretNamed<'a>>,
+    #[serde(borrow)]
+    cephfs: Option<SecretRef<'a>>,
+    #[serde(borrow)]
+    cinder: Option<SecretRef<'a>>,
+    #[serde(borrow)]
+    rbd: Option<SecretRef<'a>>,
+    #[serde(borrow)]
+    iscsi: Option<SecretRef<'a>>,
+    #[serde(borrow, rename = "scaleIO")]
+    scale_io: Option<SecretRef<'a>>,
+    #[serde(borrow)]
+    storageos: Option<SecretRef<'a>>,
+}

@@ -1,0 +1,86 @@
+//! `POST /mutate` and `POST /validate`: bytes, review, verdict, bytes.
+
+use crate::live::Live;
+use crate::review::{self, Review};
+use crate::subject::Subject;
+use crate::verdict::{self, Mutation, Outcome, World};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{debug, info};
+
+/// The API server takes objects of 3 MiB, and a review of an update holds two of them.
+const MAX_BODY: usize = 7 * 1024 * 1024;
+
+/// The two endpoints. A panic is one failed call, answered 500 without a review, so that the failurePolicy decides.
+pub fn router(live: Arc<Live>) -> Router {
+    Router::new()
+        .route(
+            "/mutate",
+            post(|State(live): State<Arc<Live>>, body: Bytes| async move {
+                answer(&live, &body, verdict::mutate).await
+            }),
+        )
+        .route(
+            "/validate",
+            post(|State(live): State<Arc<Live>>, body: Bytes| async move {
+                answer(&live, &body, verdict::validate).await
+            }),
+        )
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::new())
+        .with_state(live)
+}
+
+/// Today in UTC, by which exceptions end.
+#[must_use]
+pub fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+async fn answer<V: Into<Mutation>>(
+    live: &Live,
+    body: &[u8],
+    judge: impl FnOnce(&World<'_>, &Subject<'_>) -> V,
+) -> Response {
+    let review = match review::parse(body) {
+        Ok(review) => review,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    live.wait_for_namespace(&review.subject.namespace).await;
+    let (policy, facts) = (live.policy(), live.facts());
+    let world = World {
+        policy: &policy,
+        facts: &facts,
+        controllers: &live.controllers,
+        today: today(),
+    };
+    let mutation = judge(&world, &review.subject).into();
+    log(&review, &mutation);
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        review.answer(mutation),
+    )
+        .into_response()
+}
+
+fn log(review: &Review<'_>, mutation: &Mutation) {
+    let (subject, user, dry_run) = (&review.subject, &review.subject.user, review.dry_run);
+    match &mutation.outcome {
+        Outcome::Admit => debug!(%subject, %user, dry_run, "admitted"),
+        Outcome::Inject(_) => {
+            debug!(%subject, %user, dry_run, audit = ?mutation.notes.audit, "injected");
+        }
+        Outcome::Reject(denial) => {
+            info!(%subject, %user, dry_run, message = denial.message, "denied");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The serving certificate: from files, or self-signed in memory.
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::sync::Arc;
+use time::{Duration, OffsetDateTime};
+
+/// How long a self-signed certificate of a local server is good.
+const LIFETIME: Duration = Duration::days(7);
+/// Clocks differ; a certificate of the future is no certificate.
+const BACKDATE: Duration = Duration::hours(1);
+
+/// The certificate that handshakes use, to be swapped while the server runs.
+#[derive(Debug)]
+pub struct Certificate(ArcSwap<CertifiedKey>);
+
+/// A certificate and its key as PEM, made here.
+pub struct SelfSigned {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+impl SelfSigned {
+    /// Makes a certificate that is good for these names and addresses, for a week.
+    ///
+    /// # Errors
+    /// A name is none, or there is no randomness.
+    pub fn new(names: &[&str]) -> Result<Self> {
+        let mut params =
+            CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let mut name = DistinguishedName::new();
+        name.push(DnType::CommonName, "pullgate");
+        params.distinguished_name = name;
+        params.not_before = OffsetDateTime::now_utc() - BACKDATE;
+        params.not_after = OffsetDateTime::now_utc() + LIFETIME;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?;
+        Ok(Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+}
+
+impl Certificate {
+    /// A certificate chain, the leaf first, and its key, both PEM.
+    ///
+    /// # Errors
+    /// There is no certificate or no key, or the key belongs to another certificate.
+    pub fn new(chain: &str, key: &str) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self(ArcSwap::from_pointee(certified(
+            chain, key,
+        )?))))
+    }
+
+    /// Uses another pair from the next handshake on.
+    ///
+    /// # Errors
+    /// As for [`Certificate::new`]; then the pair that was there stays.
+    pub fn replace(&self, chain: &str, key: &str) -> Result<()> {
+        self.0.store(Arc::new(certified(chain, key)?));
+        Ok(())
+    }
+
+    /// A server configuration that uses it: TLS 1.2 and 1.3, HTTP/1.1.
+    #[must_use]
+    pub fn server_config(self: &Arc<Self>) -> ServerConfig {
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_cert_resolver(self.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+fn certified(chain: &str, key: &str) -> Result<CertifiedKey> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .context("the certificate file is no PEM")?;
+    anyhow::ensure!(
+        !chain.is_empty(),
+        "there is no certificate in the certificate file"
+    );
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .context("there is no private key in the key file")?;
+    let provider = CryptoProvider::get_default()
+        .context("no cryptography: install a rustls provider first")?;
+    CertifiedKey::from_der(chain, key, provider).context("certificate and key do not go together")
+}
