@@ -21,7 +21,9 @@ pub async fn watch(client: Client, live: &Live) {
     let mut changes = changes(client).ready_chunks(BATCH);
     let mut learner = Learner::default();
     while let Some(batch) = changes.next().await {
-        batch.into_iter().for_each(|change| learner.learn(change));
+        for change in batch {
+            learner.learn(change);
+        }
         live.set_facts(learner.facts.clone());
     }
 }

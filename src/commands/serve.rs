@@ -13,7 +13,7 @@ use crate::{cluster, files, lifecycle};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use futures::future::OptionFuture;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -162,7 +162,7 @@ async fn watch_policy(path: &Path, text: String, live: &Live) {
             error!(
                 file,
                 "the policy has faults and is not used; the one before stays in force"
-            )
+            );
         }
     })
     .await;
@@ -186,6 +186,7 @@ fn start_logging(args: &ServeArgs) -> Result<()> {
         .with_context(|| format!("bad --log-filter {:?}", args.log_filter))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match args.log_format {
         Format::Text => subscriber.try_init(),

@@ -80,7 +80,7 @@ fn log(review: &Review<'_>, mutation: &Mutation) {
             debug!(%subject, %user, dry_run, audit = ?mutation.notes.audit, "injected");
         }
         Outcome::Reject(denial) => {
-            info!(%subject, %user, dry_run, message = denial.message, "denied");
+            info!(%subject, %user, dry_run, denial = denial.message, "denied");
         }
     }
 }

@@ -1,0 +1,51 @@
+//! Pullgate on a real API server, as kubectl sees it.
+//!
+//! `cargo test --test cluster [FILTER]`. The control plane is started once for all tests and ends with this process.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and say what they do"
+)]
+
+mod control_plane;
+mod inject;
+mod process;
+mod recorder;
+mod webhook;
+
+use control_plane::ControlPlane;
+use libtest_mimic::{Arguments, Trial};
+use std::sync::Arc;
+
+/// A test and its name.
+type Test = (&'static str, fn(&ControlPlane));
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Two at once keep two cores busy; the control plane needs some of them too.
+    arguments.test_threads.get_or_insert(3);
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .expect("the first provider");
+    let tests: Vec<Test> = [inject::TESTS].concat();
+    let is_wanted = |name: &str| {
+        arguments
+            .filter
+            .as_ref()
+            .is_none_or(|filter| name.contains(filter.as_str()))
+    };
+    let plane = (!arguments.list && tests.iter().any(|(name, _)| is_wanted(name)))
+        .then(|| Arc::new(ControlPlane::start()));
+    let trial = |(name, test): Test| {
+        let plane = plane.clone();
+        Trial::test(name, move || {
+            test(plane.as_deref().expect("started for every test that runs"));
+            Ok(())
+        })
+    };
+    let conclusion = libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect());
+    drop(plane);
+    conclusion.exit();
+}

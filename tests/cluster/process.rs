@@ -1,0 +1,100 @@
+//! Processes that end with whoever started them.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A process, killed when this is dropped, and by the kernel when the test run is killed.
+pub(crate) struct Process {
+    child: Child,
+    /// What it wrote to stdout and stderr.
+    pub log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program whose output goes to `LOG_DIR/NAME.log`.
+    pub(crate) fn start(program: &Path, args: &[String], log_dir: &Path, name: &str) -> Self {
+        let log = log_dir.join(format!("{name}.log"));
+        let out = File::create(&log).expect("a log file");
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stderr(out.try_clone().expect("a log file"))
+            .stdout(out)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "cannot start {} (setpriv is in Debian's util-linux): {error}",
+                    program.display()
+                )
+            });
+        Self { child, log }
+    }
+
+    /// Waits until the process is ready, and shows its log if it is not.
+    pub(crate) fn wait_until(&mut self, what: &str, ready: impl FnMut() -> bool) {
+        let log = self.log.clone();
+        let child = &mut self.child;
+        let ended = move || {
+            child
+                .try_wait()
+                .expect("a child")
+                .map(|status| format!("ended with {status}"))
+        };
+        if let Err(why) = wait(ready, ended) {
+            panic!("{what}: {why}\n{}", tail(&log));
+        }
+    }
+
+    /// Ends it now. The API server has to go before etcd, so the order is not left to chance.
+    pub(crate) fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Waits for something that is surely there within a minute.
+pub(crate) fn wait_for(what: &str, ready: impl FnMut() -> bool) {
+    if let Err(why) = wait(ready, || None) {
+        panic!("{what}: {why}");
+    }
+}
+
+fn wait(
+    mut ready: impl FnMut() -> bool,
+    mut failed: impl FnMut() -> Option<String>,
+) -> Result<(), String> {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !ready() {
+        if let Some(why) = failed() {
+            return Err(why);
+        }
+        if Instant::now() > deadline {
+            return Err("not within a minute".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

@@ -1,0 +1,293 @@
+//! Webhooks of one test: registered by the files of the chart, for the namespaces of that test alone.
+
+use crate::control_plane::{ControlPlane, Output};
+use crate::process::{Process, free_port, wait_for};
+use pullgate::server::certs::SelfSigned;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// What a label says of which test a namespace belongs to.
+const LABEL: &str = "pullgate-test";
+/// A policy by which a test can see that the API server knows its webhooks.
+const PROBE: &str = "
+registries: [{name: probe, images: [probe.test], secrets: [probe-pull]}]
+bans: [{name: probe, secrets: [probe-banned]}]
+";
+
+/// One test: namespaces of its own, a Pullgate of its own, and the webhooks between them.
+pub(crate) struct Site<'c> {
+    plane: &'c ControlPlane,
+    name: String,
+    policy: PathBuf,
+    server: Process,
+}
+
+/// Where webhooks are served, and how that is trusted.
+pub(crate) struct Endpoint {
+    /// The port on loopback.
+    pub port: u16,
+    /// The certificate (PEM).
+    pub certificate: String,
+}
+
+impl<'c> Site<'c> {
+    /// Starts `pullgate serve` with a policy and registers it. The namespace `NAME` is there, and belongs to the test.
+    pub(crate) fn new(plane: &'c ControlPlane, name: &str, policy: &str) -> Self {
+        Self::with_args(plane, name, policy, &[])
+    }
+
+    /// The same, with more arguments for `pullgate serve`.
+    pub(crate) fn with_args(
+        plane: &'c ControlPlane,
+        name: &str,
+        policy: &str,
+        more: &[&str],
+    ) -> Self {
+        let dir = plane.dir().join(name);
+        std::fs::create_dir(&dir).expect("a folder");
+        let in_dir = |file: &str| dir.join(file);
+        let pair = SelfSigned::new(&["127.0.0.1"]).expect("a certificate");
+        std::fs::write(in_dir("tls.crt"), &pair.certificate).expect("a file");
+        std::fs::write(in_dir("tls.key"), &pair.key).expect("a file");
+        write_policy(&in_dir("policy.yaml"), PROBE);
+        let port = free_port();
+        let path = |file: &str| in_dir(file).display().to_string();
+        let mut args = vec![
+            "serve".to_owned(),
+            "--policy-file".to_owned(),
+            path("policy.yaml"),
+        ];
+        args.extend([
+            "--tls-cert".to_owned(),
+            path("tls.crt"),
+            "--tls-key".to_owned(),
+            path("tls.key"),
+        ]);
+        args.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
+        args.extend([
+            "--kubeconfig".to_owned(),
+            plane.kubeconfig().display().to_string(),
+        ]);
+        args.extend(["--log-filter".to_owned(), "pullgate=debug".to_owned()]);
+        args.extend(more.iter().map(ToString::to_string));
+        let mut server = Process::start(
+            Path::new(env!("CARGO_BIN_EXE_pullgate")),
+            &args,
+            &dir,
+            "pullgate",
+        );
+        server.wait_until("pullgate serve", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        let site = Self {
+            plane,
+            name: name.to_owned(),
+            policy: in_dir("policy.yaml"),
+            server,
+        };
+        site.namespace(name, "");
+        register(
+            plane,
+            name,
+            &Endpoint {
+                port,
+                certificate: pair.certificate,
+            },
+        );
+        site.wait_until_registered();
+        site.set_policy(policy);
+        site
+    }
+
+    /// Makes a namespace of the test, with more labels (`key: value, ...`), and waits for its `ServiceAccount`.
+    pub(crate) fn namespace(&self, name: &str, labels: &str) {
+        namespace(self.plane, name, &self.name, labels);
+    }
+
+    /// Writes another policy and waits until it is in force.
+    pub(crate) fn set_policy(&self, policy: &str) {
+        let changes = || self.log().matches("the policy changed").count();
+        let before = changes();
+        write_policy(&self.policy, policy);
+        wait_for("the policy is read", || changes() > before);
+    }
+
+    /// A file of the server: `policy.yaml`, `tls.crt`, `tls.key`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.policy.with_file_name(name)
+    }
+
+    /// What the server logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.server.log).unwrap_or_default()
+    }
+
+    /// kubectl in the namespace of the test.
+    pub(crate) fn kubectl(&self, args: &[&str]) -> Output {
+        self.plane
+            .kubectl(&[&["-n", &self.name], args].concat(), "")
+    }
+
+    /// `kubectl apply -f -`.
+    pub(crate) fn apply(&self, manifest: &str) -> Output {
+        self.plane
+            .kubectl(&["-n", &self.name, "apply", "-f", "-"], manifest)
+    }
+
+    /// An apply that has to go well.
+    pub(crate) fn applied(&self, manifest: &str) -> Output {
+        let output = self.apply(manifest);
+        assert!(output.ok, "{output:?}");
+        output
+    }
+
+    /// A kubectl that has to go well; what it printed.
+    pub(crate) fn run(&self, args: &[&str]) -> String {
+        let output = self.kubectl(args);
+        assert!(output.ok, "{args:?}: {output:?}");
+        output.stdout
+    }
+
+    /// An object as the API server stored it.
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
+        serde_json::from_str(&self.run(&["get", kind, name, "-o", "json"])).expect("JSON")
+    }
+
+    /// The names in `imagePullSecrets` of a stored Pod.
+    pub(crate) fn pull_secrets(&self, pod: &str) -> Vec<String> {
+        names(&self.get("pod", pod))
+    }
+
+    /// The pods that a selector finds.
+    pub(crate) fn pods(&self, selector: &str) -> Vec<Value> {
+        let list: Value =
+            serde_json::from_str(&self.run(&["get", "pods", "-l", selector, "-o", "json"]))
+                .expect("JSON");
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits for as many pods by a selector.
+    pub(crate) fn wait_for_pods(&self, selector: &str, count: usize) -> Vec<Value> {
+        wait_for(
+            &format!("{count} pods by {selector} in {}", self.name),
+            || self.pods(selector).len() == count,
+        );
+        self.pods(selector)
+    }
+
+    fn wait_until_registered(&self) {
+        let pod = |spec: &str| {
+            format!(
+                "{{apiVersion: v1, kind: Pod, metadata: {{name: probe}}, spec: {{containers: [{{name: a, image: probe.test/a}}]{spec}}}}}"
+            )
+        };
+        let try_run = |manifest: &str| {
+            self.plane.kubectl(
+                &[
+                    "-n",
+                    &self.name,
+                    "create",
+                    "--dry-run=server",
+                    "-o",
+                    "yaml",
+                    "-f",
+                    "-",
+                ],
+                manifest,
+            )
+        };
+        wait_for("inject.pullgate.dev is called", || {
+            try_run(&pod("")).stdout.contains("probe-pull")
+        });
+        let banned = pod(", imagePullSecrets: [{name: probe-banned}]");
+        wait_for("guard.pullgate.dev is called", || {
+            try_run(&banned).stderr.contains("guard.pullgate.dev")
+        });
+    }
+}
+
+impl Drop for Site<'_> {
+    fn drop(&mut self) {
+        unregister(self.plane, &self.name);
+        self.server.end();
+    }
+}
+
+/// The names in `imagePullSecrets` of a Pod.
+pub(crate) fn names(pod: &Value) -> Vec<String> {
+    let list = pod["spec"]["imagePullSecrets"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    list.iter()
+        .map(|entry| entry["name"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// Makes a namespace that belongs to a test, and waits for its `ServiceAccount`.
+pub(crate) fn namespace(plane: &ControlPlane, name: &str, test: &str, labels: &str) {
+    let manifest = format!(
+        "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{{LABEL}: {test}, {labels}}}}}}}"
+    );
+    let output = plane.kubectl(&["apply", "-f", "-"], &manifest);
+    assert!(output.ok, "{output:?}");
+    wait_for("the default ServiceAccount", || {
+        plane.kubectl(&["-n", name, "get", "sa", "default"], "").ok
+    });
+}
+
+/// Registers the webhooks of the chart for the namespaces of a test.
+pub(crate) fn register(plane: &ControlPlane, test: &str, endpoint: &Endpoint) {
+    for file in [
+        include_str!("../../charts/pullgate/files/mutating.yaml"),
+        include_str!("../../charts/pullgate/files/validating.yaml"),
+    ] {
+        let mut configuration: Value = serde_saphyr::from_str(file).expect("YAML");
+        configuration["metadata"]["name"] = json!(format!("pullgate-{test}"));
+        for webhook in configuration["webhooks"].as_array_mut().expect("a list") {
+            let path = webhook["clientConfig"]["service"]["path"]
+                .as_str()
+                .expect("a path")
+                .to_owned();
+            webhook["clientConfig"] = json!({
+                "url": format!("https://127.0.0.1:{}{path}", endpoint.port),
+                "caBundle": base64(&endpoint.certificate),
+            });
+            let policy = webhook["name"] == "policy.pullgate.dev";
+            let selector = &mut webhook["namespaceSelector"];
+            if policy {
+                *selector = json!({});
+            }
+            selector["matchLabels"] = json!({ LABEL: test });
+        }
+        let output = plane.kubectl(&["apply", "-f", "-"], &configuration.to_string());
+        assert!(output.ok, "{output:?}");
+    }
+}
+
+/// Takes the webhooks of a test away.
+pub(crate) fn unregister(plane: &ControlPlane, test: &str) {
+    let name = format!("pullgate-{test}");
+    for kind in [
+        "mutatingwebhookconfiguration",
+        "validatingwebhookconfiguration",
+    ] {
+        plane.kubectl(&["delete", "--ignore-not-found", kind, &name], "");
+    }
+}
+
+/// As the kubelet would do it: another file in the place of the first.
+fn write_policy(path: &Path, body: &str) {
+    let new = path.with_extension("new");
+    std::fs::write(
+        &new,
+        format!("apiVersion: pullgate.dev/v1\nkind: PullPolicy\n{body}"),
+    )
+    .expect("a file");
+    std::fs::rename(new, path).expect("a file");
+}
+
+fn base64(text: &str) -> String {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    BASE64_STANDARD.encode(text)
+}
