@@ -1,12 +1,13 @@
 //! What is found wrong with an object.
 
 use crate::policy::{Ban, Exception, RegistryRule};
+use crate::subject::Place;
 
 /// One fault in one object.
 #[derive(Debug)]
 pub struct Finding<'a> {
-    /// The JSON path of the offending field: `spec.template.spec.imagePullSecrets[0]`.
-    pub field: String,
+    /// The offending field.
+    pub place: Place,
     /// What is wrong.
     pub fault: Fault<'a>,
     /// What comes of it.

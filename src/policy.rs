@@ -291,6 +291,11 @@ impl RegistryRule {
             Access::Node | Access::Public => &[],
         }
     }
+
+    /// Their names.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.secrets().iter().map(SecretName::as_str)
+    }
 }
 
 /// The order of patterns that cover the same image, as far as their texts decide it: greater wins.

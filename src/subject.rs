@@ -172,6 +172,8 @@ pub enum Place {
     ImageVolume(usize),
     /// `serviceAccountName`.
     ServiceAccountName,
+    /// `metadata.name`.
+    Name,
 }
 
 impl Kind {
@@ -259,6 +261,7 @@ impl fmt::Display for Place {
             Self::Image(list, i) => write!(f, "{}[{i}].image", list.field()),
             Self::ImageVolume(i) => write!(f, "volumes[{i}].image.reference"),
             Self::ServiceAccountName => f.write_str("serviceAccountName"),
+            Self::Name => f.write_str("metadata.name"),
         }
     }
 }
@@ -272,9 +275,10 @@ impl fmt::Display for Subject<'_> {
             .or(metadata.name.as_ref());
         write!(f, "{} {}/", self.kind, self.namespace)?;
         match (name, &metadata.generate_name) {
+            // What was generated for an object that is yet to be admitted tells nobody anything.
+            (_, Some(prefix)) if self.operation == Operation::Create => write!(f, "{prefix}*")?,
             (Some(name), _) => f.write_str(name)?,
-            (None, Some(prefix)) => write!(f, "{prefix}*")?,
-            (None, None) => f.write_str("*")?,
+            (None, _) => f.write_str("*")?,
         }
         match &metadata.controller {
             Some((kind, name)) if self.kind == Kind::Pod => write!(f, " (of {kind} {name})"),

@@ -2,9 +2,10 @@
 
 mod guard;
 mod inject;
+mod references;
 
 use crate::facts::Facts;
-use crate::finding::{Effect, Finding};
+use crate::finding::Finding;
 use crate::policy::Policy;
 use crate::selector::Namespace;
 use crate::subject::{Operation, Subject};
@@ -185,11 +186,7 @@ impl Notes {
             return;
         }
         if !world.controllers.created(subject) {
-            let warnings = findings
-                .iter()
-                .filter(|finding| matches!(finding.effect, Effect::Warn(_)));
-            let told = warnings.map(|finding| words::warning(subject, finding));
-            self.warnings = words::within_limits(self.warnings.drain(..).chain(told));
+            self.warnings.extend(words::warnings(subject, findings));
         }
         words::audit(&mut self.audit, findings);
     }

@@ -3,18 +3,24 @@
 use crate::finding::{Effect, Fault, Finding, Mercy, Origin};
 use crate::policy::{Ban, Exception};
 use crate::selector::Match;
-use crate::subject::{Kind, Subject};
+use crate::subject::{Kind, Place, Subject};
 use crate::verdict::{Denial, World};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// How many findings a denial tells before it only counts them.
 const MAX_LINES: usize = 10;
+/// How many findings a program is told of; an object of 3 MiB could have tens of thousands.
+const MAX_CAUSES: usize = 100;
 /// What the documentation of Kubernetes asks of a warning, in characters.
 const WANTED: usize = 120;
 /// What the API server cuts a warning to when there are many (`pkg/endpoints/filters/warning.go`).
 const MAX_WARNING: usize = 256;
 /// The API server shows 4096 characters of warnings a request, of all webhooks and its own; half of it is ours.
 const MAX_WARNINGS: usize = 2048;
+/// More findings than fit into that are not even put into words.
+const MAX_WARNED: usize = 64;
 /// The longest name of a qualified name, which the key of an audit annotation has to be.
 const MAX_KEY: usize = 63;
 /// Longer than any list that a person reads; the audit log is not the place for 3 MiB.
@@ -29,44 +35,98 @@ pub fn denial(
     subject: &Subject<'_>,
     findings: &[Finding<'_>],
 ) -> Option<Denial> {
-    let denying = findings
+    let denying: Vec<_> = findings
         .iter()
-        .filter(|finding| finding.effect == Effect::Deny);
-    let causes: Vec<_> = denying
-        .map(|finding| (finding.field.clone(), sentence(world, subject, finding)))
+        .filter(|finding| finding.effect == Effect::Deny)
         .collect();
-    (!causes.is_empty()).then(|| Denial {
-        message: list(subject, &causes),
-        causes,
+    if denying.is_empty() {
+        return None;
+    }
+    let sentence = |finding: &Finding<'_>, detail| sentence(world, subject, finding, detail);
+    let mut told: Vec<&Ban> = Vec::new();
+    let lines = denying.iter().map(|finding| match finding.fault {
+        Fault::Banned { ban, .. } if told.iter().any(|known| std::ptr::eq(*known, ban)) => {
+            sentence(finding, Detail::Brief)
+        }
+        Fault::Banned { ban, .. } => {
+            told.push(ban);
+            sentence(finding, Detail::Full)
+        }
+        _ => sentence(finding, Detail::Full),
+    });
+    let message = list(subject, denying.len(), lines);
+    let cause = |finding: &&Finding<'_>| {
+        (
+            field(subject, finding.place),
+            sentence(finding, Detail::Full),
+        )
+    };
+    Some(Denial {
+        message,
+        causes: causes(denying.iter().map(cause)),
     })
 }
 
-/// `Deployment payments/api: SENTENCE`, or a short first line and one line each.
+/// `Deployment payments/api: SENTENCE`, or a short first line and one line each, of which no more are made than told.
 #[must_use]
-pub fn list(subject: &Subject<'_>, causes: &[(String, String)]) -> String {
-    if let [(_, sentence)] = causes {
-        return clean(&format!("{subject}: {sentence}"));
+pub fn list(
+    subject: &Subject<'_>,
+    count: usize,
+    sentences: impl Iterator<Item = String>,
+) -> String {
+    let subject = clean(&subject.to_string());
+    let mut sentences = sentences.take(MAX_LINES).map(|sentence| clean(&sentence));
+    if count == 1 {
+        return format!("{subject}: {}", sentences.next().unwrap_or_default());
     }
-    let mut lines = vec![format!("{subject}: {} findings", causes.len())];
-    lines.extend(
-        causes
-            .iter()
-            .take(MAX_LINES)
-            .map(|(_, sentence)| format!("- {sentence}")),
-    );
-    if causes.len() > MAX_LINES {
-        lines.push(format!("and {} more", causes.len() - MAX_LINES));
+    let mut text = format!("{subject}: {count} findings");
+    for sentence in sentences {
+        text.push_str("\n- ");
+        text.push_str(&sentence);
     }
-    lines
-        .iter()
-        .map(|line| clean(line))
-        .collect::<Vec<_>>()
-        .join("\n")
+    if count > MAX_LINES {
+        let _ = write!(text, "\nand {} more", count - MAX_LINES);
+    }
+    text
+}
+
+/// As many causes as a program needs.
+#[must_use]
+pub fn causes(causes: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
+    causes.take(MAX_CAUSES).collect()
+}
+
+/// The path of a field as whoever wrote the object knows it: of the list of a pod, what was injected before does not count.
+fn field(subject: &Subject<'_>, place: Place) -> String {
+    let object = &subject.object;
+    let place = match (place, &object.pod, &object.metadata.injected) {
+        (Place::PullSecret(i), Some(pod), Some(injected)) if subject.kind == Kind::Pod => {
+            let is_injected =
+                |name: &&Cow<'_, str>| injected.split(',').any(|known| known == **name);
+            Place::PullSecret(i - pod.pull_secrets.iter().take(i).filter(is_injected).count())
+        }
+        (place, ..) => place,
+    };
+    format!("{}{place}", subject.kind.path())
+}
+
+/// How much of a ban is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// All of it.
+    Full,
+    /// Not again why, whom to ask and where to read.
+    Brief,
 }
 
 /// Field, fault, reason, what to do, whom to ask, where to read: the whole of it.
-fn sentence(world: &World<'_>, subject: &Subject<'_>, finding: &Finding<'_>) -> String {
-    let field = &finding.field;
+fn sentence(
+    world: &World<'_>,
+    subject: &Subject<'_>,
+    finding: &Finding<'_>,
+    detail: Detail,
+) -> String {
+    let what = short(subject, finding);
     match &finding.fault {
         Fault::Banned {
             ban,
@@ -74,37 +134,32 @@ fn sentence(world: &World<'_>, subject: &Subject<'_>, finding: &Finding<'_>) -> 
             origin,
             ..
         } => {
-            let what = short(finding);
-            let reason = ban
-                .reason
-                .as_ref()
+            let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
+            let reason = told(&ban.reason)
                 .map(|reason| format!(" ({reason})"))
                 .unwrap_or_default();
             let fix = fix(world, subject, ban, *is_pull_secret, *origin);
-            let ask = ban
-                .contact
-                .as_ref()
+            let ask = told(&ban.contact)
                 .map(|contact| format!(" Ask {contact}."))
                 .unwrap_or_default();
-            let docs = ban
-                .docs
-                .as_ref()
+            let docs = told(&ban.docs)
                 .map(|docs| format!(" See {docs}"))
                 .unwrap_or_default();
             format!("{what}{reason}. {fix}{ask}{docs}")
         }
-        Fault::Uncovered { .. } => format!(
-            "{}. Use an image from a registry that the policy knows, or ask its owners for a rule.",
-            short(finding)
-        ),
-        Fault::NoImage { .. } => format!("{}. Correct the image.", short(finding)),
-        _ => format!("{field}: {}", short(finding)),
+        Fault::Uncovered { .. } => {
+            format!(
+                "{what}. Use an image from a registry that the policy knows, or ask its owners for a rule."
+            )
+        }
+        Fault::NoImage { .. } => format!("{what}. Correct the image."),
+        _ => what,
     }
 }
 
 /// Field and fault.
-fn short(finding: &Finding<'_>) -> String {
-    let field = &finding.field;
+fn short(subject: &Subject<'_>, finding: &Finding<'_>) -> String {
+    let field = field(subject, finding.place);
     match &finding.fault {
         Fault::Banned {
             secret,
@@ -228,16 +283,15 @@ fn fix(
 }
 
 /// A finding in the 120 characters that a warning should have, where it fits: what it is, and what can still be said.
-#[must_use]
-pub fn warning(subject: &Subject<'_>, finding: &Finding<'_>) -> String {
+fn warning(subject: &Subject<'_>, finding: &Finding<'_>) -> String {
     let mut text = match &finding.fault {
-        Fault::Lifted { .. } => short(finding),
-        _ => format!("{subject}: {}", short(finding)),
+        Fault::Lifted { .. } => short(subject, finding),
+        _ => format!("{subject}: {}", short(subject, finding)),
     };
-    let mut parts: Vec<String> = Vec::new();
     if let Effect::Warn(mercy) = finding.effect {
-        parts.extend(why_not_denied(mercy).map(|why| format!("; {why}")));
+        text.extend(why_not_denied(mercy).map(|why| format!("; {why}")));
     }
+    let mut parts: Vec<String> = Vec::new();
     if let Fault::Banned { ban, .. } = &finding.fault {
         parts.extend(
             ban.instead
@@ -263,12 +317,30 @@ fn why_not_denied(mercy: Mercy) -> Option<&'static str> {
     }
 }
 
-/// Warnings as the API server takes them: no control characters, none twice, not too long and not too many.
+/// What findings that only warn have to say.
 #[must_use]
-pub fn within_limits(warnings: impl IntoIterator<Item = String>) -> Vec<String> {
+pub fn warnings(subject: &Subject<'_>, findings: &[Finding<'_>]) -> Vec<String> {
+    let warning_ones = || {
+        findings
+            .iter()
+            .filter(|finding| matches!(finding.effect, Effect::Warn(_)))
+    };
+    let untold = warning_ones().count().saturating_sub(MAX_WARNED);
+    within_limits(
+        warning_ones()
+            .take(MAX_WARNED)
+            .map(|finding| warning(subject, finding)),
+        untold,
+    )
+}
+
+/// Warnings as the API server takes them: no control characters, none twice, not too long and not too many. What is
+/// left out is counted, with what was `untold` before.
+#[must_use]
+pub fn within_limits(warnings: impl Iterator<Item = String>, untold: usize) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     let mut left = MAX_WARNINGS;
-    let mut dropped = 0;
+    let mut dropped = untold;
     for warning in warnings {
         let warning = cut(&clean(&warning), MAX_WARNING);
         let length = warning.chars().count();
@@ -311,10 +383,14 @@ pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
             Fault::NotMountable { secret, .. } => {
                 ("not-mountable".to_owned(), (*secret).to_owned())
             }
-            Fault::Lifted { ban: Some(ban), .. } => {
-                (audit_key("lifted", &ban.name), short(finding))
-            }
-            Fault::Lifted { ban: None, .. } => ("lifted".to_owned(), short(finding)),
+            Fault::Lifted {
+                ban: Some(ban),
+                exception,
+            } => (audit_key("lifted", &ban.name), lifted(Some(ban), exception)),
+            Fault::Lifted {
+                ban: None,
+                exception,
+            } => ("lifted".to_owned(), lifted(None, exception)),
         };
         let text = notes.entry(key).or_default();
         let value = clean(&value);

@@ -1,20 +1,24 @@
 //! What is wrong with an object, and what comes of it.
 
+use super::references::{Use, uses};
 use super::{Denial, Notes, Ruling, World};
 use crate::diagnostic::Severity;
-use crate::finding::{Effect, Fault, Finding, Mercy, Origin};
+use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::{Image, ImageError};
-use crate::policy::{Ban, Lifted, Mode, Policy, Running, Unmatched};
+use crate::policy::{Ban, Lifted, Mode, Policy, RegistryRule, Running, Unmatched};
 use crate::selector::{Match, Namespace};
-use crate::subject::{ImageUse, Kind, Object, Operation, Place, PodSpec, Reference, Subject};
+use crate::subject::{ImageUse, Kind, Operation, Place, PodSpec, Subject};
 use crate::words;
-use std::borrow::Cow;
-use std::collections::HashSet;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
+/// The `ConfigMap` that holds the policy.
+const POLICY_CONFIG_MAP: &str = "pullgate-policy";
 /// Secrets that hold registry credentials.
 const DOCKER_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
 
-/// Everything that is wrong with a subject under a policy, in the order of its fields.
+/// Everything that is wrong with a subject under a policy, in the order of its fields. Takes time in proportion to the
+/// size of the object: anyone who may create a Pod chooses that.
 pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Finding<'a>> {
     let is_deleting = subject.operation == Operation::Delete || subject.object.metadata.is_deleting;
     let namespace = world.namespace(subject);
@@ -22,223 +26,124 @@ pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Find
     if is_deleting || exempt == Match::Yes {
         return Vec::new();
     }
-    let by_controller = world.controllers.created(subject);
-    let judge = Judge {
-        world,
+    let mut judge = Judge {
+        world: *world,
         subject,
         namespace,
-        by_controller,
+        by_controller: world.controllers.created(subject),
         may_be_exempt: exempt == Match::Unknown,
+        lifted: HashMap::new(),
+        injected: OnceCell::new(),
+        findings: Vec::new(),
     };
     match subject.kind {
         Kind::Secret => judge.secret(),
         _ => judge.object(),
     }
+    judge.findings
 }
 
-/// A `ConfigMap` with a policy is refused with all faults, and its warnings are shown.
+/// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown.
 pub(super) fn policy_document(world: &World<'_>, subject: &Subject<'_>) -> Option<Ruling> {
-    let text = subject
-        .object
-        .policy
-        .as_ref()
-        .filter(|_| subject.operation != Operation::Delete)?;
-    let loaded = Policy::load(text, world.today);
-    let (faults, warnings): (Vec<_>, Vec<_>) = loaded
-        .diagnostics
+    let is_policy = subject.name == POLICY_CONFIG_MAP && subject.operation != Operation::Delete;
+    let text = subject.object.policy.as_ref().filter(|_| is_policy)?;
+    let diagnostics = Policy::load(text, world.today).diagnostics;
+    let (faults, warnings): (Vec<_>, Vec<_>) = diagnostics
         .iter()
-        .partition(|d| d.severity == Severity::Fault);
-    let lines = faults
-        .iter()
-        .map(|fault| (fault.path.clone(), fault.line("policy.yaml")));
-    let message = |causes: &[(String, String)]| words::list(subject, causes);
-    let causes: Vec<_> = lines.collect();
-    let denial = (!causes.is_empty()).then(|| Denial {
-        message: message(&causes),
-        causes,
+        .partition(|diagnostic| diagnostic.severity == Severity::Fault);
+    let told = |diagnostic: &crate::diagnostic::Diagnostic| diagnostic.line("policy.yaml");
+    let notes = Notes {
+        warnings: words::within_limits(warnings.into_iter().map(told), 0),
+        ..Notes::default()
+    };
+    let denial = (!faults.is_empty()).then(|| Denial {
+        message: words::list(
+            subject,
+            faults.len(),
+            faults.iter().map(|fault| told(fault)),
+        ),
+        causes: words::causes(faults.iter().map(|fault| (fault.path.clone(), told(fault)))),
     });
-    let told = warnings.iter().map(|warning| warning.line("policy.yaml"));
-    Some(Ruling {
-        denial,
-        notes: Notes {
-            warnings: words::within_limits(told),
-            ..Notes::default()
-        },
-    })
+    Some(Ruling { denial, notes })
 }
 
-struct Judge<'a, 's> {
-    world: &'s World<'a>,
+struct Judge<'a> {
+    world: World<'a>,
     subject: &'a Subject<'a>,
     namespace: Namespace<'a>,
     by_controller: bool,
     may_be_exempt: bool,
+    /// What was asked about bans, or about `unmatched`, and told if it is lifted.
+    lifted: HashMap<Option<usize>, Lifted<'a>>,
+    /// What the policy injects into pods of this subject.
+    injected: OnceCell<HashSet<&'a str>>,
+    findings: Vec<Finding<'a>>,
 }
 
-/// A reference, and how it came into the object.
-struct Use<'a> {
-    place: Place,
-    secret: &'a str,
-    origin: Origin<'a>,
-}
-
-impl<'a> Judge<'a, '_> {
-    fn object(&self) -> Vec<Finding<'a>> {
-        let mut findings = Vec::new();
-        let uses = self.uses(&self.subject.object);
-        let old: Vec<Use<'_>> = self
-            .subject
-            .old
-            .iter()
-            .flat_map(|old| self.uses(old))
-            .collect();
+impl<'a> Judge<'a> {
+    fn object(&mut self) {
+        let uses_of = |object| uses(self.world.facts, self.subject, object);
+        let old: Vec<Use<'_>> = self.subject.old.iter().flat_map(uses_of).collect();
         let old: HashSet<&str> = old.iter().map(|used| used.secret).collect();
-        for used in uses {
+        for used in uses_of(&self.subject.object) {
             for (number, ban) in self.world.policy.bans_on(used.secret) {
-                self.banned(
-                    &mut findings,
-                    &used,
-                    (number, ban),
-                    old.contains(used.secret),
-                );
+                self.banned(&used, number, ban, old.contains(used.secret));
             }
         }
         if let Some(pod) = &self.subject.object.pod {
-            self.images(&mut findings, pod);
-        }
-        findings
-    }
-
-    /// Every reference of an object, also those that its pods get from their `ServiceAccount`.
-    fn uses<'o>(&self, object: &'o Object<'_>) -> Vec<Use<'o>>
-    where
-        'a: 'o,
-    {
-        let origin = |reference: &Reference<'_>| match (reference.place, &object.pod) {
-            (Place::PullSecret(_), Some(pod)) if self.subject.kind == Kind::Pod => {
-                self.origin(pod, &reference.secret)
-            }
-            _ => Origin::Own,
-        };
-        let own = object.references.iter().map(|reference| Use {
-            place: reference.place,
-            secret: &reference.secret,
-            origin: origin(reference),
-        });
-        own.chain(object.pod.iter().flat_map(|pod| self.passed_on(pod)))
-            .collect()
-    }
-
-    /// A pod without pull secrets gets those of its `ServiceAccount`; a template with some switches that off.
-    fn passed_on<'o>(&self, pod: &'o PodSpec<'_>) -> Vec<Use<'o>>
-    where
-        'a: 'o,
-    {
-        let name = pod.service_account();
-        let account = self
-            .world
-            .facts
-            .service_account(&self.subject.namespace, name);
-        let inherits = self.subject.kind != Kind::Pod && pod.pull_secrets.is_empty();
-        let secrets = account
-            .filter(|_| inherits)
-            .map(|account| account.image_pull_secrets.iter());
-        let used = |secret: &'o str| Use {
-            place: Place::ServiceAccountName,
-            secret,
-            origin: Origin::PassedOn(name),
-        };
-        secrets
-            .into_iter()
-            .flatten()
-            .map(|secret| used(secret))
-            .collect()
-    }
-
-    /// Where a pull secret of a pod comes from. The API server copies the whole list of the `ServiceAccount` and only
-    /// into an empty one, so a pod that lacks one of them got none of them.
-    fn origin<'o>(&self, pod: &'o PodSpec<'_>, secret: &str) -> Origin<'o> {
-        let name = pod.service_account();
-        match self
-            .world
-            .facts
-            .service_account(&self.subject.namespace, name)
-        {
-            None if self.world.facts.service_accounts_synced() => Origin::Own,
-            None => Origin::PossiblyInherited(name),
-            Some(account) => {
-                let lists = |name: &str| {
-                    account
-                        .image_pull_secrets
-                        .iter()
-                        .any(|listed| **listed == *name)
-                };
-                let all_there = account
-                    .image_pull_secrets
-                    .iter()
-                    .all(|s| pod.pull_secrets.iter().any(|p| **p == **s));
-                if lists(secret) && all_there {
-                    Origin::Inherited(name)
-                } else {
-                    Origin::Own
-                }
-            }
+            self.images(pod);
         }
     }
 
-    fn banned(
-        &self,
-        findings: &mut Vec<Finding<'a>>,
-        used: &Use<'a>,
-        (number, ban): (usize, &'a Ban),
-        is_old: bool,
-    ) {
+    fn banned(&mut self, used: &Use<'a>, number: usize, ban: &'a Ban, is_old: bool) {
+        let Some(mut effect) = self.unless_lifted(Some((number, ban)), used.place, ban.mode.into())
+        else {
+            return;
+        };
+        if is_old {
+            effect = effect.soften(Mercy::Old);
+        }
+        if effect == Effect::Deny && self.injects(used.secret) {
+            effect = effect.soften(Mercy::InjectedHere);
+        }
         let is_pull_secret = matches!(used.place, Place::PullSecret(_) | Place::ServiceAccountName);
-        let effect = match self
-            .world
-            .policy
-            .lifted(number, self.namespace, self.world.today)
-        {
-            Lifted::By(exception) => {
-                let is_known = |finding: &Finding<'_>| matches!(finding.fault, Fault::Lifted { ban: Some(known), .. } if std::ptr::eq(known, ban));
-                if ban.mode != Mode::Audit && !findings.iter().any(is_known) {
-                    let fault = Fault::Lifted {
-                        ban: Some(ban),
-                        exception,
-                    };
-                    findings.push(Finding {
-                        field: self.field(used.place),
-                        fault,
-                        effect: Effect::Warn(Mercy::None),
-                    });
-                }
-                return;
-            }
-            Lifted::Unknown => Effect::from(ban.mode).soften(Mercy::UnknownLabels),
-            Lifted::Not => ban.mode.into(),
-        };
-        let effect = if is_old {
-            effect.soften(Mercy::Old)
-        } else {
-            effect
-        };
-        let effect = if self.injects(used.secret) {
-            effect.soften(Mercy::InjectedHere)
-        } else {
-            effect
-        };
-        let effect = self.spare(effect, ban.running);
         let fault = Fault::Banned {
             secret: used.secret,
             ban,
             is_pull_secret,
             origin: used.origin,
         };
-        findings.push(Finding {
-            field: self.field(used.place),
-            fault,
-            effect,
+        self.add(used.place, fault, self.spare(effect, ban.running));
+    }
+
+    /// The effect, or `None` where an exception is in use, which is told once.
+    fn unless_lifted(
+        &mut self,
+        ban: Option<(usize, &'a Ban)>,
+        place: Place,
+        effect: Effect,
+    ) -> Option<Effect> {
+        let number = ban.map(|(number, _)| number);
+        let (policy, namespace, today) = (self.world.policy, self.namespace, self.world.today);
+        let is_first = !self.lifted.contains_key(&number);
+        let lifted = *self.lifted.entry(number).or_insert_with(|| match number {
+            Some(number) => policy.lifted(number, namespace, today),
+            None => policy.unmatched_lifted(namespace, today),
         });
+        match lifted {
+            Lifted::Not => Some(effect),
+            Lifted::Unknown => Some(effect.soften(Mercy::UnknownLabels)),
+            Lifted::By(exception) => {
+                if is_first && !matches!(effect, Effect::Audit(_)) {
+                    let fault = Fault::Lifted {
+                        ban: ban.map(|(_, ban)| ban),
+                        exception,
+                    };
+                    self.add(place, fault, Effect::Warn(Mercy::None));
+                }
+                None
+            }
+        }
     }
 
     /// What already runs keeps running, and what may be exempt is not refused.
@@ -258,91 +163,63 @@ impl<'a> Judge<'a, '_> {
 
     /// Whether the policy itself puts this secret into pods here: refusing it would refuse its own work.
     fn injects(&self, secret: &str) -> bool {
-        let images = self.subject.object.pod.iter().flat_map(|pod| &pod.images);
-        let mut rules = images
-            .filter_map(|used| Image::parse(&used.image).ok())
-            .filter_map(|image| self.world.policy.rule_for(&image, self.namespace));
-        rules.any(|rule| rule.secrets().iter().any(|name| name.as_str() == secret))
+        let injected = self.injected.get_or_init(|| {
+            let images = self.subject.object.pod.iter().flat_map(|pod| &pod.images);
+            let rules = images.filter_map(|used| self.rule(&Image::parse(&used.image).ok()?));
+            rules.flat_map(RegistryRule::secret_names).collect()
+        });
+        injected.contains(secret)
     }
 
-    fn images(&self, findings: &mut Vec<Finding<'a>>, pod: &'a PodSpec<'_>) {
-        let old = self.subject.old.as_ref().and_then(|old| old.pod.as_ref());
-        let old: HashSet<&str> = old
+    fn rule(&self, image: &Image<'_>) -> Option<&'a RegistryRule> {
+        self.world.policy.rule_for(image, self.namespace)
+    }
+
+    fn images(&mut self, pod: &'a PodSpec<'_>) {
+        let old = self
+            .subject
+            .old
             .iter()
-            .flat_map(|pod| &pod.images)
-            .map(|used| &*used.image)
-            .collect();
+            .filter_map(|old| old.pod.as_ref())
+            .flat_map(|pod| &pod.images);
+        let old: HashSet<&str> = old.map(|used| &*used.image).collect();
         let mut lacking: HashSet<&str> = HashSet::new();
         for used in &pod.images {
             let is_old = old.contains(&*used.image);
-            match Image::parse(&used.image) {
-                Err(error) => self.uncovered(findings, used, Some(error), is_old),
-                Ok(image) => match self.world.policy.rule_for(&image, self.namespace) {
-                    None => self.uncovered(findings, used, None, is_old),
-                    Some(rule) => {
-                        let mut names = rule
-                            .secrets()
-                            .iter()
-                            .map(super::super::names::SecretName::as_str);
-                        let secret = names
-                            .find(|name| !pod.pull_secrets.iter().any(|listed| listed == name));
-                        let is_too_late = self.subject.kind == Kind::Pod
-                            && self.subject.operation == Operation::Update;
-                        if let Some(secret) =
-                            secret.filter(|_| is_too_late && !is_old && lacking.insert(&rule.name))
-                        {
-                            let fault = Fault::TooLate { rule, secret };
-                            findings.push(Finding {
-                                field: self.field(used.place),
-                                fault,
-                                effect: Effect::Warn(Mercy::None),
-                            });
-                        }
-                    }
-                },
+            match Image::parse(&used.image).map(|image| self.rule(&image)) {
+                Err(error) => self.uncovered(used, Some(error), is_old),
+                Ok(None) => self.uncovered(used, None, is_old),
+                Ok(Some(rule)) if !is_old && lacking.insert(&rule.name) => {
+                    self.too_late(pod, used, rule);
+                }
+                Ok(Some(_)) => {}
             }
         }
     }
 
-    fn uncovered(
-        &self,
-        findings: &mut Vec<Finding<'a>>,
-        used: &'a ImageUse<'_>,
-        error: Option<ImageError>,
-        is_old: bool,
-    ) {
+    /// The list of a pod is immutable: an image that comes later cannot be helped any more.
+    fn too_late(&mut self, pod: &PodSpec<'_>, used: &ImageUse<'_>, rule: &'a RegistryRule) {
+        let lacks = |name: &&str| !pod.pull_secrets.iter().any(|listed| listed == name);
+        let is_update =
+            self.subject.kind == Kind::Pod && self.subject.operation == Operation::Update;
+        if let Some(secret) = rule.secret_names().find(lacks).filter(|_| is_update) {
+            self.add(
+                used.place,
+                Fault::TooLate { rule, secret },
+                Effect::Warn(Mercy::None),
+            );
+        }
+    }
+
+    fn uncovered(&mut self, used: &'a ImageUse<'_>, error: Option<ImageError>, is_old: bool) {
         let effect = match (self.world.policy.unmatched(), &error) {
             (Unmatched::Allow, None) => return,
-            (Unmatched::Allow, Some(_)) | (Unmatched::Warn, _) => Effect::Warn(Mercy::None),
-            (Unmatched::Deny, _) => Effect::Deny,
+            // Nothing is asked of it, and still nobody can pull it.
+            (Unmatched::Allow, Some(_)) => Some(Effect::Warn(Mercy::None)),
+            (Unmatched::Warn, _) => self.unless_lifted(None, used.place, Effect::Warn(Mercy::None)),
+            (Unmatched::Deny, _) => self.unless_lifted(None, used.place, Effect::Deny),
         };
-        let effect = match self
-            .world
-            .policy
-            .unmatched_lifted(self.namespace, self.world.today)
-        {
-            Lifted::By(exception) => {
-                let is_known = |finding: &Finding<'_>| {
-                    matches!(finding.fault, Fault::Lifted { ban: None, .. })
-                };
-                if self.world.policy.unmatched() != Unmatched::Allow
-                    && !findings.iter().any(is_known)
-                {
-                    let fault = Fault::Lifted {
-                        ban: None,
-                        exception,
-                    };
-                    findings.push(Finding {
-                        field: self.field(used.place),
-                        fault,
-                        effect: Effect::Warn(Mercy::None),
-                    });
-                }
-                return;
-            }
-            Lifted::Unknown => effect.soften(Mercy::UnknownLabels),
-            Lifted::Not => effect,
-        };
+        let Some(effect) = effect else { return };
         let effect = if is_old {
             effect.soften(Mercy::Old)
         } else {
@@ -353,15 +230,11 @@ impl<'a> Judge<'a, '_> {
             image,
             error,
         });
-        findings.push(Finding {
-            field: self.field(used.place),
-            fault,
-            effect: self.spare(effect, Running::Keep),
-        });
+        self.add(used.place, fault, self.spare(effect, Running::Keep));
     }
 
     /// A docker-type Secret under a banned name is warned of when it is made; later it passes, because rotation must work.
-    fn secret(&self) -> Vec<Finding<'a>> {
+    fn secret(&mut self) {
         let subject = self.subject;
         let is_docker = subject
             .object
@@ -369,38 +242,30 @@ impl<'a> Judge<'a, '_> {
             .as_deref()
             .is_some_and(|kind| DOCKER_TYPES.contains(&kind));
         if !is_docker || subject.operation != Operation::Create {
-            return Vec::new();
+            return;
         }
-        let name: &str = match &subject.name {
-            Cow::Borrowed(name) if !name.is_empty() => name,
-            Cow::Owned(name) if !name.is_empty() => name,
-            _ => subject.object.metadata.name.as_deref().unwrap_or_default(),
-        };
-        let bans = self.world.policy.bans_on(name);
-        let holds = |number| {
-            !matches!(
-                self.world
-                    .policy
-                    .lifted(number, self.namespace, self.world.today),
-                Lifted::By(_)
-            )
-        };
-        let finding = |ban: &'a Ban| Finding {
-            field: "metadata.name".to_owned(),
-            fault: Fault::BannedName { ban },
-            effect: if ban.mode == Mode::Audit {
-                Effect::Audit(Mercy::None)
-            } else {
-                Effect::Warn(Mercy::None)
-            },
-        };
-        bans.filter(|(number, _)| holds(*number))
-            .map(|(_, ban)| finding(ban))
-            .collect()
+        let name = Some(&subject.name)
+            .filter(|name| !name.is_empty())
+            .or(subject.object.metadata.name.as_ref());
+        for (number, ban) in self.world.policy.bans_on(name.map_or("", |name| name)) {
+            if let Some(effect) =
+                self.unless_lifted(Some((number, ban)), Place::Name, ban.mode.into())
+            {
+                self.add(
+                    Place::Name,
+                    Fault::BannedName { ban },
+                    effect.soften(Mercy::None),
+                );
+            }
+        }
     }
 
-    fn field(&self, place: Place) -> String {
-        format!("{}{place}", self.subject.kind.path())
+    fn add(&mut self, place: Place, fault: Fault<'a>, effect: Effect) {
+        self.findings.push(Finding {
+            place,
+            fault,
+            effect,
+        });
     }
 }
 

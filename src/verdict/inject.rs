@@ -31,11 +31,7 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
     };
     let rules = rules(world, pod, namespace);
     let mut wanted: Vec<&str> = Vec::new();
-    for name in rules
-        .iter()
-        .flat_map(|rule| rule.secrets())
-        .map(super::super::names::SecretName::as_str)
-    {
+    for name in rules.iter().flat_map(|rule| rule.secret_names()) {
         if !wanted.contains(&name) {
             wanted.push(name);
         }
@@ -58,11 +54,7 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
         .as_ref()
         .map_or(&[][..], |injection| &injection.added);
     let audit = rules.iter().filter_map(|rule| {
-        let names = rule
-            .secrets()
-            .iter()
-            .map(super::super::names::SecretName::as_str)
-            .filter(|name| added.contains(name));
+        let names = rule.secret_names().filter(|name| added.contains(name));
         let names: Vec<_> = names.collect();
         (!names.is_empty()).then(|| (words::audit_key("injected", &rule.name), names.join(",")))
     });
@@ -70,7 +62,7 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
         audit: audit.collect(),
         findings: refused
             .into_iter()
-            .map(|secret| not_mountable(subject, pod, secret))
+            .map(|secret| not_mountable(pod, secret))
             .collect(),
         patch: injection.map(|injection| injection.patch),
     }
@@ -113,9 +105,9 @@ fn rules<'a>(
     rules
 }
 
-fn not_mountable<'a>(subject: &Subject<'_>, pod: &'a PodSpec<'_>, secret: &'a str) -> Finding<'a> {
+fn not_mountable<'a>(pod: &'a PodSpec<'_>, secret: &'a str) -> Finding<'a> {
     Finding {
-        field: format!("{}serviceAccountName", subject.kind.path()),
+        place: Place::ServiceAccountName,
         fault: Fault::NotMountable {
             secret,
             service_account: pod.service_account(),

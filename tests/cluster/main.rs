@@ -5,13 +5,14 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
     reason = "tests fail by panicking and say what they do"
 )]
 
 mod control_plane;
+mod guard;
 mod inject;
 mod process;
+mod record;
 mod recorder;
 mod webhook;
 
@@ -29,7 +30,7 @@ fn main() {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .expect("the first provider");
-    let tests: Vec<Test> = [inject::TESTS].concat();
+    let tests: Vec<Test> = [guard::TESTS, inject::TESTS, record::TESTS].concat();
     let is_wanted = |name: &str| {
         arguments
             .filter

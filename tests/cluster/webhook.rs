@@ -128,10 +128,15 @@ impl<'c> Site<'c> {
             .kubectl(&[&["-n", &self.name], args].concat(), "")
     }
 
+    /// kubectl in the namespace of the test, with something to read.
+    pub(crate) fn kubectl_with(&self, args: &[&str], stdin: &str) -> Output {
+        self.plane
+            .kubectl(&[&["-n", &self.name], args].concat(), stdin)
+    }
+
     /// `kubectl apply -f -`.
     pub(crate) fn apply(&self, manifest: &str) -> Output {
-        self.plane
-            .kubectl(&["-n", &self.name, "apply", "-f", "-"], manifest)
+        self.kubectl_with(&["apply", "-f", "-"], manifest)
     }
 
     /// An apply that has to go well.

@@ -2,10 +2,19 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::needless_pass_by_value,
     clippy::panic,
     clippy::too_many_lines,
-    reason = "tests fail by panicking, and a table is as long as it has rows"
+    clippy::unwrap_used,
+    reason = "tests fail by panicking, a table is as long as it has rows, and values are made to be given away"
 )]
 
+mod cli;
+mod guard;
 mod image;
+mod inject;
 mod policy;
+mod reviews;
+mod server;
+mod support;
+mod tidy;

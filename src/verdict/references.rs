@@ -1,0 +1,113 @@
+//! Which secrets an object names, and how they came into it.
+
+use crate::facts::{Facts, ServiceAccountFacts};
+use crate::finding::Origin;
+use crate::subject::{Kind, Object, Place, PodSpec, Subject};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// A reference to a Secret, and how it came into the object.
+pub(super) struct Use<'o> {
+    pub(super) place: Place,
+    pub(super) secret: &'o str,
+    pub(super) origin: Origin<'o>,
+}
+
+/// Every reference of an object, also those that its pods get from their `ServiceAccount`.
+pub(super) fn uses<'o>(
+    facts: &'o Facts,
+    subject: &Subject<'_>,
+    object: &'o Object<'_>,
+) -> Vec<Use<'o>> {
+    let pod = object.pod.as_ref();
+    let account = pod.map(|pod| Account::of(facts, &subject.namespace, pod));
+    let inherited = match (&account, pod) {
+        (Some(account), Some(pod)) if subject.kind == Kind::Pod => account.inherited(pod),
+        _ => Inherited::Nothing,
+    };
+    let own = object.references.iter().map(|reference| Use {
+        place: reference.place,
+        secret: &reference.secret,
+        origin: match reference.place {
+            Place::PullSecret(_) => inherited.origin(&reference.secret),
+            _ => Origin::Own,
+        },
+    });
+    let inheriting = pod.filter(|pod| subject.kind != Kind::Pod && pod.pull_secrets.is_empty());
+    let passed_on = account
+        .filter(|_| inheriting.is_some())
+        .into_iter()
+        .flat_map(Account::passed_on);
+    own.chain(passed_on).collect()
+}
+
+/// The `ServiceAccount` of a pod or template, and what is known of it.
+struct Account<'o> {
+    name: &'o str,
+    facts: Option<&'o ServiceAccountFacts>,
+    is_absence_known: bool,
+}
+
+/// Which pull secrets of a pod come from its `ServiceAccount`.
+enum Inherited<'o> {
+    Nothing,
+    /// Nothing is known of it.
+    Possibly(&'o str),
+    /// These.
+    From(&'o str, HashSet<&'o str>),
+}
+
+impl<'o> Account<'o> {
+    fn of(facts: &'o Facts, namespace: &str, pod: &'o PodSpec<'_>) -> Self {
+        let name = pod.service_account();
+        let is_absence_known = facts.service_accounts_synced();
+        Self {
+            name,
+            facts: facts.service_account(namespace, name),
+            is_absence_known,
+        }
+    }
+
+    /// The API server copies the whole list of the `ServiceAccount` and only into an empty one, so a pod that lacks one
+    /// of them got none of them.
+    fn inherited(&self, pod: &PodSpec<'_>) -> Inherited<'o> {
+        let Some(facts) = self.facts else {
+            return if self.is_absence_known {
+                Inherited::Nothing
+            } else {
+                Inherited::Possibly(self.name)
+            };
+        };
+        let listed: HashSet<&str> = pod.pull_secrets.iter().map(Cow::as_ref).collect();
+        let theirs: HashSet<&str> = facts.image_pull_secrets.iter().map(AsRef::as_ref).collect();
+        if theirs.is_subset(&listed) {
+            Inherited::From(self.name, theirs)
+        } else {
+            Inherited::Nothing
+        }
+    }
+
+    /// A template without pull secrets gets those of its `ServiceAccount`; one with some switches that off.
+    fn passed_on(self) -> impl Iterator<Item = Use<'o>> {
+        let secrets = self
+            .facts
+            .into_iter()
+            .flat_map(|facts| &facts.image_pull_secrets);
+        let origin = Origin::PassedOn(self.name);
+        secrets.map(move |secret| Use {
+            place: Place::ServiceAccountName,
+            secret,
+            origin,
+        })
+    }
+}
+
+impl<'o> Inherited<'o> {
+    fn origin(&self, secret: &str) -> Origin<'o> {
+        match self {
+            Self::Possibly(name) => Origin::PossiblyInherited(name),
+            Self::From(name, secrets) if secrets.contains(secret) => Origin::Inherited(name),
+            Self::Nothing | Self::From(..) => Origin::Own,
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The command as its user sees it.
+
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn pullgate(args: &[&str], stdin: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("pullgate");
+    // It may end without reading.
+    let _ = child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(stdin.as_bytes());
+    let output = child.wait_with_output().expect("pullgate");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Run {
+        code: output.status.code().expect("a code"),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+fn example() -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("src/commands/example-policy.yaml")
+        .display()
+        .to_string()
+}
+
+fn policy_file(dir: &tempfile::TempDir, text: &str) -> String {
+    let path = dir.path().join("policy.yaml");
+    std::fs::write(&path, text).expect("a file");
+    path.display().to_string()
+}
+
+#[test]
+fn explain_prints_json_for_each_line() {
+    let run = pullgate(
+        &["explain", "-o", "json", "-"],
+        "nginx\n# no comment\nreg.io/a/b:1\n\n",
+    );
+    let answers: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(run.code, 1, "two of them are no images");
+    let answers = answers.as_array().expect("an array");
+    assert_eq!(answers.len(), 4);
+    assert_eq!(
+        answers[0],
+        json!({"image": "nginx", "registry": "docker.io", "repository": "library/nginx", "tag": null, "digest": null,
+               "rule": null, "via": null, "secrets": [], "error": null})
+    );
+    assert_eq!(answers[1]["error"], "invalid reference format");
+    assert_eq!(
+        (&answers[1]["registry"], &answers[1]["image"]),
+        (&Value::Null, &json!("# no comment"))
+    );
+    assert_eq!(
+        (&answers[2]["repository"], &answers[2]["tag"]),
+        (&json!("a/b"), &json!("1"))
+    );
+}
+
+#[test]
+fn explain_tells_the_rule_and_why() {
+    let args = ["explain", "--policy", &example(), "-n", "payments-eu"];
+    let run = pullgate(
+        &[
+            &args[..],
+            &[
+                "-o",
+                "json",
+                "contoso.azurecr.io/payments/api:1",
+                "registry.k8s.io/pause",
+                "1.dkr.ecr.eu.amazonaws.com/x",
+            ],
+        ]
+        .concat(),
+        "",
+    );
+    let answers: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let told = |i: usize| {
+        (
+            answers[i]["rule"].as_str(),
+            answers[i]["via"].as_str(),
+            answers[i]["secrets"].clone(),
+        )
+    };
+    assert_eq!(
+        told(0),
+        (
+            Some("contoso-payments"),
+            Some("secrets"),
+            json!(["payments-pull"])
+        )
+    );
+    assert_eq!(told(1), (Some("public"), Some("public"), json!([])));
+    assert_eq!(told(2), (Some("ecr"), Some("node"), json!([])));
+    let run = pullgate(
+        &[&args[..], &["contoso.azurecr.io/payments/api:1"]].concat(),
+        "",
+    );
+    assert!(
+        run.stdout
+            .contains("rule        contoso-payments (pattern contoso.azurecr.io/payments)"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout
+            .contains("not         contoso (pattern contoso.azurecr.io): its path is shorter"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.code, 0);
+    let run = pullgate(
+        &[
+            "explain",
+            "--policy",
+            &example(),
+            "contoso.azurecr.io/payments/api:1",
+        ],
+        "",
+    );
+    assert!(run.stdout.contains("not         contoso-payments (pattern contoso.azurecr.io/payments): not in namespace default"), "{}", run.stdout);
+}
+
+#[test]
+fn check_shows_faults_as_rustc_does() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = policy_file(
+        &dir,
+        "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nregistries:\n- name: a\n  images: [https://reg.io]\n  secret: [x]\n",
+    );
+    let run = pullgate(&["check", "--policy", &file], "");
+    assert_eq!((run.code, run.stderr.as_str()), (1, ""));
+    let expected = format!(
+        "error: \"https://reg.io\" has a scheme; a pattern begins with the registry host
+ --> {file}:5:12
+  |
+5 |   images: [https://reg.io]
+  |            ^^^^^^^^^^^^^^ registries[0].images[0]
+  |
+  = help: did you mean `reg.io`?
+"
+    );
+    assert!(run.stdout.contains(&expected), "{}", run.stdout);
+    let run = pullgate(&["check", "--policy", &example()], "");
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (0, "", "")
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_2_and_says_why() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let bad = policy_file(&dir, "kind: PullPolicy\n");
+    for (args, says) in [
+        (
+            vec!["check", "--policy", "/nowhere.yaml"],
+            "cannot read /nowhere.yaml",
+        ),
+        (
+            vec!["explain", "--policy", &bad, "nginx"],
+            "cannot be used: correct what is shown above",
+        ),
+        (
+            vec!["serve", "--policy-file", &bad],
+            "the key `apiVersion` is missing",
+        ),
+        (vec!["serve"], "--policy-file <FILE>"),
+        (vec!["explain"], "<IMAGE>"),
+        (vec!["nonsense"], "unrecognized subcommand"),
+    ] {
+        let run = pullgate(&args, "");
+        assert_eq!(run.code, 2, "{args:?}");
+        assert!(run.stderr.contains(says), "{args:?}: {}", run.stderr);
+        assert_eq!(run.stdout, "", "{args:?}");
+    }
+}
+
+/// The schema is made from the types and the reader is written by hand: both have to know the same keys.
+#[test]
+fn the_schema_knows_the_keys_that_the_reader_knows() {
+    let run = pullgate(&["schema"], "");
+    let schema: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let keys_of = |schema: &Value| -> Vec<String> {
+        let mut keys: Vec<String> = schema["properties"]
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect();
+        keys.sort();
+        keys
+    };
+    // Where an unknown key is written, the reader lists those that it knows.
+    let rows = [
+        ("", "UNKNOWN: 1"),
+        ("RegistryEntry", "registries: [{UNKNOWN: 1}]"),
+        ("Provision", "registries: [{provision: {UNKNOWN: 1}}]"),
+        ("BanEntry", "bans: [{UNKNOWN: 1}]"),
+        ("CredentialClause", "bans: [{credentials: {UNKNOWN: 1}}]"),
+        ("ExceptionEntry", "exceptions: [{UNKNOWN: 1}]"),
+        ("ExemptEntry", "exempt: {UNKNOWN: 1}"),
+        ("NamespaceSelector", "exempt: {namespaces: {UNKNOWN: 1}}"),
+        (
+            "LabelSelector",
+            "exempt: {namespaces: {labels: {UNKNOWN: 1}}}",
+        ),
+        (
+            "Requirement",
+            "exempt: {namespaces: {labels: {matchExpressions: [{UNKNOWN: 1}]}}}",
+        ),
+    ];
+    for (definition, body) in rows {
+        let part = if definition.is_empty() {
+            &schema
+        } else {
+            &schema["definitions"][definition]
+        };
+        assert_eq!(part["additionalProperties"], false, "{definition}");
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = policy_file(
+            &dir,
+            &format!("apiVersion: pullgate.dev/v1\nkind: PullPolicy\n{body}\n"),
+        );
+        let told = pullgate(&["check", "--policy", &file], "").stdout;
+        let list = told
+            .split("known here: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next())
+            .expect(&told);
+        let mut known: Vec<String> = list
+            .split(", ")
+            .map(|key| key.trim_matches('`').to_owned())
+            .collect();
+        known.sort();
+        assert_eq!(known, keys_of(part), "{definition}");
+    }
+    let objects = schema["definitions"]
+        .as_object()
+        .expect("definitions")
+        .values()
+        .filter(|part| part["properties"].is_object());
+    assert_eq!(
+        objects.count(),
+        rows.len() - 1,
+        "a type is missing in this test"
+    );
+}

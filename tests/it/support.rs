@@ -1,0 +1,188 @@
+//! Requests, policies and judgements in a few words.
+
+use jiff::civil::{Date, date};
+use pullgate::facts::{Facts, ServiceAccountFacts};
+use pullgate::policy::Policy;
+use pullgate::review;
+use pullgate::verdict::{Controllers, Mutation, World, mutate, validate};
+use serde_json::{Value, json};
+
+pub(crate) const TODAY: Date = date(2026, 11, 22);
+
+/// The policy that most tests judge by.
+pub(crate) const POLICY: &str = "
+registries:
+  - {name: contoso, images: [contoso.azurecr.io], secrets: [contoso-pull]}
+  - {name: payments, images: [contoso.azurecr.io/payments], secrets: [payments-pull, contoso-pull], namespaces: {names: ['payments*']}}
+  - {name: ecr, images: ['*.dkr.ecr.*.amazonaws.com'], identity: node}
+  - {name: public, images: [docker.io/library], public: true}
+bans:
+  - {name: legacy-shared, secrets: [regcred-shared, 'legacy-*'], reason: One expiry stopped 48 namespaces., instead: contoso-pull, contact: '#platform-registry'}
+exempt: {namespaces: {names: [exempt]}}
+";
+
+/// A world to judge in.
+pub(crate) struct Setting {
+    pub(crate) policy: Policy,
+    pub(crate) facts: Facts,
+    pub(crate) controllers: Controllers,
+    pub(crate) today: Date,
+}
+
+/// An answer as the API server reads it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: Value,
+    pub(crate) patch: Option<Value>,
+}
+
+impl Setting {
+    pub(crate) fn new(policy: &str) -> Self {
+        let policy = crate::policy::policy(policy);
+        Self {
+            policy,
+            facts: Facts::default(),
+            controllers: Controllers::new(Vec::new()),
+            today: TODAY,
+        }
+    }
+
+    pub(crate) fn with_account(mut self, namespace: &str, name: &str, secrets: &[&str]) -> Self {
+        let image_pull_secrets = secrets.iter().map(|name| (*name).into()).collect();
+        let facts = ServiceAccountFacts {
+            image_pull_secrets,
+            enforce_mountable_secrets: false,
+        };
+        self.facts.set_service_account(namespace, name, Some(facts));
+        self
+    }
+
+    pub(crate) fn with_labels(mut self, namespace: &str, labels: &[(&str, &str)]) -> Self {
+        let labels = labels
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect();
+        self.facts.set_labels(namespace, Some(labels));
+        self
+    }
+
+    pub(crate) fn mutate(&self, review: &Value) -> Answer {
+        self.answer(review, mutate)
+    }
+
+    pub(crate) fn validate(&self, review: &Value) -> Answer {
+        self.answer(review, validate)
+    }
+
+    fn answer<V: Into<Mutation>>(
+        &self,
+        review: &Value,
+        judge: impl FnOnce(&World<'_>, &pullgate::subject::Subject<'_>) -> V,
+    ) -> Answer {
+        let bytes = review.to_string();
+        let parsed =
+            review::parse(bytes.as_bytes()).unwrap_or_else(|error| panic!("{error}: {bytes}"));
+        let world = World {
+            policy: &self.policy,
+            facts: &self.facts,
+            controllers: &self.controllers,
+            today: self.today,
+        };
+        Answer::read(&parsed.answer(judge(&world, &parsed.subject)))
+    }
+}
+
+impl Answer {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        use base64::prelude::{BASE64_STANDARD, Engine};
+        let answer: Value = serde_json::from_slice(bytes).expect("JSON");
+        assert_eq!(
+            (&answer["apiVersion"], &answer["kind"]),
+            (&json!("admission.k8s.io/v1"), &json!("AdmissionReview"))
+        );
+        let response = answer["response"].clone();
+        let patch = response["patch"]
+            .as_str()
+            .map(|patch| BASE64_STANDARD.decode(patch).expect("base64"));
+        let patch = patch.map(|patch| serde_json::from_slice(&patch).expect("JSON"));
+        Self { response, patch }
+    }
+
+    pub(crate) fn allowed(&self) -> bool {
+        self.response["allowed"] == true
+    }
+
+    /// What whoever asked is told; empty where it is admitted.
+    pub(crate) fn message(&self) -> &str {
+        self.response["status"]["message"]
+            .as_str()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<&str> {
+        self.response["warnings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    }
+
+    pub(crate) fn audit(&self, key: &str) -> Option<&str> {
+        self.response["auditAnnotations"][key].as_str()
+    }
+
+    /// The object after the patch, which has to apply.
+    pub(crate) fn applied(&self, object: &Value) -> Value {
+        let mut object = object.clone();
+        if let Some(patch) = &self.patch {
+            let patch: json_patch::Patch =
+                serde_json::from_value(patch.clone()).expect("a JSON Patch");
+            json_patch::patch(&mut object, &patch)
+                .unwrap_or_else(|error| panic!("{error}: {patch}\n{object}"));
+        }
+        object
+    }
+}
+
+/// A request to create something in the namespace `ns`.
+pub(crate) fn create(group: &str, kind: &str, object: Value) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "uid-1", "kind": {"group": group, "version": "v1", "kind": kind},
+            "name": object["metadata"]["name"], "namespace": "ns", "operation": "CREATE",
+            "userInfo": {"username": "jane"}, "object": object, "oldObject": null, "dryRun": false,
+        },
+    })
+}
+
+/// A request to create a Pod of this spec.
+pub(crate) fn create_pod(spec: Value) -> Value {
+    create(
+        "",
+        "Pod",
+        json!({"metadata": {"name": "web"}, "spec": spec}),
+    )
+}
+
+/// The same request, of a pod that a built-in controller makes.
+pub(crate) fn by_controller(mut review: Value, user: &str) -> Value {
+    review["request"]["userInfo"]["username"] = json!(user);
+    review["request"]["object"]["metadata"]["ownerReferences"] =
+        json!([{"kind": "ReplicaSet", "name": "web-1", "controller": true}]);
+    review
+}
+
+/// The request turned into an update from another object.
+pub(crate) fn update(mut review: Value, old: Value) -> Value {
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["oldObject"] = old;
+    review
+}
+
+/// The request in another namespace.
+pub(crate) fn in_namespace(mut review: Value, namespace: &str) -> Value {
+    review["request"]["namespace"] = json!(namespace);
+    review
+}
