@@ -3,7 +3,7 @@
 use crate::commands::check::CheckArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::serve::ServeArgs;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 /// The right imagePullSecrets on every pod, and none of the wrong ones.
 ///
@@ -27,13 +27,4 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print the JSON Schema of the policy.
     Schema,
-}
-
-/// How a result is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }

@@ -7,9 +7,10 @@ pub mod schema;
 pub mod serve;
 
 use crate::diagnostic::{Colour, Diagnostic, render};
+use crate::live::today;
 use crate::policy::{Loaded, Policy};
-use crate::server::admission::today;
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -20,6 +21,15 @@ pub enum Outcome {
     Clean,
     /// Something was found.
     Findings,
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// Reads and loads a policy file, and shows on stderr what there is to say about it.

@@ -14,6 +14,15 @@ pub struct Finding<'a> {
     pub effect: Effect,
 }
 
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// What whoever asked is told.
+    pub message: String,
+    /// Field and sentence of each finding that denies.
+    pub causes: Vec<(String, String)>,
+}
+
 /// What is wrong.
 #[derive(Debug)]
 pub enum Fault<'a> {

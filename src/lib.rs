@@ -22,4 +22,5 @@ pub mod subject;
 pub mod suggest;
 pub mod verdict;
 pub mod words;
+pub mod world;
 pub mod yaml;

@@ -2,8 +2,11 @@
 
 use crate::facts::Facts;
 use crate::policy::Policy;
-use crate::verdict::Controllers;
+use crate::world::{Controllers, World};
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -19,8 +22,13 @@ pub struct Live {
     facts: ArcSwap<Facts>,
     facts_changed: Notify,
     watches: Watches,
-    /// Whose creations are part of workloads that were judged before.
-    pub controllers: Controllers,
+    controllers: Controllers,
+}
+
+/// Today in UTC, by which exceptions end.
+#[must_use]
+pub fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
 /// Whether somebody learns facts.
@@ -45,16 +53,15 @@ impl Live {
         }
     }
 
-    /// The policy as it is now.
-    #[must_use]
-    pub fn policy(&self) -> arc_swap::Guard<Arc<Policy>> {
-        self.policy.load()
-    }
-
-    /// The facts as they are now.
-    #[must_use]
-    pub fn facts(&self) -> arc_swap::Guard<Arc<Facts>> {
-        self.facts.load()
+    /// Judges by what is known now.
+    pub fn judge<T>(&self, judge: impl FnOnce(&World<'_>) -> T) -> T {
+        let (policy, facts) = (self.policy.load(), self.facts.load());
+        judge(&World {
+            policy: &policy,
+            facts: &facts,
+            controllers: &self.controllers,
+            today: today(),
+        })
     }
 
     /// Judges by this policy from now on.

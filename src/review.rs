@@ -5,8 +5,9 @@
 
 mod object;
 
+use crate::finding::Denial;
 use crate::subject::{Kind, Operation, Subject};
-use crate::verdict::{Denial, Mutation, Outcome};
+use crate::verdict::{Mutation, Outcome};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use object::Text;
 use serde::{Deserialize, Serialize};

@@ -4,34 +4,12 @@ mod guard;
 mod inject;
 mod references;
 
-use crate::facts::Facts;
-use crate::finding::Finding;
-use crate::policy::Policy;
-use crate::selector::Namespace;
-use crate::subject::{Operation, Subject};
+use crate::finding::{Denial, Finding};
+use crate::subject::Subject;
 use crate::words;
-use jiff::civil::Date;
+use crate::world::World;
 use json_patch::Patch;
 use std::collections::BTreeMap;
-
-/// All that a judgement depends on beside its subject.
-#[derive(Debug, Clone, Copy)]
-pub struct World<'w> {
-    /// The policy.
-    pub policy: &'w Policy,
-    /// What is known about the cluster.
-    pub facts: &'w Facts,
-    /// Whose creations are part of workloads that were judged before.
-    pub controllers: &'w Controllers,
-    /// The day (UTC).
-    pub today: Date,
-}
-
-/// The users as which built-in controllers create objects.
-#[derive(Debug, Clone)]
-pub struct Controllers {
-    extra: Vec<String>,
-}
 
 /// What becomes of a request to `/validate`. It cannot hold a patch.
 #[derive(Debug)]
@@ -60,15 +38,6 @@ pub enum Outcome {
     Inject(Patch),
     /// Refused.
     Reject(Denial),
-}
-
-/// A refusal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denial {
-    /// What whoever asked is told.
-    pub message: String,
-    /// Field and sentence of each finding that denies.
-    pub causes: Vec<(String, String)>,
 }
 
 /// What an answer says beside yes or no.
@@ -118,56 +87,6 @@ pub fn validate(world: &World<'_>, subject: &Subject<'_>) -> Ruling {
     };
     ruling.notes.add(world, subject, &findings);
     ruling
-}
-
-impl<'w> World<'w> {
-    /// The namespace of a subject, with what is known of its labels.
-    #[must_use]
-    pub fn namespace(&self, subject: &'w Subject<'_>) -> Namespace<'w> {
-        Namespace {
-            name: &subject.namespace,
-            labels: self.facts.labels(&subject.namespace),
-        }
-    }
-}
-
-impl Controllers {
-    /// The service accounts of kube-controller-manager's controllers that create pods and what makes pods, as they are
-    /// with `--use-service-account-credentials`, which every distribution sets.
-    const BUILT_IN: [&'static str; 7] = [
-        "deployment",
-        "replicaset",
-        "replication",
-        "statefulset",
-        "daemon-set",
-        "job",
-        "cronjob",
-    ];
-    /// Its identity without that flag.
-    const MANAGER: &'static str = "system:kube-controller-manager";
-
-    /// The built-in controllers, and these users.
-    #[must_use]
-    pub fn new(extra: Vec<String>) -> Self {
-        Self { extra }
-    }
-
-    /// Whether the subject is created by one of them for an object that it controls. The identity of the caller decides:
-    /// anyone can write an ownerReference.
-    #[must_use]
-    pub fn created(&self, subject: &Subject<'_>) -> bool {
-        subject.operation == Operation::Create
-            && subject.object.metadata.controller.is_some()
-            && (is_built_in(&subject.user) || self.extra.iter().any(|user| *user == subject.user))
-    }
-}
-
-fn is_built_in(user: &str) -> bool {
-    let controller = user
-        .strip_prefix("system:serviceaccount:kube-system:")
-        .and_then(|user| user.strip_suffix("-controller"));
-    user == Controllers::MANAGER
-        || controller.is_some_and(|name| Controllers::BUILT_IN.contains(&name))
 }
 
 impl Ruling {

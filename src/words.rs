@@ -1,10 +1,10 @@
 //! What people are told: one sentence a finding, within the limits of what carries it.
 
-use crate::finding::{Effect, Fault, Finding, Mercy, Origin};
+use crate::finding::{Denial, Effect, Fault, Finding, Mercy, Origin};
 use crate::policy::{Ban, Exception};
 use crate::selector::Match;
 use crate::subject::{Kind, Place, Subject};
-use crate::verdict::{Denial, World};
+use crate::world::World;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

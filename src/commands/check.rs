@@ -2,8 +2,8 @@
 
 use super::Outcome;
 use crate::diagnostic::Severity;
+use crate::live::today;
 use crate::policy::Policy;
-use crate::server::admission::today;
 use anyhow::Result;
 use clap::Args;
 use std::io::{IsTerminal, Write};

@@ -1,10 +1,10 @@
 //! `pullgate serve --demo`: what Pullgate does, shown on an example.
 
-use crate::live::Live;
+use crate::live::{Live, today};
 use crate::policy::Policy;
 use crate::review;
-use crate::server::admission::today;
-use crate::verdict::{self, Mutation, Outcome, World};
+
+use crate::verdict::{self, Outcome};
 use anyhow::{Context, Result};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -29,19 +29,15 @@ pub fn policy() -> Result<(Policy, String)> {
 /// # Errors
 /// Nobody reads it.
 pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()> {
-    let (policy, facts) = (live.policy(), live.facts());
-    let world = World {
-        policy: &policy,
-        facts: &facts,
-        controllers: &live.controllers,
-        today: today(),
-    };
     let pod = review::parse(POD.as_bytes())?;
     writeln!(
         out,
         "A Pod with the image contoso.azurecr.io/shop/api:1.4 is created. The answer patches it:\n"
     )?;
-    if let Outcome::Inject(patch) = verdict::mutate(&world, &pod.subject).outcome {
+    if let Outcome::Inject(patch) = live
+        .judge(|world| verdict::mutate(world, &pod.subject))
+        .outcome
+    {
         writeln!(out, "{}\n", serde_json::to_string_pretty(&patch)?)?;
     }
     let deployment = review::parse(DEPLOYMENT.as_bytes())?;
@@ -49,8 +45,9 @@ pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()
         out,
         "A Deployment that names a banned secret is applied. kubectl prints:\n"
     )?;
-    if let Outcome::Reject(denial) =
-        Mutation::from(verdict::validate(&world, &deployment.subject)).outcome
+    if let Some(denial) = live
+        .judge(|world| verdict::validate(world, &deployment.subject))
+        .denial
     {
         writeln!(
             out,

@@ -1,7 +1,6 @@
 //! `pullgate explain`.
 
-use super::{Outcome, load_policy};
-use crate::cli::Format;
+use super::{Format, Outcome, load_policy};
 use crate::image::Image;
 use crate::pattern::Host;
 use crate::policy::{Access, Candidate, Policy};

@@ -1,14 +1,14 @@
 //! `pullgate serve`: builds the parts, wires them, runs them.
 
+use super::Format;
 use super::{Outcome, demo, load_policy};
-use crate::cli::Format;
 use crate::diagnostic::Severity;
-use crate::live::{Live, Watches};
+use crate::live::{Live, Watches, today};
 use crate::policy::Policy;
 use crate::server::Server;
-use crate::server::admission::{self, today};
+use crate::server::admission;
 use crate::server::certs::{Certificate, SelfSigned};
-use crate::verdict::Controllers;
+use crate::world::Controllers;
 use crate::{cluster, files, lifecycle};
 use anyhow::{Context, Result, bail};
 use clap::Args;

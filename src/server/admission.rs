@@ -3,16 +3,14 @@
 use crate::live::Live;
 use crate::review::{self, Review};
 use crate::subject::Subject;
-use crate::verdict::{self, Mutation, Outcome, World};
+use crate::verdict::{self, Mutation, Outcome};
+use crate::world::World;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{debug, info};
@@ -40,12 +38,6 @@ pub fn router(live: Arc<Live>) -> Router {
         .with_state(live)
 }
 
-/// Today in UTC, by which exceptions end.
-#[must_use]
-pub fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
-}
-
 async fn answer<V: Into<Mutation>>(
     live: &Live,
     body: &[u8],
@@ -56,14 +48,7 @@ async fn answer<V: Into<Mutation>>(
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
     live.wait_for_namespace(&review.subject.namespace).await;
-    let (policy, facts) = (live.policy(), live.facts());
-    let world = World {
-        policy: &policy,
-        facts: &facts,
-        controllers: &live.controllers,
-        today: today(),
-    };
-    let mutation = judge(&world, &review.subject).into();
+    let mutation = live.judge(|world| judge(world, &review.subject)).into();
     log(&review, &mutation);
     (
         [(header::CONTENT_TYPE, "application/json")],

@@ -1,14 +1,15 @@
 //! What is wrong with an object, and what comes of it.
 
 use super::references::{Use, uses};
-use super::{Denial, Notes, Ruling, World};
+use super::{Notes, Ruling};
 use crate::diagnostic::Severity;
-use crate::finding::{Effect, Fault, Finding, Mercy};
+use crate::finding::{Denial, Effect, Fault, Finding, Mercy};
 use crate::image::{Image, ImageError};
 use crate::policy::{Ban, Lifted, Mode, Policy, RegistryRule, Running, Unmatched};
 use crate::selector::{Match, Namespace};
 use crate::subject::{ImageUse, Kind, Operation, Place, PodSpec, Subject};
 use crate::words;
+use crate::world::World;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 

@@ -1,6 +1,5 @@
 //! Which secrets a pod gets.
 
-use super::World;
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::Image;
 use crate::patch;
@@ -8,6 +7,7 @@ use crate::policy::RegistryRule;
 use crate::selector::{Match, Namespace};
 use crate::subject::{ContainerList, INJECT, Kind, Operation, Place, PodSpec, Subject};
 use crate::words;
+use crate::world::World;
 use json_patch::Patch;
 
 /// What injection comes to.

@@ -194,7 +194,7 @@ fn more_controllers_can_be_named() {
             .validate(&by_controller(banned_pod(), user))
             .allowed()
     );
-    setting.controllers = pullgate::verdict::Controllers::new(vec![user.to_owned()]);
+    setting.controllers = pullgate::world::Controllers::new(vec![user.to_owned()]);
     assert!(
         setting
             .validate(&by_controller(banned_pod(), user))
@@ -598,22 +598,22 @@ fn other_kinds_are_admitted_unread() {
 /// With a square in it this takes minutes.
 #[test]
 fn an_object_of_three_mebibytes_is_judged() {
-    let named = |i: usize| json!({"name": format!("legacy-{i}")});
-    let secrets: Vec<_> = (0..30_000).map(named).collect();
-    let containers: Vec<_> = (0..20_000).map(|i| json!({"name": "c", "image": format!("quay.io/a{i}"), "envFrom": [{"secretRef": named(i)}]})).collect();
+    let entry = |i: usize| json!({"name": format!("legacy-{i}")});
+    let secrets: Vec<_> = (0..30_000).map(entry).collect();
+    let containers: Vec<_> = (0..20_000).map(|i| json!({"name": "c", "image": format!("quay.io/a{i}"), "envFrom": [{"secretRef": entry(i)}]})).collect();
     let spec = json!({"imagePullSecrets": secrets, "containers": containers});
     let review = create_pod(spec);
     let mut updated = update(review.clone(), review["request"]["object"].clone());
     updated["request"]["object"]["metadata"]["annotations"] =
         json!({"pullgate.dev/injected": "legacy-1"});
-    let names: Vec<String> = (0..30_000).map(|i| format!("legacy-{i}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let lifted = "exceptions: [{bans: [legacy-shared], namespaces: {names: [ns]}, owner: o, reason: r, expires: 2027-01-31}]\n";
+    let texts: Vec<String> = (0..30_000).map(|i| format!("legacy-{i}")).collect();
+    let listed: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let exception = "exceptions: [{bans: [legacy-shared], namespaces: {names: [ns]}, owner: o, reason: r, expires: 2027-01-31}]\n";
     for policy in [
         format!("unmatched: deny\n{POLICY}"),
-        format!("unmatched: warn\n{POLICY}{lifted}"),
+        format!("unmatched: warn\n{POLICY}{exception}"),
     ] {
-        let setting = Setting::new(&policy).with_account("ns", "default", &names);
+        let setting = Setting::new(&policy).with_account("ns", "default", &listed);
         for review in [&review, &updated] {
             let answer = setting.validate(review);
             assert!(answer.response.to_string().len() < 100_000);

@@ -10,6 +10,7 @@
 )]
 
 mod cli;
+mod files;
 mod guard;
 mod image;
 mod inject;

@@ -4,6 +4,7 @@ use crate::support::{Answer, Setting};
 use proptest::prelude::*;
 use pullgate::review::{self, ReviewError};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -246,6 +247,25 @@ fn odd_json_is_no_problem() {
     assert_eq!(
         applied["spec"]["imagePullSecrets"],
         json!([{"name": "contoso-pull"}, {"name": "x"}])
+    );
+}
+
+/// What costs a review is copying; without escapes nothing has to be.
+#[test]
+fn what_can_be_borrowed_is_borrowed() {
+    let bytes = std::fs::read(dir().join("pod-every-reference.Pod.create.validate.json")).unwrap();
+    let subject = review::parse(&bytes).unwrap().subject;
+    let is_borrowed = |text: &Cow<'_, str>| matches!(text, Cow::Borrowed(_));
+    let pod = subject.object.pod.as_ref().unwrap();
+    assert!(is_borrowed(&subject.namespace) && is_borrowed(&subject.user));
+    assert!(pod.images.len() == 2 && pod.images.iter().all(|used| is_borrowed(&used.image)));
+    assert!(
+        subject.object.references.len() == 15
+            && subject
+                .object
+                .references
+                .iter()
+                .all(|used| is_borrowed(&used.secret))
     );
 }
 

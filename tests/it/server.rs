@@ -4,7 +4,7 @@ use crate::support::{Answer, POLICY, Setting, create_pod};
 use pullgate::live::{Live, Watches};
 use pullgate::server::certs::{Certificate, SelfSigned};
 use pullgate::server::{Server, admission};
-use pullgate::verdict::Controllers;
+use pullgate::world::Controllers;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;

@@ -4,7 +4,8 @@ use jiff::civil::{Date, date};
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::policy::Policy;
 use pullgate::review;
-use pullgate::verdict::{Controllers, Mutation, World, mutate, validate};
+use pullgate::verdict::{Mutation, mutate, validate};
+use pullgate::world::{Controllers, World};
 use serde_json::{Value, json};
 
 pub(crate) const TODAY: Date = date(2026, 11, 22);

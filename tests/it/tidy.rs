@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules that take values and return values.
-const PURE: [&str; 18] = [
+const PURE: [&str; 19] = [
     "diagnostic",
     "document",
     "facts",
@@ -21,6 +21,7 @@ const PURE: [&str; 18] = [
     "suggest",
     "verdict",
     "words",
+    "world",
     "yaml",
     "lib",
 ];
