@@ -90,7 +90,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: &'a str, source: &'a str) -> Grou
         Severity::Warning => Level::WARNING,
     };
     let Span { start, end, .. } = diagnostic.span;
-    let end = end.min(source.len());
+    let [start, end] = [start, end].map(|at| source.floor_char_boundary(at));
     let mark = AnnotationKind::Primary
         .span(start.min(end)..end)
         .label(diagnostic.path.as_str());

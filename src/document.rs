@@ -171,7 +171,7 @@ pub enum Running {
 
 /// A ban by what a secret holds and not by its name. What is given must hold together.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(deny_unknown_fields, rename_all = "camelCase", extend("minProperties" = 1))]
 pub struct CredentialClause {
     /// Kinds of accounts.
     #[schemars(length(min = 1))]
@@ -209,8 +209,8 @@ pub struct ExceptionEntry {
     #[schemars(length(min = 1))]
     pub bans: Option<Vec<At<String>>>,
     /// `true`: `unmatched` does not apply there.
-    #[schemars(default)]
-    pub unmatched: bool,
+    #[schemars(schema_with = "schema::only_true")]
+    pub unmatched: Option<()>,
     /// Where.
     pub namespaces: NamespaceSelector,
     /// Who answers for it.
@@ -246,7 +246,7 @@ pub struct NamespaceSelector {
 #[schemars(deny_unknown_fields, rename_all = "camelCase", extend("minProperties" = 1))]
 pub struct LabelSelector {
     /// Labels and the values that they must have.
-    #[schemars(default, with = "std::collections::BTreeMap<String, String>")]
+    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
     pub match_labels: Vec<(String, String)>,
     /// Requirements, all of which must hold.
     #[schemars(default)]

@@ -61,6 +61,12 @@ impl Glob {
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
+        // Before the first `*` of either they have to be alike; nearly all that do not overlap end here.
+        let fixed = |glob: &[u8]| glob.iter().position(|b| *b == b'*').unwrap_or(glob.len());
+        let shared = fixed(a).min(fixed(b));
+        if a[..shared] != b[..shared] {
+            return false;
+        }
         // row[j]: the rest of `a` and `b[j..]` have a text in common; from the ends backwards.
         let mut row: Vec<bool> = (0..=b.len())
             .map(|j| b[j..].iter().all(|c| *c == b'*'))

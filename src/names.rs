@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The longest DNS-1123 subdomain (RFC 1123 by way of `validation.IsDNS1123Subdomain`).
-const MAX_SUBDOMAIN: usize = 253;
+pub const MAX_SUBDOMAIN: usize = 253;
 
 /// The name of a Secret: a DNS-1123 subdomain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +47,12 @@ impl fmt::Display for SecretName {
 #[must_use]
 pub fn is_subdomain(text: &str) -> bool {
     text.len() <= MAX_SUBDOMAIN && text.split('.').all(is_dns_label)
+}
+
+/// Whether `text` is a DNS-1123 label, as the name of a namespace is.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_dns_label(text)
 }
 
 /// Whether `text` is made like a DNS-1123 label, but for its length.

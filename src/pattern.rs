@@ -57,14 +57,14 @@ pub enum PatternError {
     DoubleStar(String),
     /// `*`: a lone label is never a registry.
     #[error(
-        "{0:?} is one label and no port, and no registry looks like that; a `*` never crosses a dot"
+        "{0:?} is one label, and a `*` never crosses a dot: write the domain too, like `*.azurecr.io`"
     )]
     LoneLabel(String),
     /// The host is none.
     #[error("{0:?} is no registry host")]
     Host(String),
     /// The port is none.
-    #[error("{0:?} is no port; a port is digits, and none is not any")]
+    #[error("{0:?} is no port: a port is digits")]
     Port(String),
     /// `reg.io/team/`.
     #[error("{0:?} ends with a `/`; the path already ends at a boundary")]
@@ -163,14 +163,14 @@ impl PatternError {
                 fixed.map(|(_, part)| part).collect::<Vec<_>>().join("/")
             }
             Self::DoubleStar(text) => text.replace("**", "*"),
-            Self::LoneLabel(text) => format!("{text}.example.com"),
             Self::TrailingSlash(text) => text.trim_end_matches('/').to_owned(),
             Self::Path(text) => text.to_lowercase(),
-            Self::Empty | Self::Host(_) | Self::Port(_) => return None,
+            Self::Empty | Self::Host(_) | Self::LoneLabel(_) | Self::Port(_) => return None,
         };
-        let acceptable =
-            matches!(self, Self::LoneLabel(_)) || suggestion.parse::<ImagePattern>().is_ok();
-        acceptable.then_some(suggestion)
+        suggestion
+            .parse::<ImagePattern>()
+            .is_ok()
+            .then_some(suggestion)
     }
 }
 
@@ -405,11 +405,7 @@ mod tests {
                 PatternError::DoubleStar("**.reg.io".into()),
                 Some("*.reg.io"),
             ),
-            (
-                "*",
-                PatternError::LoneLabel("*".into()),
-                Some("*.example.com"),
-            ),
+            ("*", PatternError::LoneLabel("*".into()), None),
             ("reg_x.io/y", PatternError::Host("reg_x.io/y".into()), None),
             ("reg.io:*", PatternError::Port("*".into()), None),
             (

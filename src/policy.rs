@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, BanEntry, Document, ExceptionEntry, RegistryEntry};
 use crate::glob::Glob;
 use crate::image::Image;
-use crate::names::SecretName;
+use crate::names::{self, SecretName};
 use crate::pattern::{Host, ImagePattern};
 use crate::selector::{Match, Namespace};
 use index::Index;
@@ -211,14 +211,17 @@ impl Policy {
     }
 
     fn applies(&self, rule: usize, namespace: Namespace<'_>) -> Match {
-        self.registries[rule]
-            .namespaces
-            .as_ref()
-            .map_or(Match::Yes, |selector| selector.matches(namespace))
+        self.registries[rule].applies(namespace)
     }
 
     /// The bans that cover a secret of this name, in the order of the document.
     pub fn bans_on(&self, secret: &str) -> impl Iterator<Item = (usize, &Ban)> {
+        // No Secret has a longer name, and a glob takes its time with a text of a megabyte.
+        let secret = if secret.len() > names::MAX_SUBDOMAIN {
+            ""
+        } else {
+            secret
+        };
         let exact = self.bans_by_name.get(secret).into_iter().flatten().copied();
         let globs = self
             .bans_by_glob
@@ -283,6 +286,14 @@ impl Policy {
 }
 
 impl RegistryRule {
+    /// Whether it exists in a namespace.
+    #[must_use]
+    pub fn applies(&self, namespace: Namespace<'_>) -> Match {
+        self.namespaces
+            .as_ref()
+            .map_or(Match::Yes, |selector| selector.matches(namespace))
+    }
+
     /// The secrets that it injects.
     #[must_use]
     pub fn secrets(&self) -> &[SecretName] {
@@ -323,7 +334,7 @@ impl From<Document> for Policy {
                 .iter()
                 .filter_map(|n| bans.iter().position(|b| b.name == n.value))
                 .collect(),
-            unmatched: entry.unmatched,
+            unmatched: entry.unmatched.is_some(),
             namespaces: entry.namespaces,
             owner: entry.owner,
             reason: entry.reason,

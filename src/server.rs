@@ -107,7 +107,11 @@ async fn serve(
     mut stopping: Stopping,
 ) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
-    let stream = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await??;
+    let stream = tokio::select! {
+        stream = tokio::time::timeout(HANDSHAKE, tls.accept(stream)) => stream??,
+        // Nothing was asked yet.
+        _ = stopping.0.wait_for(|stop| *stop) => return Ok(()),
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER)

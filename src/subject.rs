@@ -113,8 +113,6 @@ pub enum Presence {
 /// A pod spec, reduced to what matters.
 #[derive(Debug, Clone, Default)]
 pub struct PodSpec<'a> {
-    /// Whether `imagePullSecrets` is there and not null.
-    pub has_pull_secrets: bool,
     /// The names of `imagePullSecrets` as they are: in order, with empty and doubled ones.
     pub pull_secrets: Vec<Cow<'a, str>>,
     /// The images of init containers, containers, image volumes and ephemeral containers, in this order.
@@ -266,15 +264,35 @@ impl fmt::Display for Place {
     }
 }
 
+impl Subject<'_> {
+    /// Its name, by the request or by the object, where it has one.
+    #[must_use]
+    pub fn own_name(&self) -> Option<&str> {
+        let given = Some(&self.name).filter(|name| !name.is_empty());
+        given
+            .or(self.object.metadata.name.as_ref())
+            .map(|name| &**name)
+    }
+
+    /// Whether anything can be found about it for which the namespace matters.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        !matches!(self.kind, Kind::Other | Kind::ConfigMap) && !self.is_deleting()
+    }
+
+    /// Whether it will soon be gone.
+    #[must_use]
+    pub fn is_deleting(&self) -> bool {
+        self.operation == Operation::Delete || self.object.metadata.is_deleting
+    }
+}
+
 /// The object as a person knows it: `Deployment payments/api`, `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metadata = &self.object.metadata;
-        let name = Some(&self.name)
-            .filter(|name| !name.is_empty())
-            .or(metadata.name.as_ref());
         write!(f, "{} {}/", self.kind, self.namespace)?;
-        match (name, &metadata.generate_name) {
+        match (self.own_name(), &metadata.generate_name) {
             // What was generated for an object that is yet to be admitted tells nobody anything.
             (_, Some(prefix)) if self.operation == Operation::Create => write!(f, "{prefix}*")?,
             (Some(name), _) => f.write_str(name)?,

@@ -1,8 +1,14 @@
 //! "Did you mean?"
 
+/// What is longer was not mistyped, and comparing it would take long.
+const MAX_WORD: usize = 64;
+
 /// The known word that was probably meant: at most a third of it is otherwise.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    if word.len() > MAX_WORD {
+        return None;
+    }
     let lower = word.to_lowercase();
     let distance = |known: &&str| strsim::damerau_levenshtein(&lower, &known.to_lowercase());
     let best = known.iter().min_by_key(|known| distance(known))?;

@@ -67,7 +67,9 @@ pub fn mutate(world: &World<'_>, subject: &Subject<'_>) -> Mutation {
     let injected = inject::inject(world, subject);
     let findings = injected.findings;
     ruling.notes.add(world, subject, &findings);
-    ruling.notes.audit.extend(injected.audit);
+    for (key, value) in injected.audit {
+        words::note(&mut ruling.notes.audit, key, &value);
+    }
     Mutation {
         outcome: injected.patch.map_or(Outcome::Admit, Outcome::Inject),
         notes: ruling.notes,

@@ -3,7 +3,7 @@
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::selector::Namespace;
-use crate::subject::{Operation, Subject};
+use crate::subject::{INJECT, Operation, Subject};
 use jiff::civil::Date;
 
 /// All that a judgement depends on beside its subject.
@@ -33,6 +33,18 @@ impl<'w> World<'w> {
             name: &subject.namespace,
             labels: self.facts.labels(&subject.namespace),
         }
+    }
+}
+
+impl World<'_> {
+    /// Whether injection is switched off for a subject, by its annotation or by the label of its namespace.
+    #[must_use]
+    pub fn injection_is_off(&self, subject: &Subject<'_>) -> bool {
+        let label = self
+            .facts
+            .labels(&subject.namespace)
+            .and_then(|labels| labels.get(INJECT));
+        subject.object.metadata.inject_disabled || label.is_some_and(|value| **value == *"disabled")
     }
 }
 

@@ -8,8 +8,10 @@ use std::collections::HashMap;
 
 /// Deeper than any document that a person writes; what is deeper would only exhaust the stack.
 const MAX_DEPTH: usize = 64;
-/// A document of 1 MiB, the limit of a ConfigMap, has fewer; only aliases of aliases reach it.
-const MAX_NODES: usize = 600_000;
+/// More than any document that a person writes, and copies that aliases make count too.
+const MAX_NODES: usize = 200_000;
+/// What a `ConfigMap` can hold.
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -108,7 +110,18 @@ fn is_number(text: &str) -> bool {
 /// # Errors
 /// The first place that is no YAML, a second document, an unknown alias, or a document too deep or too large.
 pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
+    if text.len() > MAX_BYTES {
+        return Err(YamlError::at(
+            Span {
+                line: 1,
+                column: 1,
+                ..Span::default()
+            },
+            "the document is larger than 1 MiB",
+        ));
+    }
     let mut builder = Builder {
+        text,
         events: Parser::new_from_str_with_options(text, options! { emit_comments: false }),
         anchors: HashMap::new(),
         nodes: 0,
@@ -134,8 +147,10 @@ fn is_empty_document(node: &Node) -> bool {
 }
 
 struct Builder<'a> {
+    text: &'a str,
     events: Parser<'a, granit_parser::StrInput<'a>>,
-    anchors: HashMap<usize, Node>,
+    /// Nodes with an anchor, and how deep they are.
+    anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
 }
 
@@ -144,7 +159,7 @@ impl<'a> Builder<'a> {
         loop {
             match self.events.next_event() {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(scan_error(&error)),
+                Some(Err(error)) => return Err(scan_error(&error, self.text)),
                 Some(Ok((Event::Anchor(..), _))) => {}
                 Some(Ok((event, span))) => return Ok(Some((event, place(&span)))),
             }
@@ -178,9 +193,13 @@ impl<'a> Builder<'a> {
             Event::SequenceStart(_, anchor, _) => (self.sequence(span, depth)?, anchor),
             Event::MappingStart(_, anchor, _) => (self.mapping(span, depth)?, anchor),
             Event::Alias(anchor) => {
-                let known = self.anchors.get(&anchor).cloned();
-                let mut node = known
+                let known = self.anchors.get(&anchor);
+                let (node, height) = known
                     .ok_or_else(|| YamlError::at(span, "an alias of something that contains it"))?;
+                if depth + height > MAX_DEPTH {
+                    return Err(YamlError::at(span, "nested too deeply"));
+                }
+                let mut node = node.clone();
                 self.count(size(&node), span)?;
                 node.span = span;
                 (node, 0)
@@ -188,7 +207,8 @@ impl<'a> Builder<'a> {
             _ => return Err(YamlError::at(span, "no value here")),
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.count(size(&node), span)?;
+            self.anchors.insert(anchor, (node.clone(), height(&node)));
         }
         Ok(node)
     }
@@ -237,6 +257,18 @@ impl<'a> Builder<'a> {
     }
 }
 
+fn height(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Scalar { .. } => 0,
+        Value::Sequence(items) => items.iter().map(height).max().unwrap_or_default(),
+        Value::Mapping(entries) => entries
+            .iter()
+            .map(|(key, value)| height(key).max(height(value)))
+            .max()
+            .unwrap_or_default(),
+    }
+}
+
 fn size(node: &Node) -> usize {
     1 + match &node.value {
         Value::Scalar { .. } => 0,
@@ -257,14 +289,15 @@ impl YamlError {
     }
 }
 
-fn scan_error(error: &ScanError) -> YamlError {
+fn scan_error(error: &ScanError, text: &str) -> YamlError {
     let mark = error.marker();
-    let start = mark.byte_offset().unwrap_or_default();
+    let start = text.floor_char_boundary(mark.byte_offset().unwrap_or_default());
+    let end = start + text[start..].chars().next().map_or(0, char::len_utf8);
     let span = Span {
         line: mark.line(),
         column: mark.col() + 1,
         start,
-        end: start + 1,
+        end,
     };
     YamlError {
         span,
@@ -357,5 +390,19 @@ mod tests {
             parse(&bomb).unwrap_err().message,
             "the document is too large"
         );
+        // Each alias brings the depth of what it stands for.
+        let deep = |of: &str| "[".repeat(60) + of + &"]".repeat(60);
+        let chain = (1..140).fold(format!("a0: &a0 {}\n", deep("x")), |text, i| {
+            text + &format!("a{i}: &a{i} {}\n", deep(&format!("*a{}", i - 1)))
+        });
+        assert_eq!(parse(&chain).unwrap_err().message, "nested too deeply");
+        // Each anchor keeps a copy of what is in it.
+        let anchors: Vec<_> = (0..60).map(|i| format!("&a{i} [")).collect();
+        let copies = anchors.concat() + &"x, ".repeat(20_000) + &"]".repeat(60);
+        assert_eq!(
+            parse(&copies).unwrap_err().message,
+            "the document is too large"
+        );
+        assert!(parse(&" ".repeat(MAX_BYTES + 1)).is_err());
     }
 }

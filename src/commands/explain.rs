@@ -3,8 +3,9 @@
 use super::{Format, Outcome, load_policy};
 use crate::image::Image;
 use crate::pattern::Host;
-use crate::policy::{Access, Candidate, Policy};
+use crate::policy::{Access, Candidate, Policy, Unmatched};
 use crate::selector::{Match, Namespace};
+use crate::words::clean;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
@@ -73,7 +74,9 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
         for image in &parsed {
             show(out, &explain(image, policy.as_ref(), namespace))?;
             if let (Some(policy), Ok(image)) = (&policy, &image.1) {
-                why(out, &policy.candidates(image, namespace), namespace)?;
+                for (name, line) in why(policy, image, namespace) {
+                    field(out, name, Some(&line))?;
+                }
             }
         }
     }
@@ -107,10 +110,10 @@ fn explain<'a>(
     policy: Option<&'a Policy>,
     namespace: Namespace<'_>,
 ) -> Explanation<'a> {
-    let rule = image
-        .as_ref()
-        .ok()
-        .and_then(|image| policy?.rule_for(image, namespace));
+    let rule = image.as_ref().ok().and_then(|image| {
+        let policy = policy.filter(|policy| policy.exempt(namespace) != Match::Yes)?;
+        policy.rule_for(image, namespace)
+    });
     let image_ref = image.as_ref().ok();
     Explanation {
         image: text,
@@ -121,12 +124,7 @@ fn explain<'a>(
         rule: rule.map(|rule| rule.name.as_str()),
         via: rule.map(|rule| via(&rule.access)),
         secrets: rule
-            .map(|rule| {
-                rule.secrets()
-                    .iter()
-                    .map(super::super::names::SecretName::as_str)
-                    .collect()
-            })
+            .map(|rule| rule.secret_names().collect())
             .unwrap_or_default(),
         error: image.as_ref().err().map(ToString::to_string),
     }
@@ -141,7 +139,7 @@ fn via(access: &Access) -> &'static str {
 }
 
 fn show(out: &mut impl Write, explanation: &Explanation<'_>) -> Result<()> {
-    writeln!(out, "{}", explanation.image)?;
+    writeln!(out, "{}", clean(explanation.image))?;
     let registry = explanation.registry.map(|registry| {
         if registry.is_empty() {
             "(none)"
@@ -153,7 +151,11 @@ fn show(out: &mut impl Write, explanation: &Explanation<'_>) -> Result<()> {
     field(out, "repository", explanation.repository)?;
     field(out, "tag", explanation.tag)?;
     field(out, "digest", explanation.digest)?;
-    field(out, "error", explanation.error.as_deref())?;
+    field(
+        out,
+        "error",
+        explanation.error.as_deref().map(clean).as_deref(),
+    )?;
     field(
         out,
         "secrets",
@@ -171,59 +173,66 @@ fn field(out: &mut impl Write, name: &str, value: Option<&str>) -> std::io::Resu
     value.map_or(Ok(()), |value| writeln!(out, "  {name:<11} {value}"))
 }
 
-/// The rule, and why that one and none of the others.
-fn why(out: &mut impl Write, candidates: &[Candidate<'_>], namespace: Namespace<'_>) -> Result<()> {
-    let (applying, elsewhere): (Vec<_>, Vec<_>) =
-        candidates.iter().partition(|c| c.applies != Match::No);
-    match applying.split_first() {
-        None => writeln!(
-            out,
-            "  rule        none covers it in namespace {}",
-            namespace.name
-        )?,
-        Some((winner, others)) => {
-            let only = if others.is_empty() {
-                ", the only one that covers it"
-            } else {
-                ""
-            };
-            writeln!(
-                out,
-                "  rule        {} (pattern {}){only}",
-                winner.rule.name, winner.pattern
-            )?;
-            if winner.applies == Match::Unknown {
-                writeln!(
-                    out,
-                    "              if the labels of namespace {} match",
-                    namespace.name
-                )?;
-            }
-            for other in others {
-                let reason = why_before(winner, other);
-                writeln!(
-                    out,
-                    "  not         {} (pattern {}): {reason}",
-                    other.rule.name, other.pattern
-                )?;
-            }
-        }
+/// The rule, and why that one and none of the others: a line each.
+fn why(
+    policy: &Policy,
+    image: &Image<'_>,
+    namespace: Namespace<'_>,
+) -> Vec<(&'static str, String)> {
+    let here = namespace.name;
+    if policy.exempt(namespace) == Match::Yes {
+        return vec![(
+            "rule",
+            format!("none: namespace {here} is exempt, and left alone"),
+        )];
     }
-    for other in elsewhere {
-        let there = namespace.name;
-        writeln!(
-            out,
-            "  not         {} (pattern {}): not in namespace {there}",
-            other.rule.name, other.pattern
-        )?;
+    let candidates = policy.candidates(image, namespace);
+    let winner = candidates
+        .iter()
+        .position(|candidate| candidate.applies != Match::No);
+    let mut lines = vec![(
+        "rule",
+        winner.map_or_else(
+            || uncovered(policy, here),
+            |number| told(&candidates[number]),
+        ),
+    )];
+    for (number, other) in candidates
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| Some(*number) != winner)
+    {
+        let reason = match winner {
+            Some(winner) if winner < number && other.applies != Match::No => {
+                why_before(&candidates[winner], other)
+            }
+            _ => format!("not in namespace {here}"),
+        };
+        lines.push(("not", format!("{}: {reason}", told(other))));
     }
-    Ok(())
+    if winner.is_some_and(|number| candidates[number].applies == Match::Unknown) {
+        lines.push(("if", format!("the labels of namespace {here} match")));
+    }
+    lines
+}
+
+fn told(candidate: &Candidate<'_>) -> String {
+    format!("{} (pattern {})", candidate.rule.name, candidate.pattern)
+}
+
+fn uncovered(policy: &Policy, namespace: &str) -> String {
+    let then = match policy.unmatched() {
+        Unmatched::Allow => "allowed",
+        Unmatched::Warn => "admitted with a warning",
+        Unmatched::Deny => "refused",
+    };
+    format!("none covers it in namespace {namespace}: {then} by `unmatched`")
 }
 
 /// What decided between two rules that cover the same image.
-fn why_before(winner: &Candidate<'_>, loser: &Candidate<'_>) -> &'static str {
+fn why_before(winner: &Candidate<'_>, loser: &Candidate<'_>) -> String {
     let is_exact = |candidate: &Candidate<'_>| matches!(candidate.pattern.host(), Host::Exact(_));
-    if winner.pattern.path().len() != loser.pattern.path().len() {
+    let reason = if winner.pattern.path().len() != loser.pattern.path().len() {
         "its path is shorter"
     } else if is_exact(winner) != is_exact(loser) {
         "its host has a `*`"
@@ -233,5 +242,6 @@ fn why_before(winner: &Candidate<'_>, loser: &Candidate<'_>) -> &'static str {
         "it is for all namespaces"
     } else {
         "it comes later in the policy"
-    }
+    };
+    reason.to_owned()
 }

@@ -3,13 +3,14 @@
 use super::Format;
 use super::{Outcome, demo, load_policy};
 use crate::diagnostic::Severity;
+use crate::lifecycle::Signals;
 use crate::live::{Live, Watches, today};
 use crate::policy::Policy;
 use crate::server::Server;
 use crate::server::admission;
 use crate::server::certs::{Certificate, SelfSigned};
 use crate::world::Controllers;
-use crate::{cluster, files, lifecycle};
+use crate::{cluster, files};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use futures::future::OptionFuture;
@@ -17,6 +18,7 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -66,6 +68,7 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Outcome> {
 }
 
 async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
+    let mut signals = Signals::listen().context("cannot listen to signals")?;
     let (policy, text) = match &args.policy_file {
         Some(path) => load_policy(path)?,
         None => demo::policy()?,
@@ -81,19 +84,7 @@ async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
         watches,
     ));
     let (certificate, pem) = certificate(args)?;
-    let server = Server::bind(
-        args.listen,
-        certificate.server_config(),
-        admission::router(live.clone()),
-    )
-    .await
-    .with_context(|| {
-        format!(
-            "cannot listen on {}: choose another address with --listen",
-            args.listen
-        )
-    })?;
-    info!(address = %server.local_addr()?, "serving");
+    let server = bind(args, &certificate, &live).await?;
     if args.demo {
         demo::show(&live, server.local_addr()?, out)?;
     }
@@ -112,18 +103,40 @@ async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
     let pair: OptionFuture<_> = pem
         .map(|(paths, texts)| watch_pair(paths, texts, &certificate))
         .into();
+    // The first asks to finish what is under way, the second not to wait for it.
+    let (asked, stop) = oneshot::channel::<()>();
     let terminated = async {
-        if let Err(error) = lifecycle::terminated().await {
-            error!(%error, "cannot listen to signals");
-        }
+        signals.next().await;
+        drop(asked);
+        signals.next().await;
     };
     // The first part to end ends all: none of them may do so quietly.
     tokio::select! {
-        () = server.run(terminated) => { info!("stopped"); Ok(()) }
+        () = server.run(async { drop(stop.await) }) => { info!("stopped"); Ok(()) }
+        () = terminated => bail!("asked twice to stop: requests under way are not answered"),
         Some(()) = facts => bail!("the watch of the cluster ended"),
         Some(()) = policy => bail!("the watch of the policy ended"),
         Some(()) = pair => bail!("the watch of the certificate ended"),
     }
+}
+
+async fn bind(
+    args: &ServeArgs,
+    certificate: &Arc<Certificate>,
+    live: &Arc<Live>,
+) -> Result<Server> {
+    let what = || {
+        format!(
+            "cannot listen on {}: choose another address with --listen",
+            args.listen
+        )
+    };
+    let router = admission::router(live.clone());
+    let server = Server::bind(args.listen, certificate.server_config(), router)
+        .await
+        .with_context(what)?;
+    info!(address = %server.local_addr()?, "serving");
+    Ok(server)
 }
 
 /// Paths and contents of a certificate and its key.

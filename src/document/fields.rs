@@ -8,6 +8,10 @@ use crate::pattern::{ImagePattern, PatternError};
 use crate::suggest::nearest;
 use crate::yaml::{Node, Plain, Value, plain};
 use jiff::civil::Date;
+use std::collections::HashSet;
+
+/// Nobody reads more, and whoever writes a document decides how many there are.
+const MAX_DIAGNOSTICS: usize = 1_000;
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
@@ -28,6 +32,9 @@ type Refusal = (String, Option<String>);
 
 impl Reader {
     pub(super) fn fault(&mut self, path: &str, span: Span, message: String, help: Option<String>) {
+        if self.is_full() {
+            return;
+        }
         let path = path.to_owned();
         self.diagnostics.push(Diagnostic {
             severity: Severity::Fault,
@@ -36,6 +43,10 @@ impl Reader {
             message,
             help,
         });
+    }
+
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
     pub(super) fn fault_at(
@@ -96,7 +107,7 @@ impl Reader {
             if text.trim().is_empty() {
                 return Err((
                     "expected some words".to_owned(),
-                    Some("say it, or remove the key".to_owned()),
+                    Some("say something".to_owned()),
                 ));
             }
             Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -137,17 +148,28 @@ impl Reader {
     }
 
     pub(super) fn secret_glob(&mut self, node: &Node, path: &str) -> Option<At<Glob>> {
-        self.located(node, path, |reader| reader.glob(node, path, "secret"))
+        self.located(node, path, |reader| {
+            reader.glob(node, path, "secret", names::is_subdomain)
+        })
     }
 
     pub(super) fn namespace_glob(&mut self, node: &Node, path: &str) -> Option<Glob> {
-        self.glob(node, path, "namespace")
+        self.glob(node, path, "namespace", names::is_label)
     }
 
-    fn glob(&mut self, node: &Node, path: &str, of: &str) -> Option<Glob> {
+    /// Without a `*` it has to be a name; with one, something that a name can look like.
+    fn glob(
+        &mut self,
+        node: &Node,
+        path: &str,
+        of: &str,
+        is_name: fn(&str) -> bool,
+    ) -> Option<Glob> {
         self.parsed(node, path, |text| {
-            let message = || format!("{text:?} matches no {of}: lower-case letters, digits, `-`, `.`, and `*` for any run");
-            if names::is_name_glob(text) { Ok(Glob::new(text)) } else { Err((message(), None)) }
+            let fits = if text.contains('*') { names::is_name_glob(text) } else { is_name(text) };
+            let message =
+                || format!("{text:?} matches no {of}: lower-case letters, digits, `-`, `.`, and `*` for any run");
+            if fits { Ok(Glob::new(text)) } else { Err((message(), None)) }
         })
     }
 
@@ -169,14 +191,18 @@ impl Reader {
     pub(super) fn date(&mut self, node: &Node, path: &str) -> Option<At<Date>> {
         self.located(node, path, |reader| {
             reader.parsed(node, path, |text| {
-                let is_written_so = text.len() == "2027-01-31".len();
-                let date = text.parse().ok().filter(|_| is_written_so);
-                date.ok_or_else(|| {
-                    (
-                        format!("{text:?} is no date"),
-                        Some("write it as 2027-01-31".to_owned()),
-                    )
-                })
+                let has_shape = text.len() == 10
+                    && text.bytes().enumerate().all(|(i, b)| match i {
+                        4 | 7 => b == b'-',
+                        _ => b.is_ascii_digit(),
+                    });
+                let help = if has_shape {
+                    "there is no such day"
+                } else {
+                    "write it as 2027-01-31"
+                };
+                let date = text.parse().ok().filter(|_| has_shape);
+                date.ok_or_else(|| (format!("{text:?} is no date"), Some(help.to_owned())))
             })
         })
     }
@@ -288,12 +314,13 @@ impl Reader {
             );
         }
         let mut labels: Vec<(String, String)> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
         for (key, value) in entries {
             let Some(key) = self.label_key(key, path) else {
                 continue;
             };
             let path = format!("{path}.{key}");
-            if labels.iter().any(|(known, _)| *known == key) {
+            if !seen.insert(key.clone()) {
                 self.fault_at(
                     value,
                     &path,
@@ -334,7 +361,7 @@ impl Reader {
                 node,
                 path,
                 "the list is empty".to_owned(),
-                Some("name something, or remove the key".to_owned()),
+                Some("name something".to_owned()),
             );
         }
         self.list(node, path, item)
@@ -361,6 +388,7 @@ impl<'n> Fields<'n> {
             return reader.expected("a mapping", node, path);
         };
         let mut entries: Vec<(&str, &Node, &Node)> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
         for (key, value) in pairs {
             let Value::Scalar { text, .. } = &key.value else {
                 reader.fault_at(
@@ -371,7 +399,9 @@ impl<'n> Fields<'n> {
                 );
                 continue;
             };
-            if entries.iter().any(|(known, ..)| known == text) {
+            if seen.insert(text) {
+                entries.push((text, key, value));
+            } else {
                 let help = Some("keep one of them".to_owned());
                 reader.fault_at(
                     key,
@@ -379,8 +409,6 @@ impl<'n> Fields<'n> {
                     format!("the key `{text}` is there twice"),
                     help,
                 );
-            } else {
-                entries.push((text, key, value));
             }
         }
         Some(Self {
@@ -460,7 +488,7 @@ impl<'n> Fields<'n> {
     /// Faults for all keys that nobody asked for. Returns where the mapping begins.
     pub(super) fn finish(self, reader: &mut Reader) -> Span {
         for (key, node, _) in &self.entries {
-            if !self.known.contains(key) {
+            if !self.known.contains(key) && !reader.is_full() {
                 let help = match nearest(key, &self.known) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None => format!("known here: {}", quoted(&self.known)),

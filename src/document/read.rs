@@ -137,7 +137,7 @@ impl Provision {
         let from = fields.required(reader, "from", |r, n, p| {
             r.parsed(n, p, |text| match text.split_once('/') {
                 Some((namespace, name))
-                    if names::is_subdomain(namespace) && names::is_subdomain(name) =>
+                    if names::is_label(namespace) && names::is_subdomain(name) =>
                 {
                     Ok(text.to_owned())
                 }
@@ -238,7 +238,7 @@ impl ExceptionEntry {
     fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<At<Self>> {
         let mut fields = Fields::of(reader, node, path)?;
         let bans = fields.optional(reader, "bans", |r, n, p| r.filled_list(n, p, Reader::name));
-        let unmatched = fields.optional(reader, "unmatched", Reader::boolean);
+        let unmatched = fields.optional(reader, "unmatched", Reader::only_true);
         let namespaces = fields.required(reader, "namespaces", NamespaceSelector::read);
         let owner = fields.required(reader, "owner", Reader::words);
         let reason = fields.required(reader, "reason", Reader::words);
@@ -247,7 +247,7 @@ impl ExceptionEntry {
         let span = fields.finish(reader);
         let value = Self {
             bans,
-            unmatched: unmatched.unwrap_or_default(),
+            unmatched,
             namespaces: namespaces.unwrap_or(NamespaceSelector {
                 names: None,
                 labels: None,

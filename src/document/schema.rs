@@ -5,6 +5,7 @@ use crate::glob::Glob;
 use crate::names::SecretName;
 use crate::pattern::ImagePattern;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use std::borrow::Cow;
 #[must_use]
 pub fn json_schema() -> Value {
     let mut schema = SchemaSettings::draft07()
+        .with_transform(RecursiveTransform(without_null))
         .into_generator()
         .into_root_schema_for::<Document>();
     schema.insert(
@@ -20,6 +22,26 @@ pub fn json_schema() -> Value {
         json!("https://pullgate.dev/schema/v1/pullpolicy.json"),
     );
     schema.to_value()
+}
+
+/// A key that may be missing may not be null: the reader asks for a value, or no key.
+fn without_null(schema: &mut Schema) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            only.into_iter()
+                .for_each(|(key, value)| drop(schema.insert(key, value)));
+        }
+    }
 }
 
 /// A date as it is written, `2027-01-31`.

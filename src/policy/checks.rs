@@ -4,11 +4,15 @@ use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::document::{
     At, BanEntry, Document, ExceptionEntry, Mode, NamespaceSelector, RegistryEntry,
 };
+use crate::glob::Glob;
 use crate::pattern::ImagePattern;
 use crate::suggest::nearest;
 use jiff::civil::Date;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+
+/// Looking for what was meant takes long where there are many bans.
+const MAX_SUGGESTIONS: usize = 20;
 
 /// Adds what is wrong with a document as a whole.
 pub(super) fn run(document: &Document, today: Date, diagnostics: &mut Vec<Diagnostic>) {
@@ -42,8 +46,24 @@ pub(super) fn run(document: &Document, today: Date, diagnostics: &mut Vec<Diagno
         .iter()
         .map(|ban| ban.value.name.value.as_str())
         .collect();
+    let known: HashSet<&str> = bans.iter().copied().collect();
+    let mut suggestions = 0..MAX_SUGGESTIONS;
     for exception in &document.exceptions {
-        exception_of_nothing(&exception.value, &bans, diagnostics);
+        for name in exception
+            .value
+            .bans
+            .iter()
+            .flatten()
+            .filter(|name| !known.contains(name.value.as_str()))
+        {
+            let help = suggestions.next().and_then(|_| nearest(&name.value, &bans));
+            let help = help.map(|known| format!("did you mean `{known}`?"));
+            diagnostics.push(name.diagnose(
+                Severity::Fault,
+                format!("there is no ban `{}`", name.value),
+                help,
+            ));
+        }
         expired(&exception.value, today, diagnostics);
     }
 }
@@ -78,11 +98,8 @@ fn banned_secrets(
 ) {
     for secret in rule.secrets.iter().flatten() {
         let bans_it = |ban: &&BanEntry| {
-            let globs = ban.secrets.iter().flatten();
-            ban.mode == Mode::Enforce
-                && globs
-                    .into_iter()
-                    .any(|glob| glob.value.matches(secret.value.as_str()))
+            let mut globs = ban.secrets.iter().flatten();
+            ban.mode == Mode::Enforce && globs.any(|glob| glob.value.matches(secret.value.as_str()))
         };
         for ban in document
             .bans
@@ -90,54 +107,65 @@ fn banned_secrets(
             .map(|entry| &entry.value)
             .filter(bans_it)
         {
-            let name = &ban.name.value;
-            match lifting(document, ban, rule) {
-                None => {
-                    let message = format!(
-                        "`{}` is banned by `{name}`: the rule would inject what the ban refuses",
-                        secret.value
-                    );
-                    let help = "inject another secret, or lift the ban for the namespaces of this rule by an exception";
-                    diagnostics.push(secret.diagnose(
-                        Severity::Fault,
-                        message,
-                        Some(help.to_owned()),
-                    ));
-                }
-                Some(exception) if exception.expires.value < today => {
-                    let message = format!(
-                        "`{}` is banned by `{name}`, and the exception that allowed to inject it expired on {}",
-                        secret.value, exception.expires.value
-                    );
-                    diagnostics.push(secret.diagnose(Severity::Warning, message, None));
-                }
-                Some(_) => {}
-            }
+            // A policy that was good must not become bad by the passing of time.
+            let lifted_from = |day| is_lifted(document, ban, rule, day);
+            let (severity, why) = match (lifted_from(Date::MIN), lifted_from(today)) {
+                (_, true) => continue,
+                (true, false) => (
+                    Severity::Warning,
+                    "an exception allowed to inject it, and has expired",
+                ),
+                (false, false) => (
+                    Severity::Fault,
+                    "the rule would inject what the ban refuses",
+                ),
+            };
+            let message = format!(
+                "`{}` is banned by `{}`: {why}",
+                secret.value, ban.name.value
+            );
+            let help = "inject another secret, or lift the ban for the namespaces of this rule by an exception";
+            diagnostics.push(secret.diagnose(severity, message, Some(help.to_owned())));
         }
     }
 }
 
-/// The exception that lifts a ban wherever a rule exists. It counts also after its end: a policy that was good must
-/// not become bad by the passing of time.
-fn lifting<'d>(
-    document: &'d Document,
-    ban: &BanEntry,
-    rule: &RegistryEntry,
-) -> Option<&'d ExceptionEntry> {
+/// Whether a ban is lifted wherever a rule exists, by exceptions that hold on a day or later, or does not concern it.
+fn is_lifted(document: &Document, ban: &BanEntry, rule: &RegistryEntry, day: Date) -> bool {
     let lifts = |exception: &&ExceptionEntry| {
-        exception
-            .bans
-            .iter()
-            .flatten()
-            .any(|name| name.value == ban.name.value)
-            && exception.namespaces.covers(rule.namespaces.as_ref())
+        exception.expires.value >= day
+            && exception
+                .bans
+                .iter()
+                .flatten()
+                .any(|name| name.value == ban.name.value)
     };
-    document
+    let exceptions = document
         .exceptions
         .iter()
         .map(|entry| &entry.value)
-        .filter(lifts)
-        .max_by_key(|exception| exception.expires.value)
+        .filter(lifts);
+    let exempt = document.exempt.iter().map(|exempt| &exempt.namespaces);
+    let lifted: Vec<_> = exceptions
+        .map(|exception| &exception.namespaces)
+        .chain(exempt)
+        .collect();
+    // One exception for each name of the rule is as good as one for all of them.
+    let whole = || {
+        lifted
+            .iter()
+            .any(|selector| selector.covers(rule.namespaces.as_ref()))
+    };
+    let each = |selector: &NamespaceSelector| {
+        let only = |glob: &Glob| NamespaceSelector {
+            names: Some(vec![glob.clone()]),
+            labels: selector.labels.clone(),
+        };
+        let mut parts = selector.names.iter().flatten().map(only);
+        selector.names.is_some()
+            && parts.all(|part| lifted.iter().any(|selector| selector.covers(Some(&part))))
+    };
+    whole() || rule.namespaces.as_ref().is_some_and(each)
 }
 
 /// Rules of one pattern: a fault without `namespaces`, a warning where they can overlap or one is never reached.
@@ -155,10 +183,18 @@ fn same_patterns(rules: &[&RegistryEntry], diagnostics: &mut Vec<Diagnostic>) {
     for uses in by_pattern.values() {
         for (number, (at, rule)) in uses.iter().enumerate() {
             let (earlier, later) = uses.split_at(number);
-            let mut others = earlier
-                .iter()
-                .filter(|(_, other)| !std::ptr::eq::<RegistryEntry>(*other, *rule));
-            diagnostics.extend(others.find_map(|(_, other)| clash(at, other, rule)));
+            let others = || {
+                earlier
+                    .iter()
+                    .map(|(_, other)| *other)
+                    .filter(|other| !std::ptr::eq(*other, *rule))
+            };
+            let look = |is_bound: bool| {
+                let mut bound = others().filter(|other| other.namespaces.is_some() == is_bound);
+                bound.find_map(|other| clash(at, other, rule))
+            };
+            // A fault must not hide behind a warning.
+            diagnostics.extend(look(false).or_else(|| look(true)));
             let hidden = later
                 .iter()
                 .find(|(_, other)| hides_everywhere(other, rule));
@@ -269,26 +305,6 @@ fn instead_of_nothing(
             let help = "whoever follows this advice has to list the secret by hand; add a rule, or name an injected one";
             diagnostics.push(instead.diagnose(Severity::Warning, message, Some(help.to_owned())));
         }
-    }
-}
-
-fn exception_of_nothing(
-    exception: &ExceptionEntry,
-    bans: &[&str],
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    for name in exception
-        .bans
-        .iter()
-        .flatten()
-        .filter(|name| !bans.contains(&name.value.as_str()))
-    {
-        let help = nearest(&name.value, bans).map(|known| format!("did you mean `{known}`?"));
-        diagnostics.push(name.diagnose(
-            Severity::Fault,
-            format!("there is no ban `{}`", name.value),
-            help,
-        ));
     }
 }
 

@@ -139,10 +139,7 @@ fn object<'a>(json: Option<JsonMetadata<'a>>, spec: Option<JsonPodSpec<'a>>) -> 
         ..Object::default()
     };
     let Some(spec) = spec else { return object };
-    let mut pod = PodSpec {
-        has_pull_secrets: spec.image_pull_secrets.is_some(),
-        ..PodSpec::default()
-    };
+    let mut pod = PodSpec::default();
     for (i, named) in spec
         .image_pull_secrets
         .unwrap_or_default()

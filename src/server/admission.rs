@@ -12,11 +12,16 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use std::sync::Arc;
+use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
 use tracing::{debug, info};
 
 /// The API server takes objects of 3 MiB, and a review of an update holds two of them.
 const MAX_BODY: usize = 7 * 1024 * 1024;
+
+/// What reading a body and answering it may take. The API server has given up long before.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The two endpoints. A panic is one failed call, answered 500 without a review, so that the failurePolicy decides.
 pub fn router(live: Arc<Live>) -> Router {
@@ -34,6 +39,10 @@ pub fn router(live: Arc<Live>) -> Router {
             }),
         )
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            DEADLINE,
+        ))
         .layer(CatchPanicLayer::new())
         .with_state(live)
 }
@@ -47,7 +56,9 @@ async fn answer<V: Into<Mutation>>(
         Ok(review) => review,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
-    live.wait_for_namespace(&review.subject.namespace).await;
+    if review.subject.is_judged() {
+        live.wait_for_namespace(&review.subject.namespace).await;
+    }
     let mutation = live.judge(|world| judge(world, &review.subject)).into();
     log(&review, &mutation);
     (
@@ -57,15 +68,24 @@ async fn answer<V: Into<Mutation>>(
         .into_response()
 }
 
+/// Names are written by others: given as values, and not shown by `Display`, they are quoted and cannot forge a line.
 fn log(review: &Review<'_>, mutation: &Mutation) {
-    let (subject, user, dry_run) = (&review.subject, &review.subject.user, review.dry_run);
+    let user = &*review.subject.user;
+    let subject = || review.subject.to_string();
+    let dry_run = review.dry_run;
     match &mutation.outcome {
-        Outcome::Admit => debug!(%subject, %user, dry_run, "admitted"),
+        Outcome::Admit => debug!(subject = subject(), user, dry_run, "admitted"),
         Outcome::Inject(_) => {
-            debug!(%subject, %user, dry_run, audit = ?mutation.notes.audit, "injected");
+            debug!(subject = subject(), user, dry_run, audit = ?mutation.notes.audit, "injected");
         }
         Outcome::Reject(denial) => {
-            info!(%subject, %user, dry_run, denial = denial.message, "denied");
+            info!(
+                subject = subject(),
+                user,
+                dry_run,
+                denial = denial.message,
+                "denied"
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::references::{Use, uses};
 use super::{Notes, Ruling};
 use crate::diagnostic::Severity;
-use crate::finding::{Denial, Effect, Fault, Finding, Mercy};
+use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::{Image, ImageError};
 use crate::policy::{Ban, Lifted, Mode, Policy, RegistryRule, Running, Unmatched};
 use crate::selector::{Match, Namespace};
@@ -21,10 +21,9 @@ const DOCKER_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.i
 /// Everything that is wrong with a subject under a policy, in the order of its fields. Takes time in proportion to the
 /// size of the object: anyone who may create a Pod chooses that.
 pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Finding<'a>> {
-    let is_deleting = subject.operation == Operation::Delete || subject.object.metadata.is_deleting;
     let namespace = world.namespace(subject);
     let exempt = world.policy.exempt(namespace);
-    if is_deleting || exempt == Match::Yes {
+    if subject.is_deleting() || exempt == Match::Yes {
         return Vec::new();
     }
     let mut judge = Judge {
@@ -44,28 +43,34 @@ pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Find
     judge.findings
 }
 
-/// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown.
+/// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before, or is
+/// about to be gone, is not judged.
 pub(super) fn policy_document(world: &World<'_>, subject: &Subject<'_>) -> Option<Ruling> {
-    let is_policy = subject.name == POLICY_CONFIG_MAP && subject.operation != Operation::Delete;
-    let text = subject.object.policy.as_ref().filter(|_| is_policy)?;
+    let (object, old) = (&subject.object, subject.old.as_ref());
+    let is_policy = subject.own_name() == Some(POLICY_CONFIG_MAP) && !subject.is_deleting();
+    let text = object
+        .policy
+        .as_ref()
+        .filter(|text| is_policy && old.and_then(|old| old.policy.as_ref()) != Some(text))?;
     let diagnostics = Policy::load(text, world.today).diagnostics;
     let (faults, warnings): (Vec<_>, Vec<_>) = diagnostics
         .iter()
         .partition(|diagnostic| diagnostic.severity == Severity::Fault);
-    let told = |diagnostic: &crate::diagnostic::Diagnostic| diagnostic.line("policy.yaml");
+    let faults: Vec<_> = faults
+        .into_iter()
+        .map(|fault| (fault.path.clone(), fault.line("policy.yaml")))
+        .collect();
+    let told = warnings
+        .into_iter()
+        .map(|warning| warning.line("policy.yaml"));
     let notes = Notes {
-        warnings: words::within_limits(warnings.into_iter().map(told), 0),
+        warnings: words::within_limits(told, 0),
         ..Notes::default()
     };
-    let denial = (!faults.is_empty()).then(|| Denial {
-        message: words::list(
-            subject,
-            faults.len(),
-            faults.iter().map(|fault| told(fault)),
-        ),
-        causes: words::causes(faults.iter().map(|fault| (fault.path.clone(), told(fault)))),
-    });
-    Some(Ruling { denial, notes })
+    Some(Ruling {
+        denial: words::policy_denial(subject, &faults),
+        notes,
+    })
 }
 
 struct Judge<'a> {
@@ -104,7 +109,9 @@ impl<'a> Judge<'a> {
         if is_old {
             effect = effect.soften(Mercy::Old);
         }
-        if effect == Effect::Deny && self.injects(used.secret) {
+        let may_be_ours =
+            self.subject.kind == Kind::Pod && matches!(used.place, Place::PullSecret(_));
+        if effect == Effect::Deny && may_be_ours && self.injects(used.secret) {
             effect = effect.soften(Mercy::InjectedHere);
         }
         let is_pull_secret = matches!(used.place, Place::PullSecret(_) | Place::ServiceAccountName);
@@ -203,7 +210,8 @@ impl<'a> Judge<'a> {
         let lacks = |name: &&str| !pod.pull_secrets.iter().any(|listed| listed == name);
         let is_update =
             self.subject.kind == Kind::Pod && self.subject.operation == Operation::Update;
-        if let Some(secret) = rule.secret_names().find(lacks).filter(|_| is_update) {
+        let is_wanted = is_update && !self.world.injection_is_off(self.subject);
+        if let Some(secret) = rule.secret_names().find(lacks).filter(|_| is_wanted) {
             self.add(
                 used.place,
                 Fault::TooLate { rule, secret },
@@ -245,10 +253,11 @@ impl<'a> Judge<'a> {
         if !is_docker || subject.operation != Operation::Create {
             return;
         }
-        let name = Some(&subject.name)
-            .filter(|name| !name.is_empty())
-            .or(subject.object.metadata.name.as_ref());
-        for (number, ban) in self.world.policy.bans_on(name.map_or("", |name| name)) {
+        for (number, ban) in self
+            .world
+            .policy
+            .bans_on(subject.own_name().unwrap_or_default())
+        {
             if let Some(effect) =
                 self.unless_lifted(Some((number, ban)), Place::Name, ban.mode.into())
             {

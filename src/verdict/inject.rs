@@ -5,7 +5,7 @@ use crate::image::Image;
 use crate::patch;
 use crate::policy::RegistryRule;
 use crate::selector::{Match, Namespace};
-use crate::subject::{ContainerList, INJECT, Kind, Operation, Place, PodSpec, Subject};
+use crate::subject::{ContainerList, Kind, Operation, Place, PodSpec, Subject};
 use crate::words;
 use crate::world::World;
 use json_patch::Patch;
@@ -69,17 +69,10 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
 }
 
 fn is_wanted(world: &World<'_>, subject: &Subject<'_>, namespace: Namespace<'_>) -> bool {
-    let metadata = &subject.object.metadata;
-    let disabled = |value: &str| value == "disabled";
-    let by_namespace = namespace
-        .labels
-        .and_then(|labels| labels.get(INJECT))
-        .is_some_and(|value| disabled(value));
     subject.kind == Kind::Pod
         && subject.operation == Operation::Create
-        && !metadata.is_mirror_pod
-        && !metadata.inject_disabled
-        && !by_namespace
+        && !subject.object.metadata.is_mirror_pod
+        && !world.injection_is_off(subject)
         && world.policy.exempt(namespace) != Match::Yes
 }
 

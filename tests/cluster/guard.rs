@@ -60,7 +60,7 @@ fn deployment(name: &str, more: &str) -> String {
 
 fn cron_job(name: &str, schedule: &str, more: &str) -> String {
     format!(
-        "{{apiVersion: batch/v1, kind: CronJob, metadata: {{name: {name}}}, spec: {{schedule: '{schedule}', jobTemplate: {{spec: {{
+        "{{apiVersion: batch/v1, kind: CronJob, metadata: {{name: {name}}}, spec: {{schedule: '{schedule}', suspend: {suspend}, jobTemplate: {{spec: {{
            template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{restartPolicy: Never, containers: [{{name: c, image: contoso.azurecr.io/a}}]{more}}}}}}}}}}}}}"
     )
 }

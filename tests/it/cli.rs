@@ -262,3 +262,65 @@ fn the_schema_knows_the_keys_that_the_reader_knows() {
         "a type is missing in this test"
     );
 }
+
+#[test]
+fn explain_knows_exempt_namespaces_and_what_unmatched_does() {
+    let explain = |namespace: &str, image: &str| {
+        pullgate(
+            &["explain", "--policy", &example(), "-n", namespace, image],
+            "",
+        )
+        .stdout
+    };
+    let text = explain("kube-system", "contoso.azurecr.io/x");
+    assert!(
+        text.contains("none: namespace kube-system is exempt, and left alone")
+            && !text.contains("contoso-pull"),
+        "{text}"
+    );
+    let text = explain("shop", "quay.io/x");
+    assert!(
+        text.contains("none covers it in namespace shop: allowed by `unmatched`"),
+        "{text}"
+    );
+}
+
+/// The first command of the README.
+#[test]
+fn the_demo_shows_a_patch_and_a_refusal_and_serves_until_it_is_asked_to_stop() {
+    use std::io::{BufRead, BufReader, Read};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+        .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("pullgate");
+    let mut shown = String::new();
+    let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+    while !shown.contains("curl -sk") {
+        assert_ne!(lines.read_line(&mut shown).expect("text"), 0, "{shown}");
+    }
+    assert!(
+        shown.contains("\"path\": \"/spec/imagePullSecrets\"")
+            && shown.contains("\"name\": \"contoso-pull\""),
+        "{shown}"
+    );
+    let refusal = "denied the request: Deployment payments/api: spec.template.spec.imagePullSecrets[0] names \"regcred-shared\", banned by \"legacy-shared\"";
+    assert!(shown.contains(refusal), "{shown}");
+    let address = shown
+        .split("curl -sk https://")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next())
+        .expect("an address");
+    std::net::TcpStream::connect(address).expect("it serves");
+    assert!(child.try_wait().expect("a child").is_none(), "it stays up");
+    let stopped = Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .expect("kill");
+    assert!(
+        stopped.success() && child.wait().expect("a child").success(),
+        "SIGTERM is a clean end"
+    );
+    lines.read_to_string(&mut shown).expect("text");
+}

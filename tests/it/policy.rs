@@ -206,6 +206,24 @@ fn each_fault_and_warning_has_its_words() {
         ),
         ("exempt: {namespaces: {names: [a?]}}\n".to_owned(), "1:31 fault exempt.namespaces.names[0]: \"a?\" matches no namespace"),
         ("bans: [\n".to_owned(), "1:7 fault : not YAML"),
+        (
+            "bans: [{name: b, secrets: [a..b]}]\n".to_owned(),
+            "1:28 fault bans[0].secrets[0]: \"a..b\" matches no secret",
+        ),
+        (
+            "exempt: {namespaces: {names: [a.b]}}\n".to_owned(),
+            "1:31 fault exempt.namespaces.names[0]: \"a.b\" matches no namespace",
+        ),
+        (
+            "exceptions:\n- {unmatched: false, namespaces: {names: [n]}, owner: o, reason: r, expires: 2027-11-21}\n"
+                .to_owned(),
+            "2:15 fault exceptions[0].unmatched: `false` says nothing here",
+        ),
+        (
+            "exceptions:\n- {unmatched: true, namespaces: {names: [n]}, owner: o, reason: r, expires: 2027-02-30}\n"
+                .to_owned(),
+            "2:77 fault exceptions[0].expires: \"2027-02-30\" is no date (there is no such day)",
+        ),
     ];
     for (body, expected) in rows {
         let actual = diagnostics(&body);
@@ -229,6 +247,10 @@ fn what_is_allowed_is_not_complained_about() {
         "registries: [{name: a, images: [reg.io], public: true, namespaces: {names: [x]}}, \
          {name: b, images: [reg.io], identity: node, namespaces: {names: [y]}}]\n",
         "registries: []\nbans: []\nexceptions: []\n",
+        // One exception for each namespace, or none where the rule has nothing to say.
+        "registries: [{name: a, images: [reg.io], secrets: [x], namespaces: {names: [m, n]}}]\nbans: [{name: b, secrets: [x]}]\n\
+         exceptions: [{bans: [b], namespaces: {names: [m]}, owner: o, reason: r, expires: 2027-01-31}]\n\
+         exempt: {namespaces: {names: [n]}}\n",
     ] {
         assert_eq!(diagnostics(body), Vec::<String>::new(), "{body}");
     }
@@ -351,11 +373,53 @@ proptest! {
 
     #[test]
     fn any_text_is_read_without_a_panic(text in any::<String>(), body in "[a-z:\\[\\]{}\\-&*!|>'\", \n]{0,60}") {
-        let _ = Policy::load(&text, TODAY);
-        let _ = load(&body);
+        for text in [text, format!("{HEAD}{body}")] {
+            let diagnostics = Policy::load(&text, TODAY).diagnostics;
+            let _ = pullgate::diagnostic::render(&diagnostics, "policy.yaml", &text, pullgate::diagnostic::Colour::Always);
+        }
     }
 }
 
 fn pattern() -> impl Strategy<Value = String> {
     "(a|b|\\*|a\\*|\\*b)\\.(a|b|\\*|\\*b)(:1)?(/(a|b)){0,2}"
+}
+
+/// A fault must not hide behind a warning about the same pattern.
+#[test]
+fn the_same_pattern_twice_is_a_fault_whatever_else_is() {
+    let rule = |name: &str, more: &str| {
+        format!("- {{name: {name}, images: [reg.io], public: true{more}}}\n")
+    };
+    let body = format!(
+        "registries:\n{}{}{}",
+        rule("a", ", namespaces: {names: ['*']}"),
+        rule("b", ""),
+        rule("c", "")
+    );
+    let told = diagnostics(&body);
+    assert!(
+        told.iter().any(|line| line
+            .contains("fault registries[2].images[0]: the pattern `reg.io` is in rule `b`")),
+        "{told:#?}"
+    );
+}
+
+/// Whatever is written, what is said about it can be shown.
+#[test]
+fn odd_texts_are_shown_without_a_panic() {
+    use pullgate::diagnostic::{Colour, render};
+    for text in [
+        "a:\t\u{e9}\n\t- \u{e9}: \u{fc}",
+        "\u{1f600}: |2\n\u{1f600}",
+        "\u{feff}a: [\u{e9}",
+        "a: \"\u{e9}",
+        "\u{0}",
+    ] {
+        let _ = render(
+            &Policy::load(text, TODAY).diagnostics,
+            "policy.yaml",
+            text,
+            Colour::Never,
+        );
+    }
 }

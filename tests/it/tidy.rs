@@ -179,6 +179,7 @@ fn trap_20_match_conditions_ask_before_they_read() {
         "object.data",
         "oldObject.data",
         "request.name",
+        "request.userInfo.username",
     ];
     let mut conditions = 0;
     for file in files(&root().join("charts/pullgate/files"), "yaml") {
