@@ -1,4 +1,13 @@
-//! Pullgate.
+//! Pullgate: the right `imagePullSecrets` on every Pod, and none of the wrong ones.
+//!
+//! ```text
+//! bytes -> review::parse -> Review{uid, Subject} -> verdict::{mutate, validate}(World, Subject) -> Mutation
+//!       -> Review::answer -> bytes
+//! ```
+//!
+//! A module is pure (values in, values out) or an edge (sockets, files, clocks, the API server); ARCHITECTURE.md names
+//! them, and `tests/it/tidy.rs` holds them to it.
+
 pub mod cli;
 pub mod cluster;
 pub mod commands;

@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use crate::policy::Policy;
+use crate::subject::{Kind, PodSpec, Subject};
 use crate::world::{Controllers, World};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How long a review waits for the watch to know its namespace. A namespace and what is in it often come in one
+/// How long a review waits for the watch to know what it is about. A namespace and what is in it often come in one
 /// `kubectl apply`, and the watch is a few milliseconds behind the API server.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -75,15 +76,32 @@ impl Live {
         self.facts_changed.notify_waiters();
     }
 
-    /// Waits until the labels of a namespace are known, for half a second at most and only if anyone watches.
-    pub async fn wait_for_namespace(&self, namespace: &str) {
-        if self.watches == Watches::Nothing || namespace.is_empty() {
+    /// Waits until the namespace of a subject, and the `ServiceAccount` of a Pod, are known; for half a second at most,
+    /// and only if anyone watches. Both often come in the same `kubectl apply` as what is judged.
+    pub async fn wait_for_facts(&self, subject: &Subject<'_>) {
+        if self.watches == Watches::Nothing || !subject.is_judged() {
             return;
         }
+        let namespace = &*subject.namespace;
+        let pod = subject
+            .object
+            .pod
+            .as_ref()
+            .filter(|_| subject.kind == Kind::Pod);
+        let are_known = |facts: &Facts| {
+            let knows = |pod: &PodSpec<'_>| {
+                facts
+                    .service_account(namespace, pod.service_account())
+                    .is_some()
+            };
+            facts.labels(namespace).is_some()
+                && facts.service_accounts_synced()
+                && pod.is_none_or(knows)
+        };
         let known = async {
             loop {
                 let changed = self.facts_changed.notified();
-                if self.facts.load().labels(namespace).is_some() {
+                if are_known(&self.facts.load()) {
                     return;
                 }
                 changed.await;

@@ -11,6 +11,7 @@ use crate::verdict::{Mutation, Outcome};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use object::Text;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,9 +32,16 @@ pub struct Review<'a> {
 /// Why bytes are no review that can be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
-    /// No JSON, or JSON of another shape.
-    #[error("not an AdmissionReview: {0}")]
-    Json(#[from] serde_json::Error),
+    /// No JSON, or JSON of another shape. What stands there is not repeated: it could be the content of a Secret.
+    #[error("not an AdmissionReview: {what} at line {line}, column {column}")]
+    Json {
+        /// What is wrong.
+        what: &'static str,
+        /// Where, in the body or in the object that it holds.
+        line: usize,
+        /// Where in the line.
+        column: usize,
+    },
     /// Another type than the only one that is spoken here.
     #[error(
         "expected {KIND} of {API_VERSION}, got {kind:?} of {api_version:?}: register the webhook with admissionReviewVersions: [v1]"
@@ -97,6 +105,21 @@ pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
         subject,
         dry_run: request.dry_run.unwrap_or_default(),
     })
+}
+
+impl From<serde_json::Error> for ReviewError {
+    fn from(error: serde_json::Error) -> Self {
+        let what = match error.classify() {
+            Category::Data => "a value of the wrong type, or a field that is missing",
+            Category::Eof => "the JSON ends too early",
+            Category::Io | Category::Syntax => "no JSON",
+        };
+        Self::Json {
+            what,
+            line: error.line(),
+            column: error.column(),
+        }
+    }
 }
 
 impl Review<'_> {

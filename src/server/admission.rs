@@ -56,9 +56,7 @@ async fn answer<V: Into<Mutation>>(
         Ok(review) => review,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
-    if review.subject.is_judged() {
-        live.wait_for_namespace(&review.subject.namespace).await;
-    }
+    live.wait_for_facts(&review.subject).await;
     let mutation = live.judge(|world| judge(world, &review.subject)).into();
     log(&review, &mutation);
     (

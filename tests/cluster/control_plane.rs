@@ -191,6 +191,7 @@ fn start_controller_manager(bin: &Path, dir: &Path) -> Process {
 
 fn kubectl(bin: &Path, kubeconfig: &Path, args: &[&str], stdin: &str) -> Output {
     let mut child = Command::new(bin.join("kubectl"))
+        .arg("--request-timeout=30s")
         .arg("--kubeconfig")
         .arg(kubeconfig)
         .args(args)

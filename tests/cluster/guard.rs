@@ -28,6 +28,11 @@ pub(crate) const TESTS: &[Test] = &[
         exceptions,
     ),
     ("guard_refuses_a_bad_policy_config_map", policy_config_map),
+    ("with_pullgate_down_what_runs_goes_on", pullgate_down),
+    (
+        "trap_20_match_conditions_can_always_be_evaluated",
+        match_conditions,
+    ),
 ];
 
 const POLICY: &str = "
@@ -60,7 +65,7 @@ fn deployment(name: &str, more: &str) -> String {
 
 fn cron_job(name: &str, schedule: &str, more: &str) -> String {
     format!(
-        "{{apiVersion: batch/v1, kind: CronJob, metadata: {{name: {name}}}, spec: {{schedule: '{schedule}', suspend: {suspend}, jobTemplate: {{spec: {{
+        "{{apiVersion: batch/v1, kind: CronJob, metadata: {{name: {name}}}, spec: {{schedule: '{schedule}', suspend: true, jobTemplate: {{spec: {{
            template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{restartPolicy: Never, containers: [{{name: c, image: contoso.azurecr.io/a}}]{more}}}}}}}}}}}}}"
     )
 }
@@ -217,23 +222,18 @@ fn keeps_running(plane: &ControlPlane) {
         "{\"spec\": {\"replicas\": 4}}",
     ]);
     site.wait_for_pods("app=web", 4);
-    site.run(&["rollout", "restart", "deployment/web"]);
+    let before: Vec<String> = site.pods("app=web").iter().map(name).collect();
+    site.run(&["delete", "pod", &before[0], "--grace-period=0", "--force"]);
+    wait_for("a pod in its place", || {
+        let now: Vec<String> = site.pods("app=web").iter().map(name).collect();
+        now.len() == 4 && now.iter().any(|name| !before.contains(name))
+    });
     let restarted = "app=web,pod-template-hash!=".to_owned() + &hash(&site.pods("app=web")[0]);
+    site.run(&["rollout", "restart", "deployment/web"]);
     wait_for("pods of the new revision", || {
         !site.pods(&restarted).is_empty()
     });
-    let victim = site.pods("app=web")[0]["metadata"]["name"]
-        .as_str()
-        .expect("a name")
-        .to_owned();
-    site.run(&["delete", "pod", &victim, "--grace-period=0", "--force"]);
-    wait_for("a pod in its place", || {
-        site.pods("app=web")
-            .iter()
-            .filter(|pod| pod["metadata"]["name"] != victim.as_str())
-            .count()
-            >= 4
-    });
+    tick(&site);
     wait_for_minute("the CronJob ticks", || !site.pods("app=cron").is_empty());
     let audit = plane.audit_log();
     let kept = "\"inject.pullgate.dev/ban.legacy-shared\":\"admitted, workload was admitted earlier: \\\"regcred-shared\\\"\"";
@@ -262,6 +262,24 @@ fn offenders(site: &Site<'_>) {
     site.wait_for_pods("app=web", 1);
 }
 
+/// Lets the CronJob run, which is an update of an old offender too.
+fn tick(site: &Site<'_>) {
+    site.run(&[
+        "patch",
+        "cronjob",
+        "cron",
+        "-p",
+        "{\"spec\": {\"suspend\": false}}",
+    ]);
+}
+
+fn name(object: &serde_json::Value) -> String {
+    object["metadata"]["name"]
+        .as_str()
+        .expect("a name")
+        .to_owned()
+}
+
 fn hash(pod: &serde_json::Value) -> String {
     pod["metadata"]["labels"]["pod-template-hash"]
         .as_str()
@@ -278,10 +296,7 @@ fn wait_for_minute(what: &str, mut ready: impl FnMut() -> bool) {
 fn running_deny(plane: &ControlPlane) {
     let site = Site::new(plane, "running-deny", "");
     offenders(&site);
-    let before = site.pods("app=web")[0]["metadata"]["name"]
-        .as_str()
-        .expect("a name")
-        .to_owned();
+    let before = name(&site.pods("app=web")[0]);
     site.set_policy(&format!("{POLICY}    running: deny\n"));
     // The workload itself may be changed, and its controller is told why nothing comes of it.
     site.run(&["scale", "deployment", "web", "--replicas=2"]);
@@ -295,6 +310,7 @@ fn running_deny(plane: &ControlPlane) {
     says("(of ReplicaSet web-");
     site.run(&["rollout", "restart", "deployment/web"]);
     site.run(&["delete", "pod", &before, "--grace-period=0", "--force"]);
+    tick(&site);
     wait_for_minute("the CronJob ticks", || {
         !site.run(&["get", "jobs", "-o", "name"]).is_empty()
     });
@@ -315,7 +331,7 @@ fn ratchet(plane: &ControlPlane) {
     assert!(output.ok, "{output:?}");
     assert_eq!(
         output.stderr,
-        "Warning: Deployment ratchet/web: spec.template.spec.imagePullSecrets[0] names \"regcred-shared\", banned by \"legacy-shared\"; it was there before\n"
+        "Warning: Deployment ratchet/web: spec.template.spec.imagePullSecrets[0] names \"regcred-shared\", banned by \"legacy-shared\"; it was there before; use \"contoso-pull\"\n"
     );
     site.run(&["annotate", "serviceaccount", "app", "note=1"]);
     site.run(&["set", "image", "deployment/web", "c=contoso.azurecr.io/b"]);
@@ -425,7 +441,7 @@ fn debug(plane: &ControlPlane) {
     let output = debug(&["three", "--image=contoso.azurecr.io/tools"]);
     assert!(output.ok, "{output:?}");
     assert!(
-        output.stderr.contains("Warning: Pod debug/web: spec.ephemeralContainers[0].image needs \"contoso-pull\" (rule \"contoso\"), too late for this pod: recreate it"),
+        output.stderr.contains("Warning: Pod debug/web: spec.ephemeralContainers[0].image needs \"contoso-pull\" (rule \"contoso\"), too late for this pod: use an image that it can pull"),
         "{output:?}"
     );
     let output = debug(&["four", "--image=nginx"]);
@@ -556,5 +572,102 @@ fn policy_config_map(plane: &ControlPlane) {
     ] {
         assert!(output.stderr.contains(expected), "{expected}\n{output:?}");
     }
-    site.run(&["label", "configmap", "pullgate-policy", "color=blue"]);
+    // One that was bad before the webhook came: what does not change it passes.
+    assert!(
+        plane
+            .kubectl(&["create", "namespace", "policy-early"], "")
+            .ok
+    );
+    let early = |args: &[&str], stdin: &str| {
+        plane.kubectl(&[&["-n", "policy-early"], args].concat(), stdin)
+    };
+    let bad = policy("    unmatched: maybe\n");
+    assert!(early(&["create", "-f", "-"], &bad).ok);
+    site.namespace("policy-early", "");
+    let refused = || {
+        !early(
+            &["create", "--dry-run=server", "-f", "-"],
+            &bad.replace("pullgate-policy", "pullgate-policy-x"),
+        )
+        .ok
+    };
+    assert!(!refused(), "another name is another ConfigMap");
+    assert!(early(&["label", "configmap", "pullgate-policy", "color=blue"], "").ok);
+    assert!(!early(&["apply", "-f", "-"], &policy("    unmatched: perhaps\n")).ok);
+}
+
+/// Nothing that is in place needs Pullgate to go on; only what people apply waits for it.
+fn pullgate_down(plane: &ControlPlane) {
+    let mut site = Site::new(plane, "down", POLICY);
+    site.applied(&deployment("web", ""));
+    site.wait_for_pods("app=web", 1);
+    site.end_server();
+    site.run(&["scale", "deployment", "web", "--replicas=3"]);
+    site.wait_for_pods("app=web", 3);
+    let output = site.apply(&deployment("new", ""));
+    assert!(
+        !output.ok
+            && output
+                .stderr
+                .contains("failed calling webhook \"guard.pullgate.dev\""),
+        "{output:?}"
+    );
+    let output = plane.kubectl(&["create", "namespace", "down-too"], "");
+    assert!(output.ok, "{output:?}");
+    let output = plane.kubectl(
+        &["label", "namespace", "down-too", "pullgate-test=down"],
+        "",
+    );
+    assert!(output.ok, "{output:?}");
+    wait_for("the default ServiceAccount", || {
+        plane
+            .kubectl(&["-n", "down-too", "get", "sa", "default"], "")
+            .ok
+    });
+}
+
+/// Under `Fail` an expression that cannot be evaluated is a refusal; and only controllers are let through, not whoever
+/// writes what they write.
+fn match_conditions(plane: &ControlPlane) {
+    let site = Site::new(plane, "conditions", POLICY);
+    let owned = |name: &str, owner: &str, more: &str| {
+        let owner = format!(
+            "{{apiVersion: apps/v1, kind: ReplicaSet, name: x, uid: 11111111-2222-3333-4444-555555555555{owner}}}"
+        );
+        pod(name, more).replace(
+            &format!("{{name: {name}}}"),
+            &format!("{{name: {name}, ownerReferences: [{owner}]}}"),
+        )
+    };
+    let controller = "--as=system:serviceaccount:kube-system:replicaset-controller";
+    let create = |user: &[&str], manifest: &str| {
+        site.kubectl_with(
+            &[&["create", "--dry-run=server", "-f", "-"], user].concat(),
+            manifest,
+        )
+    };
+    for (name, manifest) in [
+        ("alone", pod("alone", "")),
+        ("owned", owned("owned", "", "")),
+        ("controlled", owned("controlled", ", controller: true", "")),
+    ] {
+        for user in [&[controller][..], &[]] {
+            let output = create(user, &manifest);
+            assert!(output.ok, "{name}: {output:?}");
+        }
+    }
+    let denied = |user: &[&str], manifest: &str| {
+        create(user, manifest)
+            .stderr
+            .contains("guard.pullgate.dev\" denied the request")
+    };
+    assert!(
+        denied(&[], &owned("forged", ", controller: true", BANNED)),
+        "anyone can write an ownerReference"
+    );
+    assert!(
+        denied(&[controller], &pod("alone", BANNED)),
+        "it belongs to no workload that was judged"
+    );
+    assert!(create(&[controller], &owned("kept", ", controller: true", BANNED)).ok);
 }

@@ -263,32 +263,35 @@ fn mountable_secrets(plane: &ControlPlane) {
     });
 }
 
+/// While labels are unknown a rule by labels matches: only the other way round shows that they were waited for.
 fn fresh_namespaces(plane: &ControlPlane) {
-    let site = Site::new(plane, "inject-fresh", POLICY);
+    let _site = Site::new(plane, "inject-fresh", POLICY);
     for number in 0..10 {
         let namespace = format!("fresh-{number}");
+        let team = if number % 2 == 0 { "a" } else { "b" };
         let manifest = format!(
-            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: {{pullgate-test: inject-fresh, team: a}}}}}}
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: {{pullgate-test: inject-fresh, team: {team}}}}}}}
 ---
 {{apiVersion: v1, kind: ServiceAccount, metadata: {{name: app, namespace: {namespace}}}}}
 ---
+{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: strict, namespace: {namespace}, annotations: {{kubernetes.io/enforce-mountable-secrets: 'true'}}}}}}
+---
 {{apiVersion: v1, kind: Pod, metadata: {{name: labelled, namespace: {namespace}}},
-  spec: {{serviceAccountName: app, containers: [{{name: c, image: labelled.test/a}}]}}}}"
+  spec: {{serviceAccountName: app, containers: [{{name: c, image: labelled.test/a}}]}}}}
+---
+{{apiVersion: v1, kind: Pod, metadata: {{name: strict, namespace: {namespace}}},
+  spec: {{serviceAccountName: strict, containers: [{{name: c, image: contoso.azurecr.io/a}}]}}}}"
         );
         let output = plane.kubectl(&["apply", "-f", "-"], &manifest);
         assert!(output.ok, "{output:?}");
-        let stored = plane.kubectl(
-            &["-n", &namespace, "get", "pod", "labelled", "-o", "json"],
-            "",
-        );
-        assert_eq!(
-            names(&serde_json::from_str(&stored.stdout).expect("JSON")),
-            ["labelled-pull"],
-            "{namespace}"
-        );
+        let secrets = |pod: &str| {
+            let stored = plane.kubectl(&["-n", &namespace, "get", "pod", pod, "-o", "json"], "");
+            names(&serde_json::from_str(&stored.stdout).expect("JSON"))
+        };
+        let expected: &[&str] = if team == "a" { &["labelled-pull"] } else { &[] };
+        assert_eq!(secrets("labelled"), expected, "{namespace}");
+        assert_eq!(secrets("strict"), Vec::<String>::new(), "{namespace}");
     }
-    site.applied("{apiVersion: v1, kind: Pod, metadata: {name: unlabelled}, spec: {containers: [{name: c, image: labelled.test/a}]}}");
-    assert_eq!(site.pull_secrets("unlabelled"), Vec::<String>::new());
 }
 
 fn bad_files(plane: &ControlPlane) {

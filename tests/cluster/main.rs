@@ -25,7 +25,7 @@ type Test = (&'static str, fn(&ControlPlane));
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Two at once keep two cores busy; the control plane needs some of them too.
+    // They mostly wait for controllers.
     arguments.test_threads.get_or_insert(3);
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()

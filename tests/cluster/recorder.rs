@@ -33,7 +33,7 @@ impl<'c> Responder<'c> {
         let (responder, port, certificate) = Self::serve(plane, name, answer);
         let rules = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]);
         responder.configure("mutate", port, &certificate, test, &rules);
-        responder.wait_until_called(test);
+        responder.wait_until_called(test, &["mutate"]);
         responder
     }
 
@@ -42,7 +42,7 @@ impl<'c> Responder<'c> {
         let (responder, port, certificate) = Self::serve(plane, name, |_| None);
         responder.configure("mutate", port, &certificate, test, rules);
         responder.configure("validate", port, &certificate, test, rules);
-        responder.wait_until_called(test);
+        responder.wait_until_called(test, &["mutate", "validate"]);
         responder
     }
 
@@ -137,7 +137,7 @@ impl<'c> Responder<'c> {
         assert!(output.ok, "{output:?}");
     }
 
-    fn wait_until_called(&self, test: &str) {
+    fn wait_until_called(&self, test: &str, wanted: &[&str]) {
         let probe = "{apiVersion: v1, kind: Pod, metadata: {name: probe}, spec: {containers: [{name: c, image: c}]}}";
         let endpoints = || {
             self.take()
@@ -151,8 +151,9 @@ impl<'c> Responder<'c> {
                 probe,
             );
             let called = endpoints();
-            called.iter().any(|endpoint| endpoint == "validate")
-                || self.name != "record" && !called.is_empty()
+            wanted
+                .iter()
+                .all(|endpoint| called.iter().any(|name| name == endpoint))
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Webhooks of one test: registered by the files of the chart, for the namespaces of that test alone.
 
 use crate::control_plane::{ControlPlane, Output};
-use crate::process::{Process, free_port, wait_for};
+use crate::process::{Process, wait_for};
 use pullgate::server::certs::SelfSigned;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -50,7 +50,6 @@ impl<'c> Site<'c> {
         std::fs::write(in_dir("tls.crt"), &pair.certificate).expect("a file");
         std::fs::write(in_dir("tls.key"), &pair.key).expect("a file");
         write_policy(&in_dir("policy.yaml"), PROBE);
-        let port = free_port();
         let path = |file: &str| in_dir(file).display().to_string();
         let mut args = vec![
             "serve".to_owned(),
@@ -63,7 +62,7 @@ impl<'c> Site<'c> {
             "--tls-key".to_owned(),
             path("tls.key"),
         ]);
-        args.extend(["--listen".to_owned(), format!("127.0.0.1:{port}")]);
+        args.extend(["--listen".to_owned(), "127.0.0.1:0".to_owned()]);
         args.extend([
             "--kubeconfig".to_owned(),
             plane.kubeconfig().display().to_string(),
@@ -76,9 +75,9 @@ impl<'c> Site<'c> {
             &dir,
             "pullgate",
         );
-        server.wait_until("pullgate serve", || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
+        let log = server.log.clone();
+        server.wait_until("pullgate serve", || port(&log).is_some());
+        let port = port(&server.log).expect("it serves");
         let site = Self {
             plane,
             name: name.to_owned(),
@@ -115,6 +114,11 @@ impl<'c> Site<'c> {
     /// A file of the server: `policy.yaml`, `tls.crt`, `tls.key`.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.policy.with_file_name(name)
+    }
+
+    /// Ends the server; the webhooks stay registered.
+    pub(crate) fn end_server(&mut self) {
+        self.server.end();
     }
 
     /// What the server logged.
@@ -216,6 +220,13 @@ impl Drop for Site<'_> {
         unregister(self.plane, &self.name);
         self.server.end();
     }
+}
+
+/// The port that a server says in its log.
+fn port(log: &Path) -> Option<u16> {
+    let text = std::fs::read_to_string(log).ok()?;
+    let rest = text.split("serving address=127.0.0.1:").nth(1)?;
+    rest.lines().next()?.trim().parse().ok()
 }
 
 /// The names in `imagePullSecrets` of a Pod.

@@ -734,3 +734,28 @@ fn trap_14_all_secrets_of_all_rules_are_injected() {
         json!([{"name": "payments-pull"}, {"name": "contoso-pull"}])
     );
 }
+
+/// The chart leaves out of `/validate` exactly what the code does not deny.
+#[test]
+fn the_chart_and_the_code_know_the_same_controllers() {
+    let chart = include_str!("../../charts/pullgate/files/validating.yaml");
+    let condition = chart.split("not-of-a-built-in-controller").nth(1).unwrap();
+    let list = condition
+        .split("username in [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next())
+        .unwrap();
+    let users: Vec<&str> = list
+        .split(',')
+        .map(|user| user.trim().trim_matches('\''))
+        .collect();
+    assert_eq!(users.len(), 8, "{users:?}");
+    for user in users {
+        assert!(
+            Setting::new(POLICY)
+                .validate(&by_controller(banned_pod(), user))
+                .allowed(),
+            "{user}"
+        );
+    }
+}

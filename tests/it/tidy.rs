@@ -93,9 +93,29 @@ fn module(path: &Path) -> String {
 
 fn without_comments(text: &str) -> String {
     text.lines()
-        .map(|line| line.split("//").next().unwrap_or_default())
+        .map(|line| {
+            line.split(" //")
+                .next()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .unwrap_or_default()
+        })
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// `crate::live` and `use crate::{facts, live::Live}`.
+fn names_edge(text: &str, edge: &str) -> bool {
+    let groups = text
+        .split("use crate::{")
+        .skip(1)
+        .filter_map(|rest| rest.split(';').next());
+    let is_edge = |word: &str| {
+        word.split("::")
+            .next()
+            .is_some_and(|first| first.trim_matches(['{', '}', ' ', '\n']) == edge)
+    };
+    text.contains(&format!("crate::{edge}"))
+        || groups.flat_map(|group| group.split(',')).any(is_edge)
 }
 
 #[test]
@@ -117,7 +137,7 @@ fn pure_modules_name_nothing_impure() {
         }
         for edge in EDGES {
             assert!(
-                !text.contains(&format!("crate::{edge}")),
+                !names_edge(&text, edge),
                 "{} is pure and names the edge {edge}",
                 path.display()
             );
@@ -265,4 +285,39 @@ fn the_readme_shows_the_example_policy() {
         .and_then(|rest| rest.split("```").next())
         .expect("a policy in the README");
     assert_eq!(block.trim(), crate::policy::EXAMPLE.trim());
+}
+
+/// Trap 7: nothing on the admission path can write, or read, the API; and the webhooks say so.
+#[test]
+fn trap_7_admission_has_no_side_effects() {
+    for path in files(&root().join("src"), "rs") {
+        if ["server", "live"].contains(&module(&path).as_str()) {
+            let text = std::fs::read_to_string(&path).expect("a file");
+            assert!(
+                !text.contains("kube::"),
+                "{} names a client",
+                path.display()
+            );
+        }
+    }
+    for file in files(&root().join("charts/pullgate/files"), "yaml") {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        assert_eq!(
+            text.matches("sideEffects: None").count(),
+            text.matches("  - name: ").count() - text.matches("      - name: ").count()
+        );
+    }
+}
+
+/// Trap 17: what is not asked for cannot be cached. Bans by name need no Secret.
+#[test]
+fn trap_17_no_secret_is_watched() {
+    for path in files(&root().join("src/cluster"), "rs") {
+        let text = without_comments(&std::fs::read_to_string(&path).expect("a file"));
+        assert!(
+            !text.contains("Api::<Secret>") && !text.contains("v1::Secret"),
+            "{}",
+            path.display()
+        );
+    }
 }
