@@ -134,6 +134,27 @@ fn promise_2_answers_have_the_uid_and_never_deny_and_patch() {
     );
 }
 
+/// Trap 11: whichever endpoint is asked about a pod of a controller, the findings are the same.
+#[test]
+fn trap_11_both_endpoints_judge_alike() {
+    let setting = setting();
+    let mut judged = 0;
+    for (name, review) in reviews()
+        .iter()
+        .filter(|(name, _)| name.contains(".Pod.create.by-"))
+    {
+        let bans = |answer: &Answer| answer.audit("ban.legacy-shared").map(str::to_owned);
+        let (mutate, validate) = (setting.mutate(review), setting.validate(review));
+        assert_eq!(
+            (mutate.allowed(), bans(&mutate)),
+            (validate.allowed(), bans(&validate)),
+            "{name}"
+        );
+        judged += usize::from(bans(&mutate).is_some());
+    }
+    assert!(judged >= 10, "only {judged} were found fault with");
+}
+
 /// Promise 5: the password of the recorded Secret is nowhere, in no form.
 #[test]
 fn promise_5_no_secret_value_is_in_an_answer_or_in_debug() {
