@@ -75,7 +75,7 @@ pub struct RegistryEntry {
     /// `node`: nodes authenticate themselves, nothing is injected.
     pub identity: Option<At<Identity>>,
     /// `true`: pulled anonymously, nothing is injected.
-    #[schemars(schema_with = "schema::only_true")]
+    #[schemars(with = "Option<schema::OnlyTrue>")]
     pub public: Option<At<()>>,
     /// The rule exists only in these namespaces; everywhere when absent.
     pub namespaces: Option<NamespaceSelector>,
@@ -209,7 +209,7 @@ pub struct ExceptionEntry {
     #[schemars(length(min = 1))]
     pub bans: Option<Vec<At<String>>>,
     /// `true`: `unmatched` does not apply there.
-    #[schemars(schema_with = "schema::only_true")]
+    #[schemars(with = "Option<schema::OnlyTrue>")]
     pub unmatched: Option<()>,
     /// Where.
     pub namespaces: NamespaceSelector,

@@ -33,6 +33,9 @@ fn without_null(schema: &mut Schema) {
             schema.insert("type".to_owned(), only);
         }
     }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
     if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
         choices.retain(|choice| choice["type"] != "null");
         if let [Value::Object(only)] = choices.as_slice() {
@@ -47,16 +50,15 @@ fn without_null(schema: &mut Schema) {
 /// A date as it is written, `2027-01-31`.
 pub(super) struct DateText;
 
+/// `true`, which is all that can be said.
+pub(super) struct OnlyTrue;
+
 pub(super) fn api_version(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "const": API_VERSION })
 }
 
 pub(super) fn kind(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "const": KIND })
-}
-
-pub(super) fn only_true(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "const": true })
 }
 
 pub(super) fn one_of(keys: &[&str]) -> Value {
@@ -83,7 +85,7 @@ impl<T: JsonSchema> JsonSchema for At<T> {
     }
 }
 
-macro_rules! text_schema {
+macro_rules! leaf_schema {
     ($type:ty, $name:literal, $schema:expr) => {
         impl JsonSchema for $type {
             fn schema_name() -> Cow<'static, str> {
@@ -101,7 +103,7 @@ macro_rules! text_schema {
     };
 }
 
-text_schema!(
+leaf_schema!(
     SecretName,
     "SecretName",
     json_schema!({
@@ -110,18 +112,19 @@ text_schema!(
         "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
     })
 );
-text_schema!(
+leaf_schema!(
     Glob,
     "Glob",
     json_schema!({ "type": "string", "maxLength": 253, "pattern": r"^[-a-z0-9.*]+$" })
 );
-text_schema!(
+leaf_schema!(
     ImagePattern,
     "ImagePattern",
     json_schema!({ "type": "string", "pattern": r"^[^\s@]+$" })
 );
-text_schema!(
+leaf_schema!(
     DateText,
     "Date",
     json_schema!({ "type": "string", "format": "date" })
 );
+leaf_schema!(OnlyTrue, "OnlyTrue", json_schema!({ "const": true }));

@@ -7,6 +7,7 @@ use pullgate::diagnostic::Severity;
 use pullgate::image::Image;
 use pullgate::policy::{Loaded, Policy};
 use pullgate::selector::{Match, Namespace};
+use std::collections::BTreeSet;
 
 pub(crate) const EXAMPLE: &str = include_str!("../../src/commands/example-policy.yaml");
 const TODAY: Date = date(2026, 11, 22);
@@ -420,6 +421,75 @@ fn odd_texts_are_shown_without_a_panic() {
             "policy.yaml",
             text,
             Colour::Never,
+        );
+    }
+}
+
+/// The schema is made from the types and the reader is written by hand: both have to ask for the same keys.
+#[test]
+fn the_schema_requires_what_the_reader_requires() {
+    let schema = pullgate::document::json_schema();
+    assert!(
+        !schema.to_string().contains("null"),
+        "a key may be missing, and not null: {schema:#}"
+    );
+    for (definition, path, body) in [
+        ("", "", "{}"),
+        ("RegistryEntry", "registries[0]", "registries: [{}]"),
+        (
+            "Provision",
+            "registries[0].provision",
+            "registries: [{provision: {}}]",
+        ),
+        ("BanEntry", "bans[0]", "bans: [{}]"),
+        (
+            "CredentialClause",
+            "bans[0].credentials",
+            "bans: [{credentials: {}}]",
+        ),
+        ("ExceptionEntry", "exceptions[0]", "exceptions: [{}]"),
+        ("ExemptEntry", "exempt", "exempt: {}"),
+        (
+            "NamespaceSelector",
+            "exempt.namespaces",
+            "exempt: {namespaces: {}}",
+        ),
+        (
+            "LabelSelector",
+            "exempt.namespaces.labels",
+            "exempt: {namespaces: {labels: {}}}",
+        ),
+        (
+            "Requirement",
+            "exempt.namespaces.labels.matchExpressions[0]",
+            "exempt: {namespaces: {labels: {matchExpressions: [{}]}}}",
+        ),
+    ] {
+        let part = if definition.is_empty() {
+            &schema
+        } else {
+            &schema["definitions"][definition]
+        };
+        let required = part["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|key| key.as_str().unwrap().to_owned());
+        let diagnostics = Policy::load(body, TODAY)
+            .diagnostics
+            .into_iter()
+            .filter(|d| d.path == path);
+        let missing = diagnostics.filter_map(|d| {
+            let key = d
+                .message
+                .strip_prefix("the key `")?
+                .strip_suffix("` is missing")?;
+            Some(key.to_owned())
+        });
+        assert_eq!(
+            required.collect::<BTreeSet<_>>(),
+            missing.collect::<BTreeSet<_>>(),
+            "{definition}"
         );
     }
 }
