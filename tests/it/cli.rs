@@ -285,16 +285,27 @@ fn explain_knows_exempt_namespaces_and_what_unmatched_does() {
     );
 }
 
+/// Ended also when the test fails.
+struct Ending(std::process::Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The first command of the README.
 #[test]
 fn the_demo_shows_a_patch_and_a_refusal_and_serves_until_it_is_asked_to_stop() {
     use std::io::{BufRead, BufReader, Read};
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+    let child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
         .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("pullgate");
+    let Ending(child) = &mut Ending(child);
     let mut shown = String::new();
     let mut lines = BufReader::new(child.stdout.take().expect("piped"));
     while !shown.contains("curl -sk") {
