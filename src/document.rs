@@ -5,6 +5,7 @@
 
 mod fields;
 mod read;
+mod reader;
 mod schema;
 
 use crate::diagnostic::{Diagnostic, Severity, Span};

@@ -1,6 +1,7 @@
 //! From the tree of a document to its entries.
 
-use super::fields::{Fields, Reader};
+use super::fields::Fields;
+use super::reader::Reader;
 use super::{
     API_VERSION, AccountClass, At, BanEntry, CredentialClause, Document, ExceptionEntry,
     ExemptEntry, Identity, KIND, LabelSelector, Mode, NamespaceSelector, Operator, Provision,
