@@ -23,28 +23,32 @@ const MAX_BODY: usize = 7 * 1024 * 1024;
 /// What reading a body and answering it may take. The API server has given up long before.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The two endpoints. A panic is one failed call, answered 500 without a review, so that the failurePolicy decides.
+/// The two endpoints.
 pub fn router(live: Arc<Live>) -> Router {
-    Router::new()
-        .route(
-            "/mutate",
-            post(|State(live): State<Arc<Live>>, body: Bytes| async move {
-                answer(&live, &body, verdict::mutate).await
-            }),
-        )
-        .route(
-            "/validate",
-            post(|State(live): State<Arc<Live>>, body: Bytes| async move {
-                answer(&live, &body, verdict::validate).await
-            }),
-        )
+    let mutate = |State(live): State<Arc<Live>>, body: Bytes| async move {
+        answer(&live, &body, verdict::mutate).await
+    };
+    let validate = |State(live): State<Arc<Live>>, body: Bytes| async move {
+        answer(&live, &body, verdict::validate).await
+    };
+    bounded(
+        Router::new()
+            .route("/mutate", post(mutate))
+            .route("/validate", post(validate))
+            .with_state(live),
+    )
+}
+
+/// Limits what a request may send and take. A panic is one failed call, answered 500 without a review, so that the
+/// failurePolicy decides.
+pub fn bounded(router: Router) -> Router {
+    router
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             DEADLINE,
         ))
         .layer(CatchPanicLayer::new())
-        .with_state(live)
 }
 
 async fn answer<V: Into<Mutation>>(

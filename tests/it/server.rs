@@ -1,6 +1,8 @@
 //! The server over real TLS connections.
 
 use crate::support::{Answer, POLICY, Setting, create_pod};
+use axum::Router;
+use axum::routing::post;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::live::{Live, Watches};
 use pullgate::policy::Policy;
@@ -29,22 +31,22 @@ struct Running {
 }
 
 async fn start() -> Running {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let made = SelfSigned::new(&["localhost"]).expect("a certificate");
-    let certificate = Certificate::new(&made.certificate, &made.key).expect("a certificate");
     let live = Live::new(
         crate::policy::policy(POLICY),
         Controllers::new(Vec::new()),
         Watches::Nothing,
     );
+    serve(admission::router(Arc::new(live))).await
+}
+
+async fn serve(router: Router) -> Running {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let made = SelfSigned::new(&["localhost"]).expect("a certificate");
+    let certificate = Certificate::new(&made.certificate, &made.key).expect("a certificate");
     let any = "127.0.0.1:0".parse().expect("an address");
-    let server = Server::bind(
-        any,
-        certificate.server_config(),
-        admission::router(Arc::new(live)),
-    )
-    .await
-    .expect("a port");
+    let server = Server::bind(any, certificate.server_config(), router)
+        .await
+        .expect("a port");
     let address = server.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();
     #[expect(
@@ -269,4 +271,26 @@ async fn facts_are_waited_for_and_not_for_ever() {
     let already = live(Watches::Cluster);
     already.set_facts(known());
     assert_eq!(took(&already, 100).await, 0);
+}
+
+/// A panic is one failed call: no review, so that the failurePolicy decides, and the next one is answered.
+#[tokio::test]
+async fn a_panic_is_one_500_and_the_server_goes_on() {
+    let broken = async || -> &'static str { panic!("on purpose") };
+    let running = serve(admission::bounded(
+        Router::new()
+            .route("/broken", post(broken))
+            .route("/fine", post(async || "fine")),
+    ))
+    .await;
+    for _ in 0..3 {
+        let (status, body) = request(&running, "/broken", b"{}").await;
+        assert!(status == 500 && !String::from_utf8_lossy(&body).contains("on purpose"));
+        assert_eq!(
+            request(&running, "/fine", b"{}").await,
+            (200, b"fine".to_vec())
+        );
+    }
+    drop(running.stop);
+    running.done.await.expect("no panic");
 }
