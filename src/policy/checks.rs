@@ -271,8 +271,7 @@ fn in_exempt_namespaces(
     let Some(exempt) = document.exempt.as_ref().map(|exempt| &exempt.namespaces) else {
         return;
     };
-    let covers = |namespaces: Option<&NamespaceSelector>| exempt.covers(namespaces);
-    if covers(rule.namespaces.as_ref()) {
+    if exempt.covers(rule.namespaces.as_ref()) {
         let name = &rule.name;
         let message = format!(
             "rule `{}` can never apply: all its namespaces are exempt",

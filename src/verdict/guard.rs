@@ -207,11 +207,13 @@ impl<'a> Judge<'a> {
 
     /// The list of a pod is immutable: an image that comes later cannot be helped any more.
     fn too_late(&mut self, pod: &PodSpec<'_>, used: &ImageUse<'_>, rule: &'a RegistryRule) {
-        let lacks = |name: &&str| !pod.pull_secrets.iter().any(|listed| listed == name);
         let is_update =
             self.subject.kind == Kind::Pod && self.subject.operation == Operation::Update;
-        let is_wanted = is_update && !self.world.injection_is_off(self.subject);
-        if let Some(secret) = rule.secret_names().find(lacks).filter(|_| is_wanted) {
+        if !is_update || self.world.injection_is_off(self.subject) {
+            return;
+        }
+        let lacks = |name: &&str| !pod.pull_secrets.iter().any(|listed| listed == name);
+        if let Some(secret) = rule.secret_names().find(lacks) {
             self.add(
                 used.place,
                 Fault::TooLate { rule, secret },

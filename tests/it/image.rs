@@ -31,14 +31,6 @@ fn every_row_of_the_table_holds() {
 /// The tables of distribution/reference v0.6.0 that speak of `ParseNormalizedNamed`.
 #[test]
 fn the_tables_of_distribution_reference_hold() {
-    let table: Value =
-        serde_json::from_str(include_str!("../tables/distribution_reference.json")).unwrap();
-    let cases = |name: &str| {
-        table["v0.6.0"][name]["cases"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{name}"))
-            .clone()
-    };
     for case in [
         cases("ParseNormalizedNamed_valid"),
         cases("ParseNormalizedNamed_remote_valid"),
@@ -140,14 +132,6 @@ fn the_grammar_rows_of_distribution_reference_hold() {
 /// name alone and does not normalise; bare digests of `ParseAnyReference`, which are no image that can be pulled; and `FamiliarMatch`.
 #[test]
 fn the_other_tables_of_distribution_reference_hold() {
-    let table: Value =
-        serde_json::from_str(include_str!("../tables/distribution_reference.json")).unwrap();
-    let cases = |name: &str| {
-        table["v0.6.0"][name]["cases"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{name}"))
-            .clone()
-    };
     let mut compared = 0;
     for case in cases("ParseNamed_canonical_only") {
         let input = str(&case["input"]);
@@ -375,6 +359,14 @@ fn reference() -> impl Strategy<Value = String> {
             text.extend(digest.map(|digest| format!("@{digest}")));
             text
         })
+}
+
+/// The rows of a table of distribution/reference v0.6.0.
+fn cases(name: &str) -> Vec<Value> {
+    let text = include_str!("../tables/distribution_reference.json");
+    let table: Value = serde_json::from_str(text).unwrap();
+    let rows = table["v0.6.0"][name]["cases"].as_array();
+    rows.unwrap_or_else(|| panic!("{name}")).clone()
 }
 
 fn str(value: &Value) -> &str {
