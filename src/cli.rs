@@ -20,7 +20,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the admission webhook.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Check a policy.
     Check(CheckArgs),
     /// Tell which rule covers an image, which secrets it brings, and why that rule.

@@ -47,7 +47,7 @@ pub fn load_policy(path: &Path) -> Result<(Policy, String)> {
         &diagnostics,
         path,
         &text,
-        std::io::stderr().is_terminal(),
+        wants_colour(&std::io::stderr()),
     )?;
     let policy = policy.with_context(|| {
         format!(
@@ -66,15 +66,19 @@ pub fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// Whether colours are wanted there: on a terminal, unless `NO_COLOR` says anything (<https://no-color.org>).
+#[must_use]
+pub fn wants_colour(out: &impl IsTerminal) -> bool {
+    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 fn show(
     out: &mut impl Write,
     diagnostics: &[Diagnostic],
     path: &Path,
     text: &str,
-    is_terminal: bool,
+    wants_colour: bool,
 ) -> Result<()> {
-    let wants_colour =
-        is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let colour = if wants_colour {
         Colour::Always
     } else {

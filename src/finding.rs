@@ -116,6 +116,31 @@ pub enum Mercy {
     InjectedHere,
 }
 
+impl<'a> Fault<'a> {
+    /// A short name for it, for programs: it does not change.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Banned { .. } | Self::Lifted { ban: Some(_), .. } => "banned-secret",
+            Self::Uncovered { .. } | Self::Lifted { ban: None, .. } => "uncovered-image",
+            Self::NoImage { .. } => "invalid-image",
+            Self::TooLate { .. } => "secret-missing",
+            Self::NotMountable { .. } => "secret-not-mountable",
+            Self::BannedName { .. } => "banned-name",
+        }
+    }
+
+    /// The ban that it is about.
+    #[must_use]
+    pub fn ban(&self) -> Option<&'a Ban> {
+        match self {
+            Self::Banned { ban, .. } | Self::BannedName { ban } => Some(ban),
+            Self::Lifted { ban, .. } => *ban,
+            _ => None,
+        }
+    }
+}
+
 impl Effect {
     /// A warning in place of a denial.
     #[must_use]

@@ -32,6 +32,12 @@ pub fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
+/// Now, in seconds of Unix time.
+#[must_use]
+pub fn now() -> i64 {
+    Timestamp::now().as_second()
+}
+
 /// Whether somebody learns facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watches {

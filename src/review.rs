@@ -3,13 +3,11 @@
 //! Only the fields that matter are read, borrowed from the bytes where JSON allows it; the rest is skipped. The answer
 //! is made from the request, so that its uid cannot be forgotten, and from a [`Mutation`], which cannot deny and patch.
 
-mod object;
-
 use crate::finding::Denial;
+use crate::object::{self, Text};
 use crate::subject::{Kind, Operation, Subject};
 use crate::verdict::{Mutation, Outcome};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use object::Text;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
@@ -90,7 +88,7 @@ pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
     let kind = request.kind.map_or(Kind::Other, |kind| {
         Kind::of(&text(kind.group), &text(kind.kind))
     });
-    let read = |raw: Option<&'r RawValue>| raw.map(|raw| object::read(kind, raw)).transpose();
+    let read = |raw: Option<&'r RawValue>| raw.map(|raw| object::read(kind, raw.get())).transpose();
     let subject = Subject {
         kind,
         operation,
@@ -125,9 +123,9 @@ impl From<serde_json::Error> for ReviewError {
 impl Review<'_> {
     /// The answer to this review.
     #[must_use]
-    pub fn answer(&self, mutation: impl Into<Mutation>) -> Vec<u8> {
-        let Mutation { outcome, notes } = mutation.into();
-        let (patch, status) = match &outcome {
+    pub fn answer(&self, mutation: &Mutation<'_>) -> Vec<u8> {
+        let Mutation { outcome, notes, .. } = mutation;
+        let (patch, status) = match outcome {
             Outcome::Admit => (None, None),
             Outcome::Inject(patch) => (serde_json::to_vec(patch).ok(), None),
             Outcome::Reject(denial) => (None, Some(status(denial, &self.subject))),
@@ -165,7 +163,7 @@ fn status<'d>(denial: &'d Denial, subject: &'d Subject<'_>) -> Status<'d> {
     let details = Details {
         name: &subject.name,
         group: subject.kind.group(),
-        kind: subject.kind.to_string(),
+        kind: subject.kind.name(),
         causes: denial.causes.iter().map(cause).collect(),
     };
     Status {
@@ -265,7 +263,7 @@ struct Details<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     group: &'static str,
-    kind: String,
+    kind: &'static str,
     causes: Vec<Cause<'a>>,
 }
 

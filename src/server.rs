@@ -1,12 +1,17 @@
-//! HTTPS: accept, handshake, serve, drain.
+//! HTTPS for reviews and plain HTTP for the admin port: accept, handshake, serve, drain.
 
+pub mod admin;
 pub mod admission;
 pub mod certs;
+pub mod clients;
+pub mod connection;
+mod connections;
+pub mod quota;
 
+use crate::metrics::ConnectionMetrics;
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use connection::Ended;
+use connections::Connections;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -14,15 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
-/// What a handshake may take; the API server gives up after 10 s too.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// What the head of a request may take, and so how long a connection may be idle. The API server pools connections for
-/// 90 s and does not retry a POST, so the server must not be the first to close one.
-const HEADER: Duration = Duration::from_secs(100);
 /// What is left to requests under way once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long to wait when accepting fails (no file descriptors, mostly) before trying again.
@@ -31,29 +31,39 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A server that has its port and does not serve yet.
 pub struct Server {
     listener: TcpListener,
-    tls: TlsAcceptor,
+    tls: Option<TlsAcceptor>,
     router: Router,
+    connections: Arc<Connections>,
+    metrics: ConnectionMetrics,
 }
 
-/// Tells connections to finish what they do.
-#[derive(Clone)]
-struct Stopping(watch::Receiver<bool>);
+/// How a server is reached.
+pub struct Access {
+    /// TLS, or plain HTTP where there is none.
+    pub tls: Option<rustls::ServerConfig>,
+    /// How many connections there may be; an eighth of them from one address.
+    pub max_connections: usize,
+    /// What counts them.
+    pub metrics: ConnectionMetrics,
+}
 
 impl Server {
     /// Takes a port.
     ///
     /// # Errors
     /// The port cannot be had.
-    pub async fn bind(
-        address: SocketAddr,
-        tls: rustls::ServerConfig,
-        router: Router,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    pub async fn bind(address: SocketAddr, access: Access, router: Router) -> io::Result<Self> {
+        let Access {
+            tls,
+            max_connections,
+            metrics,
+        } = access;
         Ok(Self {
-            listener,
-            tls: TlsAcceptor::from(Arc::new(tls)),
+            listener: TcpListener::bind(address).await?,
+            tls: tls.map(|tls| TlsAcceptor::from(Arc::new(tls))),
             router,
+            connections: Connections::new(max_connections, metrics.clone()),
+            metrics,
         })
     }
 
@@ -69,26 +79,27 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
+        let mut number = 0;
+        let mut fails = false;
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        let (tls, router) = (self.tls.clone(), self.router.clone());
-                        let stopping = Stopping(stopping.clone());
-                        connections.spawn(async move {
-                            if let Err(error) = serve(stream, tls, router, stopping).await {
-                                debug!(%peer, %error, "connection ended");
-                            }
-                        });
+                        fails = false;
+                        number += 1;
+                        self.admit(&mut connections, number, stream, peer, stopping.clone());
                     }
                     Err(error) => {
-                        warn!(%error, "cannot accept a connection");
+                        if !fails {
+                            warn!(%error, "cannot accept connections; trying again");
+                        }
+                        fails = true;
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                Some(_) = connections.join_next() => {}
+                Some(ended) = connections.join_next() => note(ended),
             }
         }
         drop(self.listener);
@@ -98,28 +109,45 @@ impl Server {
             warn!("requests were still under way at the end");
         }
     }
+
+    fn admit(
+        &self,
+        connections: &mut JoinSet<()>,
+        number: u64,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stopping: connection::Stopping,
+    ) {
+        let Some(place) = self.connections.admit(number, peer.ip()) else {
+            debug!(%peer, "no place for one more connection, and none of the others is idle");
+            return;
+        };
+        let served = connection::serve(
+            stream,
+            self.tls.clone(),
+            self.router.clone(),
+            place,
+            stopping,
+        );
+        let metrics = self.metrics.clone();
+        connections.spawn(async move {
+            match served.await {
+                Ok(()) => {}
+                Err(error @ (Ended::Handshake(_) | Ended::HandshakeDeadline)) => {
+                    metrics.refused("handshake");
+                    debug!(%peer, error = &error as &dyn std::error::Error, "connection refused");
+                }
+                Err(error) => {
+                    debug!(%peer, error = &error as &dyn std::error::Error, "connection ended");
+                }
+            }
+        });
+    }
 }
 
-async fn serve(
-    stream: TcpStream,
-    tls: TlsAcceptor,
-    router: Router,
-    mut stopping: Stopping,
-) -> anyhow::Result<()> {
-    stream.set_nodelay(true)?;
-    let stream = tokio::select! {
-        stream = tokio::time::timeout(HANDSHAKE, tls.accept(stream)) => stream??,
-        // Nothing was asked yet.
-        _ = stopping.0.wait_for(|stop| *stop) => return Ok(()),
-    };
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    tokio::select! {
-        result = &mut connection => return Ok(result?),
-        _ = stopping.0.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+/// A connection that panics is a bug, but no reason to end.
+fn note(ended: Result<(), JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        error!("a connection ended with a panic");
     }
-    Ok(connection.await?)
 }

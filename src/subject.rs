@@ -86,8 +86,6 @@ pub struct Metadata<'a> {
     pub generate_name: Option<Cow<'a, str>>,
     /// Whether there are annotations that one can be added to.
     pub annotations: Presence,
-    /// Whether `pullgate.dev/inject` is `disabled`.
-    pub inject_disabled: bool,
     /// What `pullgate.dev/injected` says.
     pub injected: Option<Cow<'a, str>>,
     /// Whether this is the mirror of a static pod.
@@ -119,6 +117,8 @@ pub struct PodSpec<'a> {
     pub images: Vec<ImageUse<'a>>,
     /// The ServiceAccount, where one is named.
     pub service_account: Option<Cow<'a, str>>,
+    /// Whether the annotation `pullgate.dev/inject` of the pod or template is `disabled`.
+    pub inject_disabled: bool,
 }
 
 /// An image that a pod uses.
@@ -195,7 +195,27 @@ impl Kind {
         }
     }
 
-    /// Its group and the name of its resource.
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::PodTemplate => "PodTemplate",
+            Self::ReplicationController => "ReplicationController",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+            Self::Other => "Other",
+        }
+    }
+
+    /// Its group.
     #[must_use]
     pub fn group(self) -> &'static str {
         match self {
@@ -220,7 +240,7 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.name())
     }
 }
 

@@ -5,28 +5,45 @@ mod inject;
 mod references;
 
 use crate::finding::{Denial, Finding};
+use crate::policy::RegistryRule;
 use crate::subject::Subject;
 use crate::words;
 use crate::world::World;
+use inject::Injected;
 use json_patch::Patch;
 use std::collections::BTreeMap;
 
 /// What becomes of a request to `/validate`. It cannot hold a patch.
 #[derive(Debug)]
-pub struct Ruling {
+pub struct Ruling<'a> {
     /// Why it is refused, if it is.
     pub denial: Option<Denial>,
     /// What else is said.
     pub notes: Notes,
+    /// What was found.
+    pub findings: Vec<Finding<'a>>,
 }
 
 /// What becomes of a request to `/mutate`.
 #[derive(Debug)]
-pub struct Mutation {
+pub struct Mutation<'a> {
     /// What becomes of it.
     pub outcome: Outcome,
     /// What else is said.
     pub notes: Notes,
+    /// What was found.
+    pub findings: Vec<Finding<'a>>,
+    /// What the patch adds.
+    pub injections: Vec<Injection<'a>>,
+}
+
+/// What a registry rule puts into a pod.
+#[derive(Debug)]
+pub struct Injection<'a> {
+    /// The rule.
+    pub rule: &'a RegistryRule,
+    /// Its secrets that were not there, in order; never empty.
+    pub secrets: Vec<&'a str>,
 }
 
 /// Admitted as it is, admitted with a patch, or refused; never two of them.
@@ -52,50 +69,60 @@ pub struct Notes {
 /// The judgement of `/mutate`: pods that are created get their secrets, and those that built-in controllers create are
 /// judged in the same call.
 #[must_use]
-pub fn mutate(world: &World<'_>, subject: &Subject<'_>) -> Mutation {
-    let mut ruling = if world.controllers.created(subject) {
+pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
+    let ruling = if world.controllers.created(subject) {
         validate(world, subject)
     } else {
         Ruling::admit()
     };
-    if let Some(denial) = ruling.denial {
-        return Mutation {
-            outcome: Outcome::Reject(denial),
-            notes: ruling.notes,
-        };
+    let mut mutation = Mutation::from(ruling);
+    if matches!(mutation.outcome, Outcome::Reject(_)) {
+        return mutation;
     }
-    let injected = inject::inject(world, subject);
-    let findings = injected.findings;
-    ruling.notes.add(world, subject, &findings);
-    for (key, value) in injected.audit {
-        words::note(&mut ruling.notes.audit, key, &value);
+    let Injected {
+        patch,
+        findings,
+        injections,
+    } = inject::inject(world, subject);
+    mutation.notes.add(world, subject, &findings);
+    for injection in &injections {
+        let key = words::audit_key("injected", &injection.rule.name);
+        words::note(&mut mutation.notes.audit, key, &injection.secrets.join(","));
     }
-    Mutation {
-        outcome: injected.patch.map_or(Outcome::Admit, Outcome::Inject),
-        notes: ruling.notes,
-    }
+    mutation.outcome = patch.map_or(Outcome::Admit, Outcome::Inject);
+    mutation.findings.extend(findings);
+    mutation.injections = injections;
+    mutation
 }
 
 /// The judgement of `/validate`, and of pods of built-in controllers wherever they are judged.
 #[must_use]
-pub fn validate(world: &World<'_>, subject: &Subject<'_>) -> Ruling {
+pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
     if let Some(ruling) = guard::policy_document(world, subject) {
         return ruling;
     }
     let findings = guard::guard(world, subject);
     let mut ruling = Ruling {
         denial: words::denial(world, subject, &findings),
-        notes: Notes::default(),
+        ..Ruling::admit()
     };
     ruling.notes.add(world, subject, &findings);
+    ruling.findings = findings;
     ruling
 }
 
-impl Ruling {
+/// What the pods of a subject, be it a Pod or the template of some, would get when they are created.
+#[must_use]
+pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Injection<'a>> {
+    inject::preview(world, subject)
+}
+
+impl Ruling<'_> {
     fn admit() -> Self {
         Self {
             denial: None,
             notes: Notes::default(),
+            findings: Vec::new(),
         }
     }
 }
@@ -113,12 +140,13 @@ impl Notes {
     }
 }
 
-impl From<Ruling> for Mutation {
-    fn from(ruling: Ruling) -> Self {
-        let outcome = ruling.denial.map_or(Outcome::Admit, Outcome::Reject);
+impl<'a> From<Ruling<'a>> for Mutation<'a> {
+    fn from(ruling: Ruling<'a>) -> Self {
         Self {
-            outcome,
+            outcome: ruling.denial.map_or(Outcome::Admit, Outcome::Reject),
             notes: ruling.notes,
+            findings: ruling.findings,
+            injections: Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::selector::Namespace;
-use crate::subject::{INJECT, Operation, Subject};
+use crate::subject::{INJECT, Operation, PodSpec, Subject};
 use jiff::civil::Date;
 
 /// All that a judgement depends on beside its subject.
@@ -44,7 +44,9 @@ impl World<'_> {
             .facts
             .labels(&subject.namespace)
             .and_then(|labels| labels.get(INJECT));
-        subject.object.metadata.inject_disabled || label.is_some_and(|value| **value == *"disabled")
+        let is_off = |pod: &PodSpec<'_>| pod.inject_disabled;
+        subject.object.pod.as_ref().is_some_and(is_off)
+            || label.is_some_and(|value| **value == *"disabled")
     }
 }
 

@@ -6,7 +6,7 @@ use crate::live::today;
 use crate::policy::Policy;
 use anyhow::Result;
 use clap::Args;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// What to check.
@@ -29,7 +29,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
         &diagnostics,
         &args.policy,
         &text,
-        std::io::stdout().is_terminal(),
+        super::wants_colour(&std::io::stdout()),
     )?;
     let is_faulty = diagnostics
         .iter()

@@ -3,7 +3,6 @@
 use crate::live::{Live, today};
 use crate::policy::Policy;
 use crate::review;
-
 use crate::verdict::{self, Outcome};
 use anyhow::{Context, Result};
 use std::io::Write;
@@ -34,10 +33,8 @@ pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()
         out,
         "A Pod with the image contoso.azurecr.io/shop/api:1.4 is created. The answer patches it:\n"
     )?;
-    if let Outcome::Inject(patch) = live
-        .judge(|world| verdict::mutate(world, &pod.subject))
-        .outcome
-    {
+    let outcome = live.judge(|world| verdict::mutate(world, &pod.subject).outcome);
+    if let Outcome::Inject(patch) = outcome {
         writeln!(out, "{}\n", serde_json::to_string_pretty(&patch)?)?;
     }
     let deployment = review::parse(DEPLOYMENT.as_bytes())?;
@@ -45,10 +42,8 @@ pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()
         out,
         "A Deployment that names a banned secret is applied. kubectl prints:\n"
     )?;
-    if let Some(denial) = live
-        .judge(|world| verdict::validate(world, &deployment.subject))
-        .denial
-    {
+    let denial = live.judge(|world| verdict::validate(world, &deployment.subject).denial);
+    if let Some(denial) = denial {
         writeln!(
             out,
             "Error from server (Forbidden): error when creating \"api.yaml\": admission webhook \"guard.pullgate.dev\" denied the request: {}\n",

@@ -1,29 +1,50 @@
 //! `pullgate serve`: builds the parts, wires them, runs them.
 
-use super::Format;
-use super::{Outcome, demo, load_policy};
-use crate::diagnostic::Severity;
-use crate::lifecycle::Signals;
-use crate::live::{Live, Watches, today};
+mod watches;
+
+use super::{Outcome, demo};
+use crate::cluster;
+use crate::lifecycle::{Part, Readiness, Signals};
+use crate::live::{Live, Watches, now, today};
+use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::policy::Policy;
-use crate::server::Server;
-use crate::server::admission;
+use crate::server::admission::Admission;
 use crate::server::certs::{Certificate, SelfSigned};
+use crate::server::clients::Clients;
+use crate::server::{Access, Server, admin};
+use crate::telemetry::{self, LogArgs};
 use crate::world::Controllers;
-use crate::{cluster, files};
 use anyhow::{Context, Result, bail};
+use axum::Router;
 use clap::Args;
 use futures::future::OptionFuture;
-use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::future::pending;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing::{info, warn};
+
+/// How long a webhook in a cluster serves on after it was asked to stop: until every API server and proxy knows.
+const SHUTDOWN_DELAY: Duration = Duration::from_secs(15);
+/// File descriptors that are needed beside those of connections.
+const MORE_FILES: u64 = 64;
 
 /// How to serve.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  # An example policy, a few reviews shown, and a server to send more to
+  pullgate serve --demo
+
+  # A policy of your own; the file is read again when it changes
+  pullgate serve --policy-file policy.yaml
+
+  # For a cluster, with the certificate that its webhook configurations trust
+  pullgate serve --policy-file policy.yaml --listen 0.0.0.0:8443 --admin-listen 0.0.0.0:8080 \\
+    --tls-cert tls.crt --tls-key tls.key --kubeconfig ~/.kube/config")]
 pub struct ServeArgs {
     /// The policy; the file is read again when it changes, and a bad one never replaces a good one.
     #[arg(long, value_name = "FILE", required_unless_present = "demo")]
@@ -34,24 +55,35 @@ pub struct ServeArgs {
     /// Where to listen for reviews (HTTPS).
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
+    /// Where to serve /livez, /readyz and /metrics (plain HTTP) [default: 127.0.0.1:8080; with --demo nowhere].
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<SocketAddr>,
     /// The certificate chain (PEM), the leaf first; self-signed for localhost when absent.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The key of the certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Let in only clients with a certificate of this CA (PEM).
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+    /// Let in only clients with this name in their certificate (common name or DNS name); may be given more than once.
+    #[arg(long = "client-name", value_name = "NAME", requires = "client_ca")]
+    client_names: Vec<String>,
+    /// How many connections there may be, an eighth of them from one address.
+    #[arg(long, value_name = "NUMBER", default_value = "4096")]
+    max_connections: usize,
+    /// How long to serve on after SIGTERM, not ready, before draining [default: 15 with --kubeconfig, else 0].
+    #[arg(long, value_name = "SECONDS")]
+    shutdown_delay: Option<u64>,
     /// Watch namespaces and service accounts of the cluster that this kubeconfig names.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// One more user whose objects are part of workloads that were judged before, like those of built-in controllers.
     #[arg(long = "controller", value_name = "USER")]
     controllers: Vec<String>,
-    /// How log lines are written.
-    #[arg(long, value_enum, default_value = "text")]
-    log_format: Format,
-    /// Which log lines are written, in the syntax of tracing's `EnvFilter`.
-    #[arg(long, value_name = "FILTER", default_value = "info")]
-    log_filter: String,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 /// Serves until the process is asked to end.
@@ -59,7 +91,8 @@ pub struct ServeArgs {
 /// # Errors
 /// Something that it needs cannot be had, or an essential part ended.
 pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Outcome> {
-    start_logging(args)?;
+    telemetry::start(&args.log)?;
+    allow_files(args.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -69,80 +102,141 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Outcome> {
 
 async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
     let mut signals = Signals::listen().context("cannot listen to signals")?;
-    let (policy, text) = match &args.policy_file {
-        Some(path) => load_policy(path)?,
-        None => demo::policy()?,
-    };
-    let watches = if args.kubeconfig.is_some() {
-        Watches::Cluster
-    } else {
-        Watches::Nothing
-    };
-    let live = Arc::new(Live::new(
-        policy,
-        Controllers::new(args.controllers.clone()),
-        watches,
-    ));
+    let metrics = Arc::new(Metrics::default());
+    let readiness = Arc::new(Readiness::waiting_for(&[Part::Certificate, Part::Policy]));
+    let admin: OptionFuture<_> = bind_admin(args, &readiness, &metrics)
+        .await?
+        .map(|server| server.run(pending()))
+        .into();
+    let (policy, text) = policy(args)?;
+    metrics.policy_loaded(now());
+    readiness.has(Part::Policy);
     let (certificate, pem) = certificate(args)?;
-    let server = bind(args, &certificate, &live).await?;
+    metrics.certificate_loaded(certificate.expires());
+    readiness.has(Part::Certificate);
+    let clients = clients(args)?;
+    let (client, watches) = match &args.kubeconfig {
+        Some(kubeconfig) => (Some(cluster::client(kubeconfig).await?), Watches::Cluster),
+        None => (None, Watches::Nothing),
+    };
+    let controllers = Controllers::new(args.controllers.clone());
+    let live = Arc::new(Live::new(policy, controllers, watches));
+    let access = Access {
+        tls: Some(certificate.server_config(clients.as_ref().map(|(clients, _)| clients.clone()))),
+        max_connections: args.max_connections,
+        metrics: metrics.connections(),
+    };
+    let router = Admission::new(live.clone(), metrics.clone()).router(readiness.clone());
+    let server = bind("--listen", args.listen, access, router).await?;
+    info!(address = %server.local_addr()?, "serving");
     if args.demo {
         demo::show(&live, server.local_addr()?, out)?;
     }
-    let client = match &args.kubeconfig {
-        Some(kubeconfig) => Some(cluster::client(kubeconfig).await?),
-        None => None,
-    };
     let facts: OptionFuture<_> = client
         .map(|client| cluster::facts::watch(client, &live))
         .into();
-    let policy: OptionFuture<_> = args
-        .policy_file
-        .as_ref()
-        .map(|path| watch_policy(path, text, &live))
+    let path = args.policy_file.as_deref();
+    let policy: OptionFuture<_> = path
+        .map(|path| watches::policy(path, text, &live, &metrics))
         .into();
     let pair: OptionFuture<_> = pem
-        .map(|(paths, texts)| watch_pair(paths, texts, &certificate))
+        .map(|files| watches::pair(files, &certificate, &metrics))
         .into();
-    // The first asks to finish what is under way, the second not to wait for it.
-    let (asked, stop) = oneshot::channel::<()>();
-    let terminated = async {
-        signals.next().await;
-        drop(asked);
-        signals.next().await;
-    };
-    // The first part to end ends all: none of them may do so quietly.
+    let authority: OptionFuture<_> = clients
+        .map(|(clients, files)| watches::authority(files, clients))
+        .into();
+    let (drain, drained) = oneshot::channel::<()>();
+    // The first to end ends all: none of them may do so quietly.
     tokio::select! {
-        () = server.run(async { drop(stop.await) }) => { info!("stopped"); Ok(()) }
-        () = terminated => bail!("asked twice to stop: requests under way are not answered"),
+        () = server.run(async { drop(drained.await) }) => { info!("stopped"); Ok(()) }
+        () = end(&mut signals, &readiness, args.delay(), drain) => {
+            bail!("asked twice to stop: requests under way are not answered")
+        }
+        Some(()) = admin => bail!("the admin server ended"),
         Some(()) = facts => bail!("the watch of the cluster ended"),
         Some(()) = policy => bail!("the watch of the policy ended"),
         Some(()) = pair => bail!("the watch of the certificate ended"),
+        Some(()) = authority => bail!("the watch of the client CA ended"),
     }
 }
 
-async fn bind(
-    args: &ServeArgs,
-    certificate: &Arc<Certificate>,
-    live: &Arc<Live>,
-) -> Result<Server> {
-    let what = || {
-        format!(
-            "cannot listen on {}: choose another address with --listen",
-            args.listen
-        )
-    };
-    let router = admission::router(live.clone());
-    let server = Server::bind(args.listen, certificate.server_config(), router)
-        .await
-        .with_context(what)?;
-    info!(address = %server.local_addr()?, "serving");
-    Ok(server)
+/// The first signal: not ready at once, serving on for the delay, then draining. Returns with the second.
+async fn end(
+    signals: &mut Signals,
+    readiness: &Readiness,
+    delay: Duration,
+    drain: oneshot::Sender<()>,
+) {
+    signals.next().await;
+    readiness.stop();
+    info!(
+        "asked to stop: not ready, serving on for {} s, then draining",
+        delay.as_secs()
+    );
+    tokio::select! {
+        () = tokio::time::sleep(delay) => {}
+        () = signals.next() => return,
+    }
+    drop(drain);
+    signals.next().await;
 }
 
-/// Paths and contents of a certificate and its key.
-type Pem = (Vec<PathBuf>, Vec<String>);
+impl ServeArgs {
+    fn delay(&self) -> Duration {
+        let is_local = self.kubeconfig.is_none();
+        let default = if is_local {
+            Duration::ZERO
+        } else {
+            SHUTDOWN_DELAY
+        };
+        self.shutdown_delay.map_or(default, Duration::from_secs)
+    }
+}
 
-fn certificate(args: &ServeArgs) -> Result<(Arc<Certificate>, Option<Pem>)> {
+/// The policy and its text.
+fn policy(args: &ServeArgs) -> Result<(Policy, String)> {
+    let Some(path) = &args.policy_file else {
+        return demo::policy();
+    };
+    let text = super::read(path)?;
+    let loaded = Policy::load(&text, today());
+    watches::tell(&loaded.diagnostics, &path.display().to_string());
+    let policy = loaded
+        .policy
+        .with_context(|| format!("{} has faults: correct what is told above", path.display()))?;
+    Ok((policy, text))
+}
+
+async fn bind(flag: &str, address: SocketAddr, access: Access, router: Router) -> Result<Server> {
+    Server::bind(address, access, router)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
+}
+
+async fn bind_admin(
+    args: &ServeArgs,
+    readiness: &Arc<Readiness>,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Server>> {
+    let default = (!args.demo).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+    let Some(address) = args.admin_listen.or(default) else {
+        return Ok(None);
+    };
+    let access = Access {
+        tls: None,
+        max_connections: admin::MAX_CONNECTIONS,
+        metrics: ConnectionMetrics::default(),
+    };
+    let router = admin::router(readiness.clone(), metrics.clone());
+    let server = bind("--admin-listen", address, access, router).await?;
+    info!(address = %server.local_addr()?, "admin port");
+    Ok(Some(server))
+}
+
+/// Files that are watched: their paths and what they held when they were first read.
+type Files = (Vec<PathBuf>, Vec<String>);
+
+fn certificate(args: &ServeArgs) -> Result<(Arc<Certificate>, Option<Files>)> {
     if let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) {
         let texts = vec![super::read(chain)?, super::read(key)?];
         let certificate = Certificate::new(&texts[0], &texts[1]).with_context(|| {
@@ -158,54 +252,27 @@ fn certificate(args: &ServeArgs) -> Result<(Arc<Certificate>, Option<Pem>)> {
     Ok((Certificate::new(&made.certificate, &made.key)?, None))
 }
 
-async fn watch_policy(path: &Path, text: String, live: &Live) {
-    let file = path.display().to_string();
-    files::poll(vec![path.to_owned()], vec![text], |texts| {
-        let loaded = Policy::load(&texts[0], today());
-        for diagnostic in &loaded.diagnostics {
-            match diagnostic.severity {
-                Severity::Fault => error!("{}", diagnostic.line(&file)),
-                Severity::Warning => warn!("{}", diagnostic.line(&file)),
-            }
-        }
-        if let Some(policy) = loaded.policy {
-            live.set_policy(policy);
-            info!(file, "the policy changed");
-        } else {
-            error!(
-                file,
-                "the policy has faults and is not used; the one before stays in force"
-            );
-        }
-    })
-    .await;
-}
-
-async fn watch_pair(paths: Vec<PathBuf>, texts: Vec<String>, certificate: &Certificate) {
-    files::poll(paths, texts, |texts| {
-        match certificate.replace(&texts[0], &texts[1]) {
-            Ok(()) => info!("the certificate changed"),
-            Err(error) => error!(
-                error = format!("{error:#}"),
-                "the new certificate is not used; the one before stays"
-            ),
-        }
-    })
-    .await;
-}
-
-fn start_logging(args: &ServeArgs) -> Result<()> {
-    let filter = EnvFilter::try_new(&args.log_filter)
-        .with_context(|| format!("bad --log-filter {:?}", args.log_filter))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let started = match args.log_format {
-        Format::Text => subscriber.try_init(),
-        Format::Json => subscriber.json().try_init(),
+fn clients(args: &ServeArgs) -> Result<Option<(Arc<Clients>, Files)>> {
+    let Some(path) = &args.client_ca else {
+        return Ok(None);
     };
-    started
-        .map_err(|error| anyhow::anyhow!(error))
-        .context("cannot start logging")
+    let text = super::read(path)?;
+    let clients = Clients::new(&text, args.client_names.clone())
+        .with_context(|| format!("cannot use {} as the CA of clients", path.display()))?;
+    Ok(Some((clients, (vec![path.clone()], vec![text]))))
+}
+
+/// Every connection is a file descriptor, and shells allow 1024 unless they are asked for more.
+fn allow_files(connections: usize) {
+    let wanted = u64::try_from(connections)
+        .unwrap_or(u64::MAX)
+        .saturating_add(MORE_FILES);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit < wanted => warn!(
+            limit,
+            wanted, "too few file descriptors for --max-connections: raise the limit (ulimit -n)"
+        ),
+        Ok(_) => {}
+        Err(error) => warn!(%error, "cannot raise the limit of file descriptors"),
+    }
 }

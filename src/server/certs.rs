@@ -1,5 +1,6 @@
 //! The serving certificate: from files, or self-signed in memory.
 
+use super::clients::Clients;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use rcgen::{
@@ -9,10 +10,11 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// How long a self-signed certificate of a local server is good.
 const LIFETIME: Duration = Duration::days(7);
@@ -21,7 +23,14 @@ const BACKDATE: Duration = Duration::hours(1);
 
 /// The certificate that handshakes use, to be swapped while the server runs.
 #[derive(Debug)]
-pub struct Certificate(ArcSwap<CertifiedKey>);
+pub struct Certificate(ArcSwap<Pair>);
+
+/// A certificate and its key, and until when it is good.
+#[derive(Debug)]
+struct Pair {
+    key: Arc<CertifiedKey>,
+    expires: i64,
+}
 
 /// A certificate and its key as PEM, made here.
 pub struct SelfSigned {
@@ -59,9 +68,9 @@ impl Certificate {
     /// A certificate chain, the leaf first, and its key, both PEM.
     ///
     /// # Errors
-    /// There is no certificate or no key, or the key belongs to another certificate.
+    /// There is no certificate or no key, the key belongs to another certificate, or the certificate is not valid now.
     pub fn new(chain: &str, key: &str) -> Result<Arc<Self>> {
-        Ok(Arc::new(Self(ArcSwap::from_pointee(certified(
+        Ok(Arc::new(Self(ArcSwap::from_pointee(Pair::new(
             chain, key,
         )?))))
     }
@@ -71,24 +80,56 @@ impl Certificate {
     /// # Errors
     /// As for [`Certificate::new`]; then the pair that was there stays.
     pub fn replace(&self, chain: &str, key: &str) -> Result<()> {
-        self.0.store(Arc::new(certified(chain, key)?));
+        self.0.store(Arc::new(Pair::new(chain, key)?));
         Ok(())
     }
 
-    /// A server configuration that uses it: TLS 1.2 and 1.3, HTTP/1.1.
+    /// When it expires, in seconds of Unix time.
     #[must_use]
-    pub fn server_config(self: &Arc<Self>) -> ServerConfig {
-        let mut config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_cert_resolver(self.clone());
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    pub fn expires(&self) -> i64 {
+        self.0.load().expires
+    }
+
+    /// A server configuration that uses it: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1; the suites are those of rustls, all of
+    /// them with forward secrecy and authenticated encryption. With `clients`, only they are let in.
+    #[must_use]
+    pub fn server_config(self: &Arc<Self>, clients: Option<Arc<Clients>>) -> ServerConfig {
+        let builder = ServerConfig::builder();
+        let builder = match clients {
+            Some(clients) => builder.with_client_cert_verifier(clients),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(self.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // The API server keeps its connections: to resume sessions brings nothing, and costs 20 MB of memory.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
         config
     }
 }
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        Some(self.0.load().key.clone())
+    }
+}
+
+impl Pair {
+    fn new(chain: &str, key: &str) -> Result<Self> {
+        let key = certified(chain, key)?;
+        let leaf = key.end_entity_cert().context("there is no certificate")?;
+        let (_, leaf) =
+            X509Certificate::from_der(leaf).context("the certificate cannot be read")?;
+        let validity = leaf.validity();
+        anyhow::ensure!(
+            validity.is_valid(),
+            "the certificate is valid from {} to {}, and not now",
+            validity.not_before,
+            validity.not_after
+        );
+        let expires = validity.not_after.timestamp();
+        let key = Arc::new(key);
+        Ok(Self { key, expires })
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Find
 
 /// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before, or is
 /// about to be gone, is not judged.
-pub(super) fn policy_document(world: &World<'_>, subject: &Subject<'_>) -> Option<Ruling> {
+pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> Option<Ruling<'a>> {
     let (object, old) = (&subject.object, subject.old.as_ref());
     let is_policy = subject.own_name() == Some(POLICY_CONFIG_MAP) && !subject.is_deleting();
     let text = object
@@ -70,6 +70,7 @@ pub(super) fn policy_document(world: &World<'_>, subject: &Subject<'_>) -> Optio
     Some(Ruling {
         denial: words::policy_denial(subject, &faults),
         notes,
+        findings: Vec::new(),
     })
 }
 

@@ -1,12 +1,12 @@
 //! Which secrets a pod gets.
 
+use super::Injection;
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::Image;
 use crate::patch;
 use crate::policy::RegistryRule;
 use crate::selector::{Match, Namespace};
 use crate::subject::{ContainerList, Kind, Operation, Place, PodSpec, Subject};
-use crate::words;
 use crate::world::World;
 use json_patch::Patch;
 
@@ -15,25 +15,77 @@ use json_patch::Patch;
 pub(super) struct Injected<'a> {
     pub(super) patch: Option<Patch>,
     pub(super) findings: Vec<Finding<'a>>,
-    pub(super) audit: Vec<(String, String)>,
+    pub(super) injections: Vec<Injection<'a>>,
 }
 
 /// Pods that are created get the secrets of the rules that cover their images, first and in the order of first use.
 pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injected<'a> {
-    let namespace = world.namespace(subject);
     let Some(pod) = subject
         .object
         .pod
         .as_ref()
-        .filter(|_| is_wanted(world, subject, namespace))
+        .filter(|_| subject.kind == Kind::Pod && is_wanted(world, subject))
     else {
         return Injected::default();
     };
-    let rules = rules(world, pod, namespace);
-    let mut wanted: Vec<&str> = Vec::new();
+    let Plan {
+        rules,
+        wanted,
+        refused,
+    } = plan(world, subject, pod);
+    let injection = patch::put_first(pod, &subject.object.metadata, &wanted);
+    let added = injection
+        .as_ref()
+        .map_or(&[][..], |injection| &injection.added);
+    Injected {
+        injections: injections(&rules, |name| added.contains(&name)),
+        findings: refused
+            .into_iter()
+            .map(|secret| not_mountable(pod, secret))
+            .collect(),
+        patch: injection.map(|injection| injection.patch),
+    }
+}
+
+/// What the pods of a subject get that is not listed in it, be it a Pod or the template of some.
+pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Injection<'a>> {
+    let pod = subject.object.pod.as_ref();
+    let Some(pod) = pod.filter(|_| is_wanted(world, subject)) else {
+        return Vec::new();
+    };
+    let Plan { rules, wanted, .. } = plan(world, subject, pod);
+    injections(&rules, |name| {
+        wanted.contains(&name) && !is_listed(pod, name)
+    })
+}
+
+fn injections<'a>(
+    rules: &[&'a RegistryRule],
+    is_added: impl Fn(&str) -> bool,
+) -> Vec<Injection<'a>> {
+    let of = |rule: &&'a RegistryRule| {
+        let secrets: Vec<_> = rule.secret_names().filter(|name| is_added(name)).collect();
+        (!secrets.is_empty()).then_some(Injection { rule, secrets })
+    };
+    rules.iter().filter_map(of).collect()
+}
+
+/// What a pod is to get.
+struct Plan<'a> {
+    /// The rules that cover its images, in the order of first use.
+    rules: Vec<&'a RegistryRule>,
+    /// Their secrets that it may have.
+    wanted: Vec<&'a str>,
+    /// Those that its `ServiceAccount` does not allow.
+    refused: Vec<&'a str>,
+}
+
+fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan<'a> {
+    let rules = rules(world, pod, world.namespace(subject));
+    let mut names: Vec<&str> = Vec::new();
     for name in rules.iter().flat_map(|rule| rule.secret_names()) {
-        if !wanted.contains(&name) {
-            wanted.push(name);
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     let account = world
@@ -45,35 +97,25 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
             !account.enforce_mountable_secrets || listed(&account.image_pull_secrets)
         })
     };
-    let is_listed = |name: &str| pod.pull_secrets.iter().any(|listed| listed == name);
-    let (wanted, refused): (Vec<_>, Vec<_>) = wanted
+    let (wanted, refused) = names
         .into_iter()
-        .partition(|name| is_listed(name) || is_allowed(name));
-    let injection = patch::put_first(pod, &subject.object.metadata, &wanted);
-    let added = injection
-        .as_ref()
-        .map_or(&[][..], |injection| &injection.added);
-    let audit = rules.iter().filter_map(|rule| {
-        let names = rule.secret_names().filter(|name| added.contains(name));
-        let names: Vec<_> = names.collect();
-        (!names.is_empty()).then(|| (words::audit_key("injected", &rule.name), names.join(",")))
-    });
-    Injected {
-        audit: audit.collect(),
-        findings: refused
-            .into_iter()
-            .map(|secret| not_mountable(pod, secret))
-            .collect(),
-        patch: injection.map(|injection| injection.patch),
+        .partition(|name| is_listed(pod, name) || is_allowed(name));
+    Plan {
+        rules,
+        wanted,
+        refused,
     }
 }
 
-fn is_wanted(world: &World<'_>, subject: &Subject<'_>, namespace: Namespace<'_>) -> bool {
-    subject.kind == Kind::Pod
-        && subject.operation == Operation::Create
+fn is_listed(pod: &PodSpec<'_>, name: &str) -> bool {
+    pod.pull_secrets.iter().any(|listed| listed == name)
+}
+
+fn is_wanted(world: &World<'_>, subject: &Subject<'_>) -> bool {
+    subject.operation == Operation::Create
         && !subject.object.metadata.is_mirror_pod
         && !world.injection_is_off(subject)
-        && world.policy.exempt(namespace) != Match::Yes
+        && world.policy.exempt(world.namespace(subject)) != Match::Yes
 }
 
 /// The rules that cover the images of a pod, in the order of first use.

@@ -7,8 +7,9 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::routing::post;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::server::Server;
+use pullgate::metrics::ConnectionMetrics;
 use pullgate::server::certs::{Certificate, SelfSigned};
+use pullgate::server::{Access, Server};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -84,9 +85,12 @@ impl<'c> Responder<'c> {
                     }),
                 );
                 let any = "127.0.0.1:0".parse().expect("an address");
-                let server = Server::bind(any, certificate.server_config(), router)
-                    .await
-                    .expect("a port");
+                let access = Access {
+                    tls: Some(certificate.server_config(None)),
+                    max_connections: 4096,
+                    metrics: ConnectionMetrics::default(),
+                };
+                let server = Server::bind(any, access, router).await.expect("a port");
                 told.send((
                     server.local_addr().expect("an address").port(),
                     made.certificate,

@@ -63,6 +63,8 @@ impl<'c> Site<'c> {
             path("tls.key"),
         ]);
         args.extend(["--listen".to_owned(), "127.0.0.1:0".to_owned()]);
+        args.extend(["--admin-listen".to_owned(), "127.0.0.1:0".to_owned()]);
+        args.extend(["--shutdown-delay".to_owned(), "0".to_owned()]);
         args.extend([
             "--kubeconfig".to_owned(),
             plane.kubeconfig().display().to_string(),

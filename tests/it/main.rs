@@ -9,9 +9,11 @@
     reason = "tests fail by panicking, a table is as long as it has rows, and values are made to be given away"
 )]
 
+mod admin;
 mod cli;
 mod files;
 mod guard;
+mod hostile;
 mod image;
 mod inject;
 mod policy;
@@ -19,3 +21,4 @@ mod reviews;
 mod server;
 mod support;
 mod tidy;
+mod tls;

@@ -1,108 +1,26 @@
 //! The server over real TLS connections.
 
 use crate::support::{Answer, POLICY, Setting, create_pod};
+use crate::tls::{Client, Running, serve, start, start_with};
 use axum::Router;
 use axum::routing::post;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::live::{Live, Watches};
+use pullgate::metrics::Metrics;
 use pullgate::policy::Policy;
-use pullgate::server::certs::{Certificate, SelfSigned};
-use pullgate::server::{Server, admission};
+use pullgate::server::admission;
+use pullgate::server::certs::SelfSigned;
+use pullgate::server::clients::Clients;
 use pullgate::world::Controllers;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-
-struct Running {
-    address: SocketAddr,
-    certificate: Arc<Certificate>,
-    root: String,
-    stop: oneshot::Sender<()>,
-    done: tokio::task::JoinHandle<()>,
-}
-
-async fn start() -> Running {
-    let live = Live::new(
-        crate::policy::policy(POLICY),
-        Controllers::new(Vec::new()),
-        Watches::Nothing,
-    );
-    serve(admission::router(Arc::new(live))).await
-}
-
-async fn serve(router: Router) -> Running {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let made = SelfSigned::new(&["localhost"]).expect("a certificate");
-    let certificate = Certificate::new(&made.certificate, &made.key).expect("a certificate");
-    let any = "127.0.0.1:0".parse().expect("an address");
-    let server = Server::bind(any, certificate.server_config(), router)
-        .await
-        .expect("a port");
-    let address = server.local_addr().expect("an address");
-    let (stop, stopped) = oneshot::channel();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test waits for it by its handle"
-    )]
-    let done = tokio::spawn(server.run(async { drop(stopped.await) }));
-    Running {
-        address,
-        certificate,
-        root: made.certificate,
-        stop,
-        done,
-    }
-}
-
-/// A connection of its own, trusting this root.
-async fn connect(address: SocketAddr, root: &str) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(root.as_bytes()).expect("PEM"))
-        .expect("a certificate");
-    let config = rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(address).await?;
-    let name = ServerName::try_from("localhost").expect("a name");
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-}
 
 async fn request(running: &Running, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
-    let mut stream = connect(running.address, &running.root)
-        .await
-        .expect("a handshake");
-    let length = body.len();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.expect("written");
-    // The server may answer and close before it has read all.
-    let _ = stream.write_all(body).await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    let text = String::from_utf8_lossy(&answer).into_owned();
-    let status = text
-        .split(' ')
-        .nth(1)
-        .and_then(|code| code.parse().ok())
-        .unwrap_or_default();
-    let body = text
-        .split_once("\r\n\r\n")
-        .map(|(_, body)| body.as_bytes().to_vec())
-        .unwrap_or_default();
-    (status, body)
+    running.client().post(path, body).await
 }
 
 #[tokio::test]
@@ -133,8 +51,7 @@ async fn reviews_are_answered_and_other_things_are_400() {
             .0,
         413
     );
-    drop(running.stop);
-    running.done.await.expect("no panic");
+    running.end().await;
 }
 
 /// One that says nothing must not keep the others waiting, and nobody at the end.
@@ -168,9 +85,7 @@ async fn silent_connections_hold_nobody_up() {
 #[tokio::test]
 async fn what_is_under_way_is_finished() {
     let running = start().await;
-    let mut stream = connect(running.address, &running.root)
-        .await
-        .expect("a handshake");
+    let mut stream = running.client().connect().await.expect("a handshake");
     stream
         .write_all(b"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")
         .await
@@ -194,7 +109,14 @@ async fn what_is_under_way_is_finished() {
 async fn promise_4_a_bad_pair_changes_nothing_and_a_good_one_is_used() {
     let running = start().await;
     let next = SelfSigned::new(&["localhost"]).expect("a certificate");
-    let serves = async |root: &str| connect(running.address, root).await.is_ok();
+    let serves = async |root: &str| {
+        let root = root.to_owned();
+        let client = Client {
+            root,
+            ..running.client()
+        };
+        client.connect().await.is_ok()
+    };
     for (chain, key) in [
         ("", ""),
         (&*running.root, ""),
@@ -209,8 +131,7 @@ async fn promise_4_a_bad_pair_changes_nothing_and_a_good_one_is_used() {
         .replace(&next.certificate, &next.key)
         .expect("a good pair");
     assert!(serves(&next.certificate).await && !serves(&running.root).await);
-    drop(running.stop);
-    running.done.await.expect("no panic");
+    running.end().await;
 }
 
 /// Promise 5, where it is easiest to break: in what is said about a request that nobody can read.
@@ -233,8 +154,7 @@ async fn promise_5_a_review_that_cannot_be_read_is_not_repeated() {
         assert_eq!(status, 400, "{answer}");
         assert!(!answer.contains("hidden-password"), "{answer}");
     }
-    drop(running.stop);
-    running.done.await.expect("no panic");
+    running.end().await;
 }
 
 /// What is in the same `kubectl apply` may be known a moment later; what is not known for long is not waited for.
@@ -275,22 +195,198 @@ async fn facts_are_waited_for_and_not_for_ever() {
 
 /// A panic is one failed call: no review, so that the failurePolicy decides, and the next one is answered.
 #[tokio::test]
-async fn a_panic_is_one_500_and_the_server_goes_on() {
+async fn a_panic_is_one_500_counted_and_the_server_goes_on() {
     let broken = async || -> &'static str { panic!("on purpose") };
-    let running = serve(admission::bounded(
-        Router::new()
-            .route("/broken", post(broken))
-            .route("/fine", post(async || "fine")),
-    ))
-    .await;
-    for _ in 0..3 {
+    let metrics = Arc::new(Metrics::default());
+    let router = Router::new()
+        .route("/broken", post(broken))
+        .route("/fine", post(async || "fine"));
+    let running = serve(admission::guarded(router, metrics.clone())).await;
+    for times in 1..=3 {
         let (status, body) = request(&running, "/broken", b"{}").await;
         assert!(status == 500 && !String::from_utf8_lossy(&body).contains("on purpose"));
         assert_eq!(
             request(&running, "/fine", b"{}").await,
             (200, b"fine".to_vec())
         );
+        let counted = format!("pullgate_unanswered_requests_total{{reason=\"panic\"}} {times}");
+        assert!(metrics.text().contains(&counted), "{}", metrics.text());
     }
-    drop(running.stop);
-    running.done.await.expect("no panic");
+    running.end().await;
+}
+
+/// Promise 4, for what has nothing to do with keys: a certificate that nobody would trust is a bad one.
+#[tokio::test]
+async fn promise_4_an_expired_certificate_is_a_bad_one() {
+    let running = start().await;
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("names");
+    params.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(2);
+    params.not_after = time::OffsetDateTime::now_utc() - time::Duration::days(1);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let expired = params.self_signed(&key).expect("a certificate").pem();
+    let error = running
+        .certificate
+        .replace(&expired, &key.serialize_pem())
+        .expect_err("expired");
+    assert!(error.to_string().contains("and not now"), "{error}");
+    assert!(running.client().connect().await.is_ok());
+    running.end().await;
+}
+
+/// The API server offers HTTP/1.1 alone; a client that offers HTTP/2 gets it.
+#[tokio::test]
+async fn both_protocols_are_spoken() {
+    let running = start().await;
+    let client = running.client();
+    let spoken = async |offer: &'static str| {
+        let stream = client
+            .with_alpn(offer)
+            .connect()
+            .await
+            .expect("a handshake");
+        stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)
+    };
+    assert_eq!(spoken("http/1.1").await, Some(b"http/1.1".to_vec()));
+    assert_eq!(spoken("h2").await, Some(b"h2".to_vec()));
+    let review =
+        create_pod(json!({"containers": [{"name": "c", "image": "contoso.azurecr.io/a"}]}));
+    let stream = client.with_alpn("h2").connect().await.expect("a handshake");
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, axum::body::Body>(executor, io)
+            .await
+            .expect("HTTP/2");
+    let request = axum::http::Request::post("https://localhost/mutate")
+        .body(review.to_string().into())
+        .expect("a request");
+    let asked = async {
+        let response = sender.send_request(request).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        let body = axum::body::Body::new(response.into_body());
+        axum::body::to_bytes(body, usize::MAX)
+            .await
+            .expect("a body")
+    };
+    let body = tokio::select! {
+        body = asked => body,
+        _ = connection => panic!("the connection ended"),
+    };
+    assert_eq!(
+        Answer::read(&body).patch,
+        Setting::new(POLICY).mutate(&review).patch
+    );
+    running.end().await;
+}
+
+/// Who has a certificate of the CA is let in, and with `--client-name` only who has that name in it.
+#[tokio::test]
+async fn clients_are_let_in_by_their_certificate() {
+    let authority = Authority::new();
+    let other = Authority::new();
+    let by_name = |names: &[&str]| {
+        let names = names.iter().map(ToString::to_string).collect();
+        Clients::new(&authority.certificate.pem(), names).expect("a CA")
+    };
+    for (names, identity, is_let_in) in [
+        (&[][..], None, false),
+        (&[], Some(other.issue("apiserver", &[])), false),
+        (&[], Some(authority.issue("anyone", &[])), true),
+        (
+            &["apiserver"],
+            Some(authority.issue("apiserver", &[])),
+            true,
+        ),
+        (
+            &["apiserver", "b.test"],
+            Some(authority.issue("x", &["a.test", "b.test"])),
+            true,
+        ),
+        (
+            &["apiserver"],
+            Some(authority.issue("apiserver-2", &["x.apiserver"])),
+            false,
+        ),
+        (&["apiserver"], None, false),
+    ] {
+        let case = format!("{names:?} {}", identity.is_some());
+        let running = start_with(100, Some(by_name(names))).await;
+        let client = Client {
+            identity,
+            ..running.client()
+        };
+        // With TLS 1.3 the client learns of the refusal when it reads.
+        let answered = async {
+            let mut stream = client.connect().await?;
+            stream
+                .write_all(b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+                .await?;
+            stream.read_u8().await
+        };
+        assert_eq!(answered.await.is_ok(), is_let_in, "{case}");
+        running.end().await;
+    }
+}
+
+/// Promise 4, for the CA of clients.
+#[tokio::test]
+async fn promise_4_a_bad_ca_of_clients_changes_nothing_and_a_good_one_is_used() {
+    let (authority, next) = (Authority::new(), Authority::new());
+    let clients = Clients::new(&authority.certificate.pem(), Vec::new()).expect("a CA");
+    let running = start_with(100, Some(clients.clone())).await;
+    let is_let_in = async |authority: &Authority| {
+        let identity = Some(authority.issue("x", &[]));
+        let client = Client {
+            identity,
+            ..running.client()
+        };
+        let Ok(mut stream) = client.connect().await else {
+            return false;
+        };
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        asked.is_ok() && stream.read_u8().await.is_ok()
+    };
+    for bad in [
+        "",
+        "no PEM",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        assert!(clients.replace(bad).is_err(), "{bad}");
+        assert!(is_let_in(&authority).await && !is_let_in(&next).await);
+    }
+    clients.replace(&next.certificate.pem()).expect("a CA");
+    assert!(!is_let_in(&authority).await && is_let_in(&next).await);
+    running.end().await;
+}
+
+/// A CA of clients.
+struct Authority {
+    certificate: rcgen::Certificate,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let issuer = rcgen::Issuer::new(params, key);
+        Self {
+            certificate,
+            issuer,
+        }
+    }
+
+    fn issue(&self, common_name: &str, dns_names: &[&str]) -> (String, String) {
+        let names: Vec<_> = dns_names.iter().map(ToString::to_string).collect();
+        let mut params = rcgen::CertificateParams::new(names).expect("names");
+        let mut name = rcgen::DistinguishedName::new();
+        name.push(rcgen::DnType::CommonName, common_name);
+        params.distinguished_name = name;
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
 }

@@ -4,6 +4,7 @@ use jiff::civil::{Date, date};
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::policy::Policy;
 use pullgate::review;
+use pullgate::subject::Subject;
 use pullgate::verdict::{Mutation, mutate, validate};
 use pullgate::world::{Controllers, World};
 use serde_json::{Value, json};
@@ -72,13 +73,13 @@ impl Setting {
     }
 
     pub(crate) fn validate(&self, review: &Value) -> Answer {
-        self.answer(review, validate)
+        self.answer(review, |world, subject| validate(world, subject).into())
     }
 
-    fn answer<V: Into<Mutation>>(
+    fn answer(
         &self,
         review: &Value,
-        judge: impl FnOnce(&World<'_>, &pullgate::subject::Subject<'_>) -> V,
+        judge: for<'a> fn(&World<'a>, &'a Subject<'_>) -> Mutation<'a>,
     ) -> Answer {
         let bytes = review.to_string();
         let parsed =
@@ -89,7 +90,7 @@ impl Setting {
             controllers: &self.controllers,
             today: self.today,
         };
-        Answer::read(&parsed.answer(judge(&world, &parsed.subject)))
+        Answer::read(&parsed.answer(&judge(&world, &parsed.subject)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules that take values and return values.
-const PURE: [&str; 19] = [
+const PURE: [&str; 20] = [
     "diagnostic",
     "document",
     "facts",
@@ -12,6 +12,7 @@ const PURE: [&str; 19] = [
     "glob",
     "image",
     "names",
+    "object",
     "patch",
     "pattern",
     "policy",
@@ -26,14 +27,16 @@ const PURE: [&str; 19] = [
     "lib",
 ];
 /// The modules that touch a socket, a file, a clock or the API server.
-const EDGES: [&str; 7] = [
+const EDGES: [&str; 9] = [
     "cli",
     "cluster",
     "commands",
     "files",
     "lifecycle",
     "live",
+    "metrics",
     "server",
+    "telemetry",
 ];
 
 /// What a pure module must not name.

@@ -1,20 +1,21 @@
-//! Reading an object: one function, [`read`], behind which the reading can change without anyone noticing.
+//! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
 
 use crate::subject::{
     ContainerList, INJECT, INJECTED, ImageUse, Kind, MIRROR_POD, Metadata, Object, Place, PodSpec,
     Presence, Reference,
 };
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Reads what matters of an object of this kind.
-pub(super) fn read(kind: Kind, raw: &RawValue) -> Result<Object<'_>, serde_json::Error> {
-    let json = raw.get();
+/// Reads what matters of the JSON of an object of this kind.
+///
+/// # Errors
+/// It is no JSON, or a field that matters has a value of the wrong type.
+pub fn read(kind: Kind, json: &str) -> Result<Object<'_>, serde_json::Error> {
     Ok(match kind {
         Kind::Pod => pod(serde_json::from_str(json)?),
-        Kind::PodTemplate => template(serde_json::from_str(json)?),
+        Kind::PodTemplate => pod_template(serde_json::from_str(json)?),
         Kind::CronJob => cron_job(serde_json::from_str(json)?),
         Kind::ServiceAccount => service_account(serde_json::from_str(json)?),
         Kind::Secret => secret(serde_json::from_str(json)?),
@@ -25,21 +26,19 @@ pub(super) fn read(kind: Kind, raw: &RawValue) -> Result<Object<'_>, serde_json:
 }
 
 fn pod(pod: JsonPod<'_>) -> Object<'_> {
-    object(pod.metadata, pod.spec)
+    let annotations = pod.metadata.as_ref().and_then(|m| m.annotations.as_ref());
+    let inject_disabled = annotations.is_some_and(|annotations| annotations.inject_disabled);
+    object(pod.metadata, inject_disabled, pod.spec)
 }
 
-fn template(template: JsonPodTemplate<'_>) -> Object<'_> {
-    object(
-        template.metadata,
-        template.template.and_then(|template| template.spec),
-    )
+fn pod_template(template: JsonPodTemplate<'_>) -> Object<'_> {
+    with_template(template.metadata, template.template)
 }
 
 fn workload(workload: JsonWorkload<'_>) -> Object<'_> {
-    let template = workload.spec.and_then(|spec| spec.template);
-    object(
+    with_template(
         workload.metadata,
-        template.and_then(|template| template.spec),
+        workload.spec.and_then(|spec| spec.template),
     )
 }
 
@@ -48,11 +47,17 @@ fn cron_job(cron_job: JsonCronJob<'_>) -> Object<'_> {
         .spec
         .and_then(|spec| spec.job_template)
         .and_then(|template| template.spec);
-    let template = job.and_then(|job| job.template);
-    object(
-        cron_job.metadata,
-        template.and_then(|template| template.spec),
-    )
+    with_template(cron_job.metadata, job.and_then(|job| job.template))
+}
+
+fn with_template<'a>(
+    metadata: Option<JsonMetadata<'a>>,
+    template: Option<JsonTemplate<'a>>,
+) -> Object<'a> {
+    let (own, spec) = template.map_or((None, None), |template| (template.metadata, template.spec));
+    let annotations = own.and_then(|own| own.annotations);
+    let inject_disabled = annotations.is_some_and(|annotations| annotations.inject_disabled);
+    object(metadata, inject_disabled, spec)
 }
 
 fn service_account(account: JsonServiceAccount<'_>) -> Object<'_> {
@@ -113,7 +118,6 @@ fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
         } else {
             Presence::Absent
         },
-        inject_disabled: annotations.is_some_and(|annotations| annotations.inject_disabled),
         is_mirror_pod: annotations.is_some_and(|annotations| annotations.is_mirror_pod),
         injected: json
             .annotations
@@ -133,13 +137,20 @@ fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
     }
 }
 
-fn object<'a>(json: Option<JsonMetadata<'a>>, spec: Option<JsonPodSpec<'a>>) -> Object<'a> {
+fn object<'a>(
+    json: Option<JsonMetadata<'a>>,
+    inject_disabled: bool,
+    spec: Option<JsonPodSpec<'a>>,
+) -> Object<'a> {
     let mut object = Object {
         metadata: metadata(json),
         ..Object::default()
     };
     let Some(spec) = spec else { return object };
-    let mut pod = PodSpec::default();
+    let mut pod = PodSpec {
+        inject_disabled,
+        ..PodSpec::default()
+    };
     for (i, named) in spec
         .image_pull_secrets
         .unwrap_or_default()
@@ -262,7 +273,7 @@ fn add_volume<'a>(
 /// A text, borrowed where it has no escapes. (`Option<Cow<str>>` would always be copied: serde borrows only a `Cow`
 /// that is a field itself.)
 #[derive(Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -354,7 +365,8 @@ macro_rules! json {
 json! {
     JsonPod { metadata: JsonMetadata<'a>, spec: JsonPodSpec<'a>, }
     JsonPodTemplate { metadata: JsonMetadata<'a>, template: JsonTemplate<'a>, }
-    JsonTemplate { spec: JsonPodSpec<'a>, }
+    JsonTemplate { metadata: JsonTemplateMetadata<'a>, spec: JsonPodSpec<'a>, }
+    JsonTemplateMetadata { annotations: Annotations<'a>, }
     JsonWorkload { metadata: JsonMetadata<'a>, spec: JsonWorkloadSpec<'a>, }
     JsonWorkloadSpec { template: JsonTemplate<'a>, }
     JsonCronJob { metadata: JsonMetadata<'a>, spec: JsonCronJobSpec<'a>, }

@@ -1,0 +1,32 @@
+//! The admin port, plain HTTP: `/livez`, `/readyz`, `/metrics`.
+
+use crate::lifecycle::Readiness;
+use crate::metrics::{self, Metrics};
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::routing::get;
+use std::sync::Arc;
+
+/// How many connections the admin port has: the kubelet, Prometheus, and somebody with a browser.
+pub const MAX_CONNECTIONS: usize = 256;
+
+/// The three endpoints.
+pub fn router(readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
+    let ready = move || async move {
+        let (is_ready, text) = readiness.report();
+        let status = if is_ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        (status, text)
+    };
+    let numbers = move || async move {
+        let content_type = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
+        (content_type, metrics.text())
+    };
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(numbers))
+}

@@ -1,0 +1,217 @@
+//! One connection: handshake, protocol, requests.
+
+use super::connections::{Activity, Place};
+use axum::Router;
+use futures::future::BoxFuture;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulConnection;
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+/// What a handshake may take; the API server gives up after 10 s too.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// What is kept of what a client sends before it is looked at, and so the longest head of a request.
+const BUFFER: usize = 32 * 1024;
+/// How many requests one HTTP/2 connection may have under way.
+const STREAMS: u32 = 100;
+/// How much an HTTP/2 client may send before somebody reads it.
+const WINDOW: u32 = 256 * 1024;
+
+/// The address that a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source(pub IpAddr);
+
+/// Tells connections to finish what they do.
+pub(super) type Stopping = watch::Receiver<bool>;
+
+/// Why a connection ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("the TLS handshake failed")]
+    Handshake(#[source] io::Error),
+    #[error("the TLS handshake took too long")]
+    HandshakeDeadline,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    place: Place,
+    mut stopping: Stopping,
+) -> Result<(), Ended> {
+    stream.set_nodelay(true)?;
+    let source = Source(stream.peer_addr()?.ip());
+    let activity = place.activity.clone();
+    let requests = Requests {
+        router: TowerToHyperService::new(router),
+        activity: activity.clone(),
+        source,
+    };
+    let served = async {
+        let Some(tls) = tls else {
+            return http1(stream, requests, stopping).await;
+        };
+        let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
+        let stream = tokio::select! {
+            stream = handshake => stream.map_err(|_| Ended::HandshakeDeadline)?.map_err(Ended::Handshake)?,
+            // Nothing was asked yet.
+            _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+        };
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            http2(stream, requests, stopping).await
+        } else {
+            http1(stream, requests, stopping).await
+        }
+    };
+    tokio::select! {
+        result = served => result,
+        () = activity.over() => Ok(()),
+    }
+}
+
+async fn http1(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    requests: Requests,
+    stopping: Stopping,
+) -> Result<(), Ended> {
+    let stream = Watched(stream, requests.activity.clone());
+    let connection = http1::Builder::new()
+        // `Activity` knows when bytes come, and so a silent connection from a slow head.
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), requests);
+    drive(connection, stopping).await
+}
+
+async fn http2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    requests: Requests,
+    stopping: Stopping,
+) -> Result<(), Ended> {
+    requests.activity.is_http2();
+    let connection = http2::Builder::new(Streams::default())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(BUFFER).unwrap_or(u32::MAX))
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .serve_connection(TokioIo::new(stream), requests);
+    drive(connection, stopping).await
+}
+
+/// Serves until the client goes, or until what is under way is finished once the server stops.
+async fn drive(
+    connection: impl GracefulConnection<Error = hyper::Error>,
+    mut stopping: Stopping,
+) -> Result<(), Ended> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        result = &mut connection => return Ok(result?),
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    Ok(connection.await?)
+}
+
+/// Answers requests, and notes that there are some.
+struct Requests {
+    router: TowerToHyperService<Router>,
+    activity: Arc<Activity>,
+    source: Source,
+}
+
+impl Service<Request<Incoming>> for Requests {
+    type Response = axum::response::Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.source);
+        let in_flight = self.activity.begin();
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            let _in_flight = in_flight;
+            answer.await
+        })
+    }
+}
+
+/// The tasks of the requests of one HTTP/2 connection: they end with it.
+#[derive(Clone, Default)]
+struct Streams(Arc<Mutex<JoinSet<()>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams {
+    fn execute(&self, task: F) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}
+
+/// A stream that notes when bytes come.
+struct Watched<S>(S, Arc<Activity>);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.0).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.1.read();
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+}

@@ -1,0 +1,195 @@
+//! A server in this process, and clients of it.
+
+use crate::support::POLICY;
+use axum::Router;
+use pullgate::lifecycle::Readiness;
+use pullgate::live::{Live, Watches};
+use pullgate::metrics::Metrics;
+use pullgate::server::admission::Admission;
+use pullgate::server::certs::{Certificate, SelfSigned};
+use pullgate::server::clients::Clients;
+use pullgate::server::{Access, Server};
+use pullgate::world::Controllers;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A server, which ends when `stop` is dropped.
+pub(crate) struct Running {
+    pub address: SocketAddr,
+    pub certificate: Arc<Certificate>,
+    pub root: String,
+    pub metrics: Arc<Metrics>,
+    pub stop: oneshot::Sender<()>,
+    pub done: tokio::task::JoinHandle<()>,
+}
+
+/// How somebody connects.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub address: SocketAddr,
+    /// The certificate that is trusted.
+    pub root: String,
+    /// The address that it comes from.
+    pub source: IpAddr,
+    pub alpn: Option<&'static str>,
+    /// A certificate and its key (PEM).
+    pub identity: Option<(String, String)>,
+}
+
+/// Serves reviews.
+pub(crate) async fn start() -> Running {
+    start_with(4096, None).await
+}
+
+/// Serves reviews with so many connections, and to these clients alone.
+pub(crate) async fn start_with(max_connections: usize, clients: Option<Arc<Clients>>) -> Running {
+    let live = Live::new(
+        crate::policy::policy(POLICY),
+        Controllers::new(Vec::new()),
+        Watches::Nothing,
+    );
+    let metrics = Arc::new(Metrics::default());
+    let readiness = Arc::new(Readiness::waiting_for(&[]));
+    let router = Admission::new(Arc::new(live), metrics.clone()).router(readiness);
+    bind(router, metrics, max_connections, clients).await
+}
+
+/// Serves anything.
+pub(crate) async fn serve(router: Router) -> Running {
+    bind(router, Arc::default(), 4096, None).await
+}
+
+async fn bind(
+    router: Router,
+    metrics: Arc<Metrics>,
+    max_connections: usize,
+    clients: Option<Arc<Clients>>,
+) -> Running {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let made = SelfSigned::new(&["localhost"]).expect("a certificate");
+    let certificate = Certificate::new(&made.certificate, &made.key).expect("a certificate");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let access = Access {
+        tls: Some(certificate.server_config(clients)),
+        max_connections,
+        metrics: metrics.connections(),
+    };
+    let server = Server::bind(any, access, router).await.expect("a port");
+    let address = server.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test waits for it by its handle"
+    )]
+    let done = tokio::spawn(server.run(async { drop(stopped.await) }));
+    Running {
+        address,
+        certificate,
+        root: made.certificate,
+        metrics,
+        stop,
+        done,
+    }
+}
+
+impl Running {
+    pub(crate) fn client(&self) -> Client {
+        Client {
+            address: self.address,
+            root: self.root.clone(),
+            source: Ipv4Addr::LOCALHOST.into(),
+            alpn: None,
+            identity: None,
+        }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn end(self) {
+        drop(self.stop);
+        self.done.await.expect("no panic");
+    }
+}
+
+impl Client {
+    /// The same from another address of loopback.
+    pub(crate) fn from(&self, last: u8) -> Self {
+        Self {
+            source: Ipv4Addr::new(127, 0, 0, last).into(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn with_alpn(&self, alpn: &'static str) -> Self {
+        Self {
+            alpn: Some(alpn),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) async fn tcp(&self) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.source, 0).into())?;
+        socket.connect(self.address).await
+    }
+
+    pub(crate) async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.root.as_bytes()).expect("PEM"))
+            .expect("a certificate");
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        let mut config = match &self.identity {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => config
+                .with_client_auth_cert(
+                    vec![CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM")],
+                    PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM"),
+                )
+                .expect("a pair"),
+        };
+        config.alpn_protocols = self
+            .alpn
+            .iter()
+            .map(|alpn| alpn.as_bytes().to_vec())
+            .collect();
+        let name = ServerName::try_from("localhost").expect("a name");
+        TlsConnector::from(Arc::new(config))
+            .connect(name, self.tcp().await?)
+            .await
+    }
+
+    /// One request on a connection of its own: the status and the body of the answer.
+    pub(crate) async fn post(&self, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        let mut stream = self.connect().await.expect("a handshake");
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.expect("written");
+        // The server may answer and close before it has read all.
+        let _ = stream.write_all(body).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let (head, body) = split(&answer);
+        (status(&head), body)
+    }
+}
+
+/// Head and body of an answer.
+pub(crate) fn split(answer: &[u8]) -> (String, Vec<u8>) {
+    let text = String::from_utf8_lossy(answer).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    (head.to_owned(), body.as_bytes().to_vec())
+}
+
+pub(crate) fn status(head: &str) -> u16 {
+    let code = head.split(' ').nth(1);
+    code.and_then(|code| code.parse().ok()).unwrap_or_default()
+}
