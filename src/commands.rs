@@ -3,16 +3,19 @@
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod inputs;
 pub mod schema;
 pub mod serve;
 
-use crate::diagnostic::{Colour, Diagnostic, render};
+use crate::cluster;
+use crate::diagnostic::{Colour, render};
 use crate::live::today;
+use crate::manifest;
 use crate::policy::{Loaded, Policy};
 use anyhow::{Context, Result};
-use clap::ValueEnum;
-use std::io::{IsTerminal, Write};
-use std::path::Path;
+use clap::{Args, ValueEnum};
+use std::io::{IsTerminal, Write, stderr};
+use std::path::{Path, PathBuf};
 
 /// What came of a command that did what it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,30 +35,63 @@ pub enum Format {
     Json,
 }
 
-/// Reads and loads a policy file, and shows on stderr what there is to say about it.
-///
-/// # Errors
-/// The file cannot be read, or has faults.
-pub fn load_policy(path: &Path) -> Result<(Policy, String)> {
-    let text = read(path)?;
-    let Loaded {
-        policy,
-        diagnostics,
-    } = Policy::load(&text, today());
-    show(
-        &mut std::io::stderr(),
-        &diagnostics,
-        path,
-        &text,
-        wants_colour(&std::io::stderr()),
-    )?;
-    let policy = policy.with_context(|| {
-        format!(
-            "{} cannot be used: correct what is shown above",
-            path.display()
-        )
-    })?;
-    Ok((policy, text))
+/// Where the policy is.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// The policy: a file, also one with the ConfigMap that holds it.
+    #[arg(long, value_name = "FILE", group = "source")]
+    policy: Option<PathBuf>,
+    /// The policy as a cluster has it.
+    #[arg(long, value_name = "NAMESPACE/NAME", group = "source")]
+    policy_configmap: Option<String>,
+    /// With --policy-configmap: which cluster [default: that of kubectl].
+    #[arg(long, value_name = "FILE", requires = "policy_configmap")]
+    kubeconfig: Option<PathBuf>,
+}
+
+impl PolicyArgs {
+    /// The name and the text of the policy, where one is named.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&self) -> Result<Option<(String, String)>> {
+        if let Some(path) = &self.policy {
+            return Ok(Some((path.display().to_string(), read(path)?)));
+        }
+        let Some(source) = &self.policy_configmap else {
+            return Ok(None);
+        };
+        let (namespace, name) = source.split_once('/').with_context(|| {
+            format!("bad --policy-configmap {source:?}: write it as NAMESPACE/NAME")
+        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let text = runtime.block_on(async {
+            let client = cluster::client(self.kubeconfig.as_deref()).await?;
+            cluster::policy::read(client, namespace, name).await
+        })?;
+        Ok(Some((format!("configmap/{source}"), text)))
+    }
+
+    /// The policy, where one is named; what there is to say about it is shown on stderr.
+    ///
+    /// # Errors
+    /// It cannot be read, or has faults.
+    pub fn load(&self) -> Result<Option<Policy>> {
+        let Some((name, text)) = self.read()? else {
+            return Ok(None);
+        };
+        let Loaded {
+            policy,
+            diagnostics,
+        } = manifest::load_policy(&text, today());
+        let shown = render(&diagnostics, &name, &text, colour(&stderr()));
+        stderr().write_all(shown.as_bytes())?;
+        let policy = policy
+            .with_context(|| format!("{name} cannot be used: correct what is shown above"))?;
+        Ok(Some(policy))
+    }
 }
 
 /// Reads a file.
@@ -72,17 +108,11 @@ pub fn wants_colour(out: &impl IsTerminal) -> bool {
     out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn show(
-    out: &mut impl Write,
-    diagnostics: &[Diagnostic],
-    path: &Path,
-    text: &str,
-    wants_colour: bool,
-) -> Result<()> {
-    let colour = if wants_colour {
+/// How to show diagnostics there.
+fn colour(out: &impl IsTerminal) -> Colour {
+    if wants_colour(out) {
         Colour::Always
     } else {
         Colour::Never
-    };
-    Ok(out.write_all(render(diagnostics, &path.display().to_string(), text, colour).as_bytes())?)
+    }
 }

@@ -1,6 +1,6 @@
 //! Faults and warnings of a document, each with its place, shown the way rustc shows its own.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::fmt::Write as _;
 
 /// Where in a text something stands.
@@ -23,7 +23,12 @@ pub enum Severity {
     Fault,
     /// It can be used, and surely does not say what was meant.
     Warning,
+    /// Good to know.
+    Note,
 }
+
+/// Longer lines are not shown.
+const MAX_LINE: usize = 200;
 
 /// One thing to say about one place of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,36 +74,73 @@ impl Diagnostic {
 /// Shows diagnostics with the lines of `source` that they speak of.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], file: &str, source: &str, colour: Colour) -> String {
-    let renderer = match colour {
-        Colour::Never => Renderer::plain(),
-        Colour::Always => Renderer::styled(),
-    };
     let mut text = String::new();
     for diagnostic in diagnostics {
-        let _ = writeln!(
-            text,
-            "{}\n",
-            renderer.render(&[group(diagnostic, file, source)])
-        );
+        text.push_str(&render_one(diagnostic, file, Some(source), colour));
     }
     text
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, file: &'a str, source: &'a str) -> Group<'a> {
+/// Shows one of them, and without a source no line of it. A line of which the place is a small part is not shown either:
+/// it is not written for people, and who knows what else is in it.
+#[must_use]
+pub fn render_one(
+    diagnostic: &Diagnostic,
+    file: &str,
+    source: Option<&str>,
+    colour: Colour,
+) -> String {
+    let renderer = match colour {
+        Colour::Never => Renderer::plain(),
+        Colour::Always => Renderer::styled(),
+    };
     let level = match diagnostic.severity {
         Severity::Fault => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
-    let Span { start, end, .. } = diagnostic.span;
-    let [start, end] = [start, end].map(|at| source.floor_char_boundary(at));
-    let mark = AnnotationKind::Primary
-        .span(start.min(end)..end)
-        .label(diagnostic.path.as_str());
-    let group = level
-        .primary_title(diagnostic.message.as_str())
-        .element(Snippet::source(source).path(file).annotation(mark));
-    match &diagnostic.help {
+    let title = level.primary_title(diagnostic.message.as_str());
+    let span = diagnostic.span;
+    let line = source
+        .map(|source| Line::of(source, span))
+        .filter(|line| line.text.len() <= MAX_LINE);
+    let group: Group<'_> = match &line {
+        Some(line) => {
+            let mark = AnnotationKind::Primary
+                .span(line.start..line.end)
+                .label(diagnostic.path.as_str());
+            let snippet = Snippet::source(line.text)
+                .line_start(span.line)
+                .path(file)
+                .annotation(mark);
+            title.element(snippet)
+        }
+        None => title.element(Origin::path(file).line(span.line).char_column(span.column)),
+    };
+    let group = match &diagnostic.help {
         Some(help) => group.element(Level::HELP.message(help.as_str())),
         None => group,
+    };
+    format!("{}\n\n", renderer.render(&[group]))
+}
+
+/// The line of a span, and what of it the span covers.
+struct Line<'s> {
+    text: &'s str,
+    start: usize,
+    end: usize,
+}
+
+impl<'s> Line<'s> {
+    fn of(source: &'s str, span: Span) -> Self {
+        let at = source.floor_char_boundary(span.start);
+        let begin = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let text = source[begin..].lines().next().unwrap_or_default();
+        let end = source.floor_char_boundary(span.end.max(at)) - begin;
+        Self {
+            text,
+            start: (at - begin).min(text.len()),
+            end: end.min(text.len()),
+        }
     }
 }

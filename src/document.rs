@@ -15,7 +15,7 @@ use crate::pattern::ImagePattern;
 use jiff::civil::Date;
 use schemars::JsonSchema;
 
-pub use read::read;
+pub use read::{read, read_node};
 pub use schema::json_schema;
 
 /// The `apiVersion` of the format.

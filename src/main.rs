@@ -19,10 +19,17 @@ fn main() -> ExitCode {
     match result {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
+        // Whoever reads has seen enough, as `head` has.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(2),
         Err(error) => {
             // Where even stderr is closed, the exit code has to do.
             let _ = writeln!(std::io::stderr(), "pullgate: {error:#}");
             ExitCode::from(2)
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

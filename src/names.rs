@@ -6,6 +6,15 @@ use std::str::FromStr;
 /// The longest DNS-1123 subdomain (RFC 1123 by way of `validation.IsDNS1123Subdomain`).
 pub const MAX_SUBDOMAIN: usize = 253;
 
+/// The `ConfigMap` that holds the policy, unless its owners chose another name.
+pub const POLICY_CONFIG_MAP: &str = "pullgate-policy";
+
+/// Whether Secrets of this type hold credentials of registries.
+#[must_use]
+pub fn is_docker_type(secret_type: &str) -> bool {
+    ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"].contains(&secret_type)
+}
+
 /// The name of a Secret: a DNS-1123 subdomain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecretName(Box<str>);

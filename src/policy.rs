@@ -10,6 +10,7 @@ use crate::image::Image;
 use crate::names::{self, SecretName};
 use crate::pattern::{Host, ImagePattern};
 use crate::selector::{Match, Namespace};
+use crate::yaml::Node;
 use index::Index;
 use jiff::civil::Date;
 use std::cmp::Reverse;
@@ -140,7 +141,16 @@ impl Policy {
     /// Loads a policy document. `today` (UTC) only decides which exceptions are warned of as expired.
     #[must_use]
     pub fn load(text: &str, today: Date) -> Loaded {
-        let (document, mut diagnostics) = document::read(text);
+        Self::check(document::read(text), today)
+    }
+
+    /// The same of a document that is a tree already.
+    #[must_use]
+    pub fn load_node(node: &Node, today: Date) -> Loaded {
+        Self::check(document::read_node(node), today)
+    }
+
+    fn check((document, mut diagnostics): (Document, Vec<Diagnostic>), today: Date) -> Loaded {
         checks::run(&document, today, &mut diagnostics);
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
         let is_valid = diagnostics

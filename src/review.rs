@@ -5,7 +5,7 @@
 
 use crate::finding::Denial;
 use crate::object::{self, Text};
-use crate::subject::{Kind, Operation, Subject};
+use crate::subject::{Kind, Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,7 @@ pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
     let subject = Subject {
         kind,
         operation,
+        source: Source::Request,
         namespace: text(request.namespace),
         name: text(request.name),
         user: text(request.user_info.and_then(|user| user.username)),

@@ -17,6 +17,8 @@ pub struct Subject<'a> {
     pub kind: Kind,
     /// What happens to it.
     pub operation: Operation,
+    /// Where it comes from.
+    pub source: Source,
     /// The namespace of the request; the object may not say.
     pub namespace: Cow<'a, str>,
     /// The name of the request, empty where it is yet to be generated.
@@ -60,6 +62,15 @@ pub enum Operation {
     Update,
     Delete,
     Connect,
+}
+
+/// Where an object comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From the API server: the plugin for service accounts has filled the list of a Pod.
+    Request,
+    /// From a file: it is as somebody wrote it.
+    Manifest,
 }
 
 /// An object, reduced to what matters.

@@ -30,6 +30,35 @@ const MAX_QUOTED: usize = 253;
 /// How much of an image is told in a warning, so that there is room to say what is wrong with it.
 const MAX_QUOTED_IN_WARNING: usize = 100;
 
+/// A finding in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Field, fault and reason, without a full stop.
+    pub message: String,
+    /// What to do, whom to ask, where to read.
+    pub help: Option<String>,
+}
+
+/// Each finding in words, in all detail.
+pub fn tell<'f>(
+    world: &World<'f>,
+    subject: &'f Subject<'f>,
+    findings: &'f [Finding<'f>],
+) -> impl Iterator<Item = Told> + 'f {
+    let (teller, world) = (Teller::new(subject, MAX_QUOTED), *world);
+    findings.iter().map(move |finding| {
+        let mut told = teller.told(&world, finding, Detail::Full);
+        if let Effect::Warn(mercy) = finding.effect {
+            told.message
+                .extend(why_not_denied(mercy).map(|why| format!("; {why}")));
+        }
+        Told {
+            message: clean(&told.message),
+            help: told.help.as_deref().map(clean),
+        }
+    })
+}
+
 /// The refusal that findings amount to, if they do.
 #[must_use]
 pub fn denial(
@@ -183,8 +212,16 @@ impl<'s> Teller<'s> {
 
     /// Field, fault, reason, what to do, whom to ask, where to read: the whole of it.
     fn sentence(&self, world: &World<'_>, finding: &Finding<'_>, detail: Detail) -> String {
+        let Told { message, help } = self.told(world, finding, detail);
+        match help {
+            Some(help) => format!("{message}. {help}"),
+            None => message,
+        }
+    }
+
+    fn told(&self, world: &World<'_>, finding: &Finding<'_>, detail: Detail) -> Told {
         let what = self.short(finding);
-        match &finding.fault {
+        let (message, help) = match &finding.fault {
             Fault::Banned {
                 ban,
                 is_pull_secret,
@@ -202,16 +239,16 @@ impl<'s> Teller<'s> {
                 let docs = told(&ban.docs)
                     .map(|docs| format!(" See {docs}"))
                     .unwrap_or_default();
-                format!("{what}{reason}. {fix}{ask}{docs}")
+                (format!("{what}{reason}"), Some(format!("{fix}{ask}{docs}")))
             }
             Fault::Uncovered { .. } => {
-                format!(
-                    "{what}. Use an image from a registry that the policy knows, or ask its owners for a rule."
-                )
+                let help = "Use an image from a registry that the policy knows, or ask its owners for a rule.";
+                (what, Some(help.to_owned()))
             }
-            Fault::NoImage { .. } => format!("{what}. Correct the image."),
-            _ => what,
-        }
+            Fault::NoImage { .. } => (what, Some("Correct the image.".to_owned())),
+            _ => (what, None),
+        };
+        Told { message, help }
     }
 
     /// Field and fault.

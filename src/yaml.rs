@@ -4,14 +4,33 @@
 
 use crate::diagnostic::Span;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// Deeper than any document that a person writes; what is deeper would only exhaust the stack.
-const MAX_DEPTH: usize = 64;
-/// More than any document that a person writes, and copies that aliases make count too.
-const MAX_NODES: usize = 200_000;
-/// What a `ConfigMap` can hold.
-const MAX_BYTES: usize = 1024 * 1024;
+/// How much a text may hold before it is given up.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How large it may be.
+    pub bytes: usize,
+    /// How many values it may hold. Copies that aliases make count too.
+    pub nodes: usize,
+    /// How deep they may be nested; what is deeper would only exhaust the stack.
+    pub depth: usize,
+}
+
+impl Limits {
+    /// For a policy: what a `ConfigMap` can hold, and more than a person writes.
+    pub const POLICY: Self = Self {
+        bytes: 1024 * 1024,
+        nodes: 200_000,
+        depth: 64,
+    };
+    /// For manifests: more than the API server would take in an hour.
+    pub const MANIFESTS: Self = Self {
+        bytes: 256 * 1024 * 1024,
+        nodes: 20_000_000,
+        depth: 256,
+    };
+}
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -61,6 +80,67 @@ pub struct YamlError {
 }
 
 impl Node {
+    /// The value of a key of a mapping.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries()
+            .into_iter()
+            .find(|(known, _)| known.text() == Some(key))
+            .map(|(_, value)| value)
+    }
+
+    /// The text of a scalar.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } => Some(text),
+            Value::Sequence(_) | Value::Mapping(_) => None,
+        }
+    }
+
+    /// The entries of a sequence; none of anything else.
+    #[must_use]
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Sequence(items) => items,
+            Value::Scalar { .. } | Value::Mapping(_) => &[],
+        }
+    }
+
+    /// The entries of a mapping, those of its merge keys (`<<`, <https://yaml.org/type/merge.html>) after its own; none of
+    /// anything else.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(&Node, &Node)> {
+        let Value::Mapping(own) = &self.value else {
+            return Vec::new();
+        };
+        let (merges, mut entries): (Vec<_>, Vec<_>) = own
+            .iter()
+            .map(|(key, value)| (key, value))
+            .partition(|(key, _)| key.is_merge());
+        if merges.is_empty() {
+            return entries;
+        }
+        let mut known: HashSet<Option<&str>> = entries.iter().map(|(key, _)| key.text()).collect();
+        for (_, merged) in merges {
+            let sources = if merged.items().is_empty() {
+                std::slice::from_ref(merged)
+            } else {
+                merged.items()
+            };
+            for entry in sources.iter().flat_map(Node::entries) {
+                if known.insert(entry.0.text()) {
+                    entries.push(entry);
+                }
+            }
+        }
+        entries
+    }
+
+    fn is_merge(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if text == "<<")
+    }
+
     /// What it is, in words.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -105,41 +185,67 @@ fn is_number(text: &str) -> bool {
             && text.parse::<f64>().is_ok())
 }
 
-/// Reads the one document of a text; `None` where there is nothing but white space and comments.
+/// Reads the one document of a policy; `None` where there is nothing but white space and comments.
 ///
 /// # Errors
 /// The first place that is no YAML, a second document, an unknown alias, or a document too deep or too large.
 pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
-    if text.len() > MAX_BYTES {
-        return Err(YamlError::at(
-            Span {
-                line: 1,
-                column: 1,
-                ..Span::default()
-            },
-            "the document is larger than 1 MiB",
-        ));
+    let mut first = None;
+    read(text, Limits::POLICY, &mut |node, span| {
+        if first.is_some() {
+            return Err(YamlError::at(span, "a second document; only one is read"));
+        }
+        first = Some(node);
+        Ok(())
+    })?;
+    Ok(first.filter(|node| !is_empty_document(node)))
+}
+
+/// Reads all documents of a text that are not empty, up to the first fault.
+#[must_use]
+pub fn parse_all(text: &str) -> (Vec<Node>, Option<YamlError>) {
+    let mut documents = Vec::new();
+    let result = read(text, Limits::MANIFESTS, &mut |node, _| {
+        documents.push(node);
+        Ok(())
+    });
+    documents.retain(|node| !is_empty_document(node));
+    (documents, result.err())
+}
+
+fn read(
+    text: &str,
+    limits: Limits,
+    found: &mut dyn FnMut(Node, Span) -> Result<(), YamlError>,
+) -> Result<(), YamlError> {
+    let begin = Span {
+        line: 1,
+        column: 1,
+        ..Span::default()
+    };
+    if text.len() > limits.bytes {
+        let message = format!("larger than {} MiB", limits.bytes / 1024 / 1024);
+        return Err(YamlError::at(begin, &message));
     }
     let mut builder = Builder {
         text,
         events: Parser::new_from_str_with_options(text, options! { emit_comments: false }),
         anchors: HashMap::new(),
         nodes: 0,
+        limits,
     };
-    let mut document = None;
     while let Some((event, span)) = builder.next()? {
         match event {
-            Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(..)
-            | Event::DocumentEnd => {}
-            _ if document.is_some() => {
-                return Err(YamlError::at(span, "a second document; only one is read"));
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            // An anchor is known in its own document (YAML 1.2.2, 3.2.2.2).
+            Event::DocumentStart(..) => builder.anchors.clear(),
+            event => {
+                let node = builder.node(event, span, 0)?;
+                found(node, span)?;
             }
-            event => document = Some(builder.node(event, span, 0)?),
         }
     }
-    Ok(document.filter(|node| !is_empty_document(node)))
+    Ok(())
 }
 
 fn is_empty_document(node: &Node) -> bool {
@@ -152,6 +258,7 @@ struct Builder<'a> {
     /// Nodes with an anchor, and how deep they are.
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
+    limits: Limits,
 }
 
 impl<'a> Builder<'a> {
@@ -173,7 +280,7 @@ impl<'a> Builder<'a> {
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, YamlError> {
         self.count(1, span)?;
-        if depth > MAX_DEPTH {
+        if depth > self.limits.depth {
             return Err(YamlError::at(span, "nested too deeply"));
         }
         let (node, anchor) = match event {
@@ -196,7 +303,7 @@ impl<'a> Builder<'a> {
                 let known = self.anchors.get(&anchor);
                 let (node, height) = known
                     .ok_or_else(|| YamlError::at(span, "an alias of something that contains it"))?;
-                if depth + height > MAX_DEPTH {
+                if depth + height > self.limits.depth {
                     return Err(YamlError::at(span, "nested too deeply"));
                 }
                 let mut node = node.clone();
@@ -249,7 +356,7 @@ impl<'a> Builder<'a> {
 
     fn count(&mut self, nodes: usize, span: Span) -> Result<(), YamlError> {
         self.nodes += nodes;
-        if self.nodes > MAX_NODES {
+        if self.nodes > self.limits.nodes {
             Err(YamlError::at(span, "the document is too large"))
         } else {
             Ok(())
@@ -403,6 +510,6 @@ mod tests {
             parse(&copies).unwrap_err().message,
             "the document is too large"
         );
-        assert!(parse(&" ".repeat(MAX_BYTES + 1)).is_err());
+        assert!(parse(&" ".repeat(Limits::POLICY.bytes + 1)).is_err());
     }
 }

@@ -1,42 +1,128 @@
-//! `pullgate check`: the policy alone.
+//! `pullgate check`: the judgement of the webhook on files.
 
-use super::Outcome;
+use super::inputs::{self, Skipped};
+use super::{Outcome, PolicyArgs, colour};
 use crate::diagnostic::Severity;
 use crate::live::today;
-use crate::policy::Policy;
-use anyhow::Result;
-use clap::Args;
-use std::io::Write;
+use crate::manifest;
+use crate::policy::Loaded;
+use crate::report::{Input, Report, Settings};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
 /// What to check.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  # The policy alone
+  pullgate check --policy policy.yaml
+
+  # Manifests: files, folders, and what other tools make
+  pullgate check --policy policy.yaml -f deploy/ -n payments
+  helm template shop charts/shop | pullgate check --policy policy.yaml -f - -n shop
+  kubectl kustomize overlays/eu | pullgate check --policy policy.yaml -f -
+
+  # For a code host
+  pullgate check --policy policy.yaml -f deploy/ -o sarif > pullgate.sarif
+
+Exit codes: 0 clean, 1 findings, 2 could not do it. Namespaces and ServiceAccounts among the files are known to the judgement of the others.
+Exceptions in use, and what a ban in mode audit finds, are told and are no findings.")]
 pub struct CheckArgs {
-    /// The policy.
-    #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    /// Manifests to judge: files, folders (all .yaml, .yml and .json in them), or `-` for stdin.
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", num_args = 1..)]
+    filenames: Vec<PathBuf>,
+    /// The namespace of objects that name none.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// How the result is written.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: CheckFormat,
+    /// What makes the exit code 1.
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "warning")]
+    fail_on: FailOn,
 }
 
-/// Shows all faults and warnings of a policy.
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For code hosts: SARIF 2.1.0.
+    Sarif,
+}
+
+/// What counts as a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Also what would be admitted with a warning.
+    Warning,
+    /// What would be refused.
+    Error,
+}
+
+/// Shows all faults and warnings of a policy, and what manifests would come to under it.
 ///
 /// # Errors
-/// The file cannot be read.
+/// Something cannot be read.
 pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
-    let text = super::read(&args.policy)?;
-    let diagnostics = Policy::load(&text, today()).diagnostics;
-    super::show(
-        out,
-        &diagnostics,
-        &args.policy,
-        &text,
-        super::wants_colour(&std::io::stdout()),
-    )?;
-    let is_faulty = diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Fault);
-    Ok(if is_faulty {
-        Outcome::Findings
-    } else {
+    let (name, text) = args
+        .policy
+        .read()?
+        .context("name the policy: --policy FILE or --policy-configmap NAMESPACE/NAME")?;
+    let (inputs, skipped) = inputs::read(&args.filenames)?;
+    let Loaded {
+        policy,
+        diagnostics,
+    } = manifest::load_policy(&text, today());
+    let mut report = Report::default();
+    report.add_policy(Input::new(name, text), diagnostics);
+    if let Some(policy) = &policy {
+        let settings = Settings {
+            policy,
+            namespace: &args.namespace,
+            today: today(),
+        };
+        report.add_manifests(inputs, &settings);
+    }
+    match args.output {
+        CheckFormat::Text => out.write_all(report.text(colour(&stdout())).as_bytes())?,
+        CheckFormat::Json => writeln!(out, "{:#}", report.json())?,
+        CheckFormat::Sarif => writeln!(out, "{:#}", report.sarif())?,
+    }
+    out.flush()?;
+    talk(args, &report, policy.is_some(), &skipped)?;
+    let is_clean = report.count(Severity::Fault) == 0
+        && (args.fail_on == FailOn::Error || report.count_in_manifests(Severity::Warning) == 0);
+    Ok(if is_clean {
         Outcome::Clean
+    } else {
+        Outcome::Findings
     })
+}
+
+fn talk(args: &CheckArgs, report: &Report, has_policy: bool, skipped: &[Skipped]) -> Result<()> {
+    let mut talk = stderr();
+    for Skipped(chart) in skipped {
+        writeln!(
+            talk,
+            "pullgate: {} is a chart, its templates were not looked at: check what `helm template` makes of it",
+            chart.display()
+        )?;
+    }
+    if args.filenames.is_empty() {
+        return Ok(());
+    }
+    if has_policy {
+        writeln!(talk, "pullgate: {}", report.summary())?;
+    } else {
+        let why = "the policy has faults, and so nothing else was judged";
+        writeln!(talk, "pullgate: {why}")?;
+    }
+    Ok(())
 }

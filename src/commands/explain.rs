@@ -1,6 +1,6 @@
 //! `pullgate explain`.
 
-use super::{Format, Outcome, load_policy};
+use super::{Format, Outcome, PolicyArgs};
 use crate::image::Image;
 use crate::pattern::Host;
 use crate::policy::{Access, Candidate, Policy, Unmatched};
@@ -10,17 +10,28 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use std::io::{Read, Write};
-use std::path::PathBuf;
 
 /// What to explain.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  # How the kubelet reads a reference
+  pullgate explain nginx reg.example:5000/team/app@sha256:...
+
+  # Which rule covers an image in a namespace, and why that one
+  pullgate explain --policy policy.yaml -n payments-eu contoso.azurecr.io/payments/api:1.4
+
+  # Every image that runs
+  kubectl get pods -A -o jsonpath='{range .items[*].spec.containers[*]}{.image}{\"\\n\"}{end}' |
+    sort -u | pullgate explain --policy policy.yaml -o json -
+
+Without a policy only the parsed reference is shown. Exit codes: 0, 1 where an image cannot be parsed, 2 could not do it.")]
 pub struct ExplainArgs {
     /// Images, or `-` for one on each line of stdin.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
-    /// The policy; without one only the parsed reference is shown.
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// The namespace of the pod.
     #[arg(short, long, default_value = "default")]
     namespace: String,
@@ -48,12 +59,7 @@ struct Explanation<'a> {
 /// # Errors
 /// The policy cannot be used, or nobody reads the result.
 pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
-    let policy = args
-        .policy
-        .as_ref()
-        .map(|path| load_policy(path))
-        .transpose()?
-        .map(|(policy, _)| policy);
+    let policy = args.policy.load()?;
     let images = images(&args.images)?;
     let namespace = Namespace {
         name: &args.namespace,

@@ -6,6 +6,7 @@ use super::{Outcome, demo};
 use crate::cluster;
 use crate::lifecycle::{Part, Readiness, Signals};
 use crate::live::{Live, Watches, now, today};
+use crate::manifest;
 use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::policy::Policy;
 use crate::server::admission::Admission;
@@ -116,7 +117,10 @@ async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
     readiness.has(Part::Certificate);
     let clients = clients(args)?;
     let (client, watches) = match &args.kubeconfig {
-        Some(kubeconfig) => (Some(cluster::client(kubeconfig).await?), Watches::Cluster),
+        Some(kubeconfig) => (
+            Some(cluster::client(Some(kubeconfig.as_path())).await?),
+            Watches::Cluster,
+        ),
         None => (None, Watches::Nothing),
     };
     let controllers = Controllers::new(args.controllers.clone());
@@ -136,9 +140,8 @@ async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
         .map(|client| cluster::facts::watch(client, &live))
         .into();
     let path = args.policy_file.as_deref();
-    let policy: OptionFuture<_> = path
-        .map(|path| watches::policy(path, text, &live, &metrics))
-        .into();
+    let policy = path.map(|path| watches::policy(path, text, &live, &metrics));
+    let policy: OptionFuture<_> = policy.into();
     let pair: OptionFuture<_> = pem
         .map(|files| watches::pair(files, &certificate, &metrics))
         .into();
@@ -199,7 +202,7 @@ fn policy(args: &ServeArgs) -> Result<(Policy, String)> {
         return demo::policy();
     };
     let text = super::read(path)?;
-    let loaded = Policy::load(&text, today());
+    let loaded = manifest::load_policy(&text, today());
     watches::tell(&loaded.diagnostics, &path.display().to_string());
     let policy = loaded
         .policy

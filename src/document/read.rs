@@ -17,8 +17,8 @@ use jiff::civil::Date;
 #[must_use]
 pub fn read(text: &str) -> (Document, Vec<Diagnostic>) {
     let mut reader = Reader::default();
-    let document = match yaml::parse(text) {
-        Ok(Some(node)) => Document::read(&mut reader, &node),
+    match yaml::parse(text) {
+        Ok(Some(node)) => return read_node(&node),
         Ok(None) => {
             let help = format!("begin with `apiVersion: {API_VERSION}` and `kind: {KIND}`");
             reader.fault(
@@ -31,13 +31,17 @@ pub fn read(text: &str) -> (Document, Vec<Diagnostic>) {
                 "the policy is empty".into(),
                 Some(help),
             );
-            Document::default()
         }
-        Err(error) => {
-            reader.fault("", error.span, error.message, None);
-            Document::default()
-        }
-    };
+        Err(error) => reader.fault("", error.span, error.message, None),
+    }
+    (Document::default(), reader.diagnostics)
+}
+
+/// The same of a document that is a tree already.
+#[must_use]
+pub fn read_node(node: &Node) -> (Document, Vec<Diagnostic>) {
+    let mut reader = Reader::default();
+    let document = Document::read(&mut reader, node);
     (document, reader.diagnostics)
 }
 

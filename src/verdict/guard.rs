@@ -5,6 +5,7 @@ use super::{Notes, Ruling};
 use crate::diagnostic::Severity;
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::{Image, ImageError};
+use crate::names;
 use crate::policy::{Ban, Lifted, Mode, Policy, RegistryRule, Running, Unmatched};
 use crate::selector::{Match, Namespace};
 use crate::subject::{ImageUse, Kind, Operation, Place, PodSpec, Subject};
@@ -12,11 +13,6 @@ use crate::words;
 use crate::world::World;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
-
-/// The `ConfigMap` that holds the policy.
-const POLICY_CONFIG_MAP: &str = "pullgate-policy";
-/// Secrets that hold registry credentials.
-const DOCKER_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
 
 /// Everything that is wrong with a subject under a policy, in the order of its fields. Takes time in proportion to the
 /// size of the object: anyone who may create a Pod chooses that.
@@ -47,7 +43,7 @@ pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Find
 /// about to be gone, is not judged.
 pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> Option<Ruling<'a>> {
     let (object, old) = (&subject.object, subject.old.as_ref());
-    let is_policy = subject.own_name() == Some(POLICY_CONFIG_MAP) && !subject.is_deleting();
+    let is_policy = subject.own_name() == Some(names::POLICY_CONFIG_MAP) && !subject.is_deleting();
     let text = object
         .policy
         .as_ref()
@@ -252,7 +248,7 @@ impl<'a> Judge<'a> {
             .object
             .secret_type
             .as_deref()
-            .is_some_and(|kind| DOCKER_TYPES.contains(&kind));
+            .is_some_and(names::is_docker_type);
         if !is_docker || subject.operation != Operation::Create {
             return;
         }

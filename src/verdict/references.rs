@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, ServiceAccountFacts};
 use crate::finding::Origin;
-use crate::subject::{Kind, Object, Place, PodSpec, Subject};
+use crate::subject::{Kind, Object, Place, PodSpec, Source, Subject};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -20,9 +20,10 @@ pub(super) fn uses<'o>(
     object: &'o Object<'_>,
 ) -> Vec<Use<'o>> {
     let pod = object.pod.as_ref();
+    let is_filled = subject.kind == Kind::Pod && subject.source == Source::Request;
     let account = pod.map(|pod| Account::of(facts, &subject.namespace, pod));
     let inherited = match (&account, pod) {
-        (Some(account), Some(pod)) if subject.kind == Kind::Pod => account.inherited(pod),
+        (Some(account), Some(pod)) if is_filled => account.inherited(pod),
         _ => Inherited::Nothing,
     };
     let own = object.references.iter().map(|reference| Use {
@@ -33,7 +34,7 @@ pub(super) fn uses<'o>(
             _ => Origin::Own,
         },
     });
-    let inheriting = pod.filter(|pod| subject.kind != Kind::Pod && pod.pull_secrets.is_empty());
+    let inheriting = pod.filter(|pod| !is_filled && pod.pull_secrets.is_empty());
     let passed_on = account
         .filter(|_| inheriting.is_some())
         .into_iter()

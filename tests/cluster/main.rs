@@ -8,6 +8,7 @@
     reason = "tests fail by panicking and say what they do"
 )]
 
+mod commands;
 mod control_plane;
 mod guard;
 mod inject;
@@ -30,7 +31,7 @@ fn main() {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .expect("the first provider");
-    let tests: Vec<Test> = [guard::TESTS, inject::TESTS, record::TESTS].concat();
+    let tests: Vec<Test> = [commands::TESTS, guard::TESTS, inject::TESTS, record::TESTS].concat();
     let is_wanted = |name: &str| {
         arguments
             .filter

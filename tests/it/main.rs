@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod check;
 mod cli;
 mod files;
 mod guard;

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules that take values and return values.
-const PURE: [&str; 20] = [
+const PURE: [&str; 22] = [
     "diagnostic",
     "document",
     "facts",
     "finding",
     "glob",
     "image",
+    "manifest",
     "names",
     "object",
     "patch",
     "pattern",
     "policy",
+    "report",
     "review",
     "selector",
     "subject",

@@ -4,8 +4,8 @@ use super::Files;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files;
 use crate::live::{Live, now, today};
+use crate::manifest;
 use crate::metrics::Metrics;
-use crate::policy::Policy;
 use crate::server::certs::Certificate;
 use crate::server::clients::Clients;
 use std::path::Path;
@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 pub(super) async fn policy(path: &Path, text: String, live: &Live, metrics: &Metrics) {
     let file = path.display().to_string();
     files::poll(vec![path.to_owned()], vec![text], |texts| {
-        let loaded = Policy::load(&texts[0], today());
+        let loaded = manifest::load_policy(&texts[0], today());
         tell(&loaded.diagnostics, &file);
         if let Some(policy) = loaded.policy {
             live.set_policy(policy);
@@ -39,7 +39,7 @@ pub(super) fn tell(diagnostics: &[Diagnostic], file: &str) {
     for diagnostic in diagnostics {
         match diagnostic.severity {
             Severity::Fault => error!("{}", diagnostic.line(file)),
-            Severity::Warning => warn!("{}", diagnostic.line(file)),
+            Severity::Warning | Severity::Note => warn!("{}", diagnostic.line(file)),
         }
     }
 }

@@ -1,0 +1,327 @@
+//! What `check` has to say about manifests: the judgement of [`verdict`], with places in files.
+
+mod json;
+mod sarif;
+mod text;
+
+use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::facts::Facts;
+use crate::finding::{Effect, Fault, Finding};
+use crate::manifest::{self, Manifest, Manifests};
+use crate::policy::{Loaded, Policy};
+use crate::subject::{Kind, Place, Subject};
+use crate::verdict;
+use crate::words;
+use crate::world::{Controllers, World};
+use jiff::civil::Date;
+use std::fmt::Write as _;
+
+/// A text and how it is called.
+#[derive(Debug)]
+pub struct Input {
+    /// The path as it was given, or `<stdin>`.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+    /// Where in it stands what must not be shown.
+    hidden: Vec<Span>,
+}
+
+/// What manifests are judged by.
+#[derive(Debug)]
+pub struct Settings<'s> {
+    /// The policy.
+    pub policy: &'s Policy,
+    /// The namespace of objects that name none.
+    pub namespace: &'s str,
+    /// The day (UTC).
+    pub today: Date,
+}
+
+/// All that was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What was looked at.
+    pub inputs: Vec<Input>,
+    /// What was found, in the order of the inputs and of their texts.
+    pub items: Vec<Item>,
+    injections: Vec<Injection>,
+    exceptions: Vec<ExceptionUse>,
+    objects: usize,
+    others: usize,
+}
+
+/// One finding in one place.
+#[derive(Debug)]
+pub struct Item {
+    input: usize,
+    code: &'static str,
+    diagnostic: Diagnostic,
+    object: Option<ObjectName>,
+    field: Option<String>,
+    ban: Option<String>,
+}
+
+/// An object, as people and programs know it.
+#[derive(Debug, Clone)]
+struct ObjectName {
+    kind: &'static str,
+    namespace: String,
+    name: String,
+    shown: String,
+}
+
+/// What the pods of an object would get.
+#[derive(Debug)]
+struct Injection {
+    object: ObjectName,
+    rule: String,
+    secrets: Vec<String>,
+}
+
+/// An exception without which there would be a finding.
+#[derive(Debug)]
+struct ExceptionUse {
+    input: usize,
+    span: Span,
+    object: ObjectName,
+    ban: Option<String>,
+    owner: String,
+    reason: String,
+    expires: Date,
+    days_left: i32,
+}
+
+impl Input {
+    /// A text under its name.
+    #[must_use]
+    pub fn new(name: String, text: String) -> Self {
+        Self {
+            name,
+            text,
+            hidden: Vec::new(),
+        }
+    }
+}
+
+impl Report {
+    /// What there is to say about a policy.
+    pub fn add_policy(&mut self, input: Input, diagnostics: Vec<Diagnostic>) {
+        let number = self.inputs.len();
+        // A ConfigMap from a cluster may have anything in its annotations.
+        self.inputs.push(input);
+        self.add_policy_items(number, diagnostics);
+    }
+
+    fn add_policy_items(&mut self, input: usize, diagnostics: Vec<Diagnostic>) {
+        self.items
+            .extend(diagnostics.into_iter().map(|diagnostic| Item {
+                input,
+                code: "policy",
+                field: Some(diagnostic.path.clone()).filter(|path| !path.is_empty()),
+                diagnostic,
+                object: None,
+                ban: None,
+            }));
+    }
+
+    /// Judges the objects of some texts. Namespaces and service accounts among them are facts for the others.
+    pub fn add_manifests(&mut self, inputs: Vec<Input>, settings: &Settings<'_>) {
+        let mut facts = Facts::default();
+        let read: Vec<_> = inputs
+            .iter()
+            .map(|input| manifest::read(&input.text))
+            .collect();
+        for manifest in read.iter().flat_map(|manifests| &manifests.objects) {
+            manifest.teach(&mut facts, settings.namespace);
+        }
+        let controllers = Controllers::new(Vec::new());
+        let world = World {
+            policy: settings.policy,
+            facts: &facts,
+            controllers: &controllers,
+            today: settings.today,
+        };
+        for (mut input, manifests) in inputs.into_iter().zip(read) {
+            let number = self.inputs.len();
+            for manifest in &manifests.objects {
+                manifest.hidden(&mut input.hidden);
+            }
+            self.inputs.push(input);
+            self.add_objects(number, manifests, &world, settings.namespace);
+        }
+    }
+
+    fn add_objects(&mut self, input: usize, read: Manifests, world: &World<'_>, namespace: &str) {
+        self.objects += read.objects.len();
+        self.others += read.others;
+        for manifest in &read.objects {
+            let text = &self.inputs[input].text;
+            if let Some(Loaded { diagnostics, .. }) = manifest.policy(text, world.today) {
+                self.add_policy_items(input, diagnostics);
+                continue;
+            }
+            match manifest.subject(namespace) {
+                Ok(subject) => self.judge(input, manifest, &subject, world),
+                Err((span, message)) => self.items.push(Item {
+                    input,
+                    code: "unreadable",
+                    diagnostic: diagnostic(Severity::Fault, span, message, None),
+                    object: None,
+                    field: None,
+                    ban: None,
+                }),
+            }
+        }
+        self.items.extend(read.fault.map(|diagnostic| Item {
+            input,
+            code: "unreadable",
+            diagnostic,
+            object: None,
+            field: None,
+            ban: None,
+        }));
+    }
+
+    fn judge(
+        &mut self,
+        input: usize,
+        manifest: &Manifest,
+        subject: &Subject<'_>,
+        world: &World<'_>,
+    ) {
+        if subject.kind == Kind::Other {
+            return;
+        }
+        let object = ObjectName::of(subject);
+        if manifest.is_docker_secret() {
+            self.items.push(credential(input, manifest, &object));
+        }
+        let findings = verdict::validate(world, subject).findings;
+        for (finding, told) in findings.iter().zip(words::tell(world, subject, &findings)) {
+            let span = manifest.span(finding.place);
+            if let Fault::Lifted { ban, exception } = finding.fault {
+                self.exceptions.push(ExceptionUse {
+                    input,
+                    span,
+                    object: object.clone(),
+                    ban: ban.map(|ban| ban.name.clone()),
+                    owner: exception.owner.clone(),
+                    reason: exception.reason.clone(),
+                    expires: exception.expires,
+                    days_left: days(world.today, exception.expires),
+                });
+                continue;
+            }
+            let message = format!("{}: {}", object.shown, told.message);
+            self.items.push(Item {
+                input,
+                code: finding.fault.code(),
+                diagnostic: diagnostic(severity(finding), span, message, told.help),
+                object: Some(object.clone()),
+                field: Some(format!("{}{}", path(subject, finding), finding.place)),
+                ban: finding.fault.ban().map(|ban| ban.name.clone()),
+            });
+        }
+        for injection in verdict::preview(world, subject) {
+            self.injections.push(Injection {
+                object: object.clone(),
+                rule: injection.rule.name.clone(),
+                secrets: injection.secrets.iter().map(ToString::to_string).collect(),
+            });
+        }
+    }
+
+    /// How many findings are as bad as that.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        let is_so = |item: &&Item| item.diagnostic.severity == severity;
+        self.items.iter().filter(is_so).count()
+    }
+
+    /// How many findings there are about something else than the policy that are as bad as that.
+    #[must_use]
+    pub fn count_in_manifests(&self, severity: Severity) -> usize {
+        let is_so = |item: &&Item| item.diagnostic.severity == severity && item.code != "policy";
+        self.items.iter().filter(is_so).count()
+    }
+
+    /// What was done, in one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let some = |number: usize, one: &str, more: &str| {
+            format!("{number} {}", if number == 1 { one } else { more })
+        };
+        let mut text = format!(
+            "checked {} in {}: {}, {}",
+            some(self.objects, "object", "objects"),
+            some(self.inputs.len(), "file", "files"),
+            some(self.count(Severity::Fault), "error", "errors"),
+            some(self.count(Severity::Warning), "warning", "warnings"),
+        );
+        if self.others > 0 {
+            let others = some(
+                self.others,
+                "document is no object",
+                "documents are no objects",
+            );
+            let _ = write!(text, " ({others} of Kubernetes)");
+        }
+        text
+    }
+}
+
+impl ObjectName {
+    fn of(subject: &Subject<'_>) -> Self {
+        Self {
+            kind: subject.kind.name(),
+            namespace: subject.namespace.to_string(),
+            name: subject.own_name().unwrap_or_default().to_owned(),
+            shown: words::clean(&subject.to_string()),
+        }
+    }
+}
+
+fn credential(input: usize, manifest: &Manifest, object: &ObjectName) -> Item {
+    let message = format!("{}: a registry credential in a file", object.shown);
+    let help = "keep it out of files and repositories: let an operator or `provision` put it into the cluster, and \
+                change it if it was ever committed";
+    let span = manifest.type_span();
+    Item {
+        input,
+        code: "credential",
+        diagnostic: diagnostic(Severity::Fault, span, message, Some(help.to_owned())),
+        object: Some(object.clone()),
+        field: Some("type".to_owned()),
+        ban: None,
+    }
+}
+
+fn diagnostic(severity: Severity, span: Span, message: String, help: Option<String>) -> Diagnostic {
+    Diagnostic {
+        severity,
+        path: String::new(),
+        span,
+        message,
+        help,
+    }
+}
+
+fn severity(finding: &Finding<'_>) -> Severity {
+    match finding.effect {
+        Effect::Deny => Severity::Fault,
+        Effect::Warn(_) => Severity::Warning,
+        Effect::Audit(_) => Severity::Note,
+    }
+}
+
+fn path(subject: &Subject<'_>, finding: &Finding<'_>) -> &'static str {
+    match finding.place {
+        Place::Name => "",
+        _ => subject.kind.path(),
+    }
+}
+
+fn days(from: Date, to: Date) -> i32 {
+    from.until(to).map_or(0, |span| span.get_days())
+}

@@ -1,0 +1,79 @@
+//! A report for programs. `docs/check.md` says what the keys are; they do not change.
+
+use super::{ExceptionUse, Injection, Item, Report};
+use crate::diagnostic::Severity;
+use serde_json::{Value, json};
+
+impl Report {
+    /// The report as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let items = self.items.iter().map(|item| self.item(item));
+        let injected = self.injections.iter().map(injection);
+        let exceptions = self.exceptions.iter().map(|used| self.exception(used));
+        json!({
+            "findings": items.collect::<Vec<_>>(),
+            "injected": injected.collect::<Vec<_>>(),
+            "exceptions": exceptions.collect::<Vec<_>>(),
+            "summary": {
+                "files": self.inputs.len(),
+                "objects": self.objects,
+                "errors": self.count(Severity::Fault),
+                "warnings": self.count(Severity::Warning),
+            },
+        })
+    }
+
+    fn item(&self, item: &Item) -> Value {
+        let object = item.object.as_ref();
+        json!({
+            "file": self.inputs[item.input].name,
+            "line": item.diagnostic.span.line,
+            "column": item.diagnostic.span.column,
+            "severity": severity(item.diagnostic.severity),
+            "code": item.code,
+            "kind": object.map(|object| object.kind),
+            "namespace": object.map(|object| &object.namespace),
+            "name": object.map(|object| &object.name),
+            "field": item.field,
+            "ban": item.ban,
+            "message": item.diagnostic.message,
+            "help": item.diagnostic.help,
+        })
+    }
+
+    fn exception(&self, used: &ExceptionUse) -> Value {
+        json!({
+            "file": self.inputs[used.input].name,
+            "line": used.span.line,
+            "column": used.span.column,
+            "kind": used.object.kind,
+            "namespace": used.object.namespace,
+            "name": used.object.name,
+            "ban": used.ban,
+            "owner": used.owner,
+            "reason": used.reason,
+            "expires": used.expires.to_string(),
+            "daysLeft": used.days_left,
+        })
+    }
+}
+
+fn injection(injection: &Injection) -> Value {
+    json!({
+        "kind": injection.object.kind,
+        "namespace": injection.object.namespace,
+        "name": injection.object.name,
+        "rule": injection.rule,
+        "secrets": injection.secrets,
+    })
+}
+
+/// How bad it is, in the words that both formats use.
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Fault => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    }
+}

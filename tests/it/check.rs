@@ -1,0 +1,703 @@
+//! `pullgate check` on manifests.
+
+use crate::policy::EXAMPLE;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// A folder with files, in which the command runs.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder"));
+        folder.write("policy.yaml", EXAMPLE);
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    fn check(&self, args: &[&str], stdin: &str) -> Run {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+            .args(["check", "--policy", "policy.yaml"])
+            .args(args)
+            .current_dir(self.0.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("pullgate");
+        let mut input = child.stdin.take().expect("piped");
+        input.write_all(stdin.as_bytes()).expect("it reads");
+        drop(input);
+        let output = child.wait_with_output().expect("pullgate");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Run {
+            code: output.status.code().expect("a code"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// `FILE:LINE:COLUMN SEVERITY CODE` of each finding.
+    fn findings(&self, args: &[&str], stdin: &str) -> Vec<String> {
+        let run = self.check(&[args, &["-o", "json"]].concat(), stdin);
+        let report: Value = serde_json::from_str(&run.stdout).expect(&run.stderr);
+        let told = |finding: &Value| {
+            let text = |key: &str| finding[key].as_str().expect(key).to_owned();
+            format!(
+                "{}:{}:{} {} {}",
+                text("file"),
+                finding["line"],
+                finding["column"],
+                text("severity"),
+                text("code")
+            )
+        };
+        report["findings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(told)
+            .collect()
+    }
+}
+
+const DEPLOYMENT: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: api
+  namespace: payments
+spec:
+  template:
+    spec:
+      imagePullSecrets:
+        - name: regcred-shared
+      containers:
+        - name: api
+          image: contoso.azurecr.io/payments/api:1.4
+";
+
+#[test]
+fn findings_look_as_those_of_rustc() {
+    let folder = Folder::new(&[("api.yaml", DEPLOYMENT)]);
+    let run = folder.check(&["-f", "api.yaml"], "");
+    let expected = "\
+error: Deployment payments/api: spec.template.spec.imagePullSecrets[0] names \"regcred-shared\", banned by \"legacy-shared\" (One expiry stopped 48 namespaces.)
+  --> api.yaml:10:17
+   |
+10 |         - name: regcred-shared
+   |                 ^^^^^^^^^^^^^^
+   |
+   = help: Remove it: \"contoso-pull\" is added to the pods by itself for contoso.azurecr.io. Ask #platform-registry. See https://wiki.example.com/pull-secrets
+
+would be injected into the pods of:
+  Deployment payments/api: contoso-pull (contoso)
+";
+    assert_eq!(run.stdout, expected);
+    assert_eq!(
+        run.stderr,
+        "pullgate: checked 1 object in 2 files: 1 error, 0 warnings\n"
+    );
+    assert_eq!(run.code, 1);
+}
+
+/// One judgement, many mouths: what the webhook would say about the object is what `check` says.
+#[test]
+fn trap_11_the_judgement_is_that_of_the_webhook() {
+    let setting =
+        crate::support::Setting::new(EXAMPLE.split_once("kind: PullPolicy").expect("a policy").1);
+    let object = json!({
+        "metadata": {"name": "api", "namespace": "ns"},
+        "spec": {"template": {"spec": {
+            "imagePullSecrets": [{"name": "legacy-1"}, {"name": "fine"}],
+            "containers": [{"name": "c", "image": "BAD IMAGE", "envFrom": [{"secretRef": {"name": "regcred-shared"}}]}],
+            "volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "legacy-2"}}]}}],
+        }}},
+    });
+    let answer = setting.validate(&crate::support::create(
+        "apps",
+        "Deployment",
+        object.clone(),
+    ));
+    let mut manifest = object;
+    manifest["apiVersion"] = json!("apps/v1");
+    manifest["kind"] = json!("Deployment");
+    let folder = Folder::new(&[]);
+    let run = folder.check(&["-f", "-", "-o", "json"], &manifest.to_string());
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let fields = |severity: &str| -> Vec<&str> {
+        let findings = report["findings"].as_array().expect("a list").iter();
+        findings
+            .filter(|finding| finding["severity"] == severity)
+            .filter_map(|finding| finding["field"].as_str())
+            .collect()
+    };
+    let causes = answer.response["status"]["details"]["causes"]
+        .as_array()
+        .expect("a list");
+    let denied: Vec<_> = causes
+        .iter()
+        .filter_map(|cause| cause["field"].as_str())
+        .collect();
+    assert_eq!(fields("error"), denied);
+    assert_eq!(denied.len(), 3);
+    assert_eq!(fields("warning").len(), answer.warnings().len());
+}
+
+/// Every way in which objects come.
+#[test]
+fn objects_are_found_wherever_they_are() {
+    let folder = Folder::new(&[
+        ("two.yaml", &format!("# Source: x\n---\n{DEPLOYMENT}---\n# nothing\n---\n{DEPLOYMENT}...\n")),
+        ("list.yaml", "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: p}
+  spec:
+    imagePullSecrets: [{name: legacy-1}]
+- apiVersion: v1
+  kind: List
+  items:
+  - {apiVersion: v1, kind: ServiceAccount, metadata: {name: s}, imagePullSecrets: [{name: legacy-2}]}
+"),
+        ("typed.json", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"PodList\",\n\t\"items\": [\n\t\t{\"metadata\": {\"name\": \"p\"}, \"spec\": {\"imagePullSecrets\": [\n\t\t\t{\"name\": \"legacy-\\u0031\"}\n\t\t]}}\n\t]\n}\n"),
+        ("merge.yml", "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: a}
+  spec: &spec
+    imagePullSecrets:
+    - &pull {name: legacy-1}
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: b}
+  spec:
+    <<: *spec
+    containers: [{name: c, image: x}]
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: c}
+  spec: {<<: [*spec], imagePullSecrets: []}
+"),
+        ("nested/deeper/cron.yaml", "\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tick}
+spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: c, env: [
+  {name: X, valueFrom: {secretKeyRef: {name: regcred-shared, key: k}}}]}]}}}}}
+"),
+        ("notes.txt", "apiVersion: v1\nkind: Pod\n"),
+        (".hidden/pod.yaml", "what: ever"),
+    ]);
+    let found = |args: &[&str]| folder.findings(args, "");
+    assert_eq!(
+        found(&["-f", "two.yaml"]),
+        [
+            "two.yaml:12:17 error banned-secret",
+            "two.yaml:28:17 error banned-secret"
+        ]
+    );
+    assert_eq!(
+        found(&["-f", "list.yaml"]),
+        [
+            "list.yaml:8:31 error banned-secret",
+            "list.yaml:12:91 error banned-secret"
+        ]
+    );
+    assert_eq!(
+        found(&["-f", "typed.json"]),
+        ["typed.json:6:13 error banned-secret"]
+    );
+    assert_eq!(
+        found(&["-f", "merge.yml"]),
+        [
+            "merge.yml:9:20 error banned-secret",
+            "merge.yml:9:20 error banned-secret"
+        ]
+    );
+    assert_eq!(
+        found(&["-f", "nested"]),
+        ["nested/deeper/cron.yaml:5:46 error banned-secret"]
+    );
+    assert_eq!(found(&["-f", "."]).len(), 8);
+    assert_eq!(
+        found(&["-f", "two.yaml", "list.yaml", "-f", "nested"]).len(),
+        5
+    );
+    assert_eq!(
+        folder.findings(&["-f", "-"], DEPLOYMENT),
+        ["<stdin>:10:17 error banned-secret"]
+    );
+}
+
+#[test]
+fn a_chart_is_not_read_before_it_is_rendered() {
+    let folder = Folder::new(&[
+        (
+            "charts/shop/Chart.yaml",
+            "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
+        ),
+        ("charts/shop/values.yaml", "replicas: 1\n"),
+        (
+            "charts/shop/templates/api.yaml",
+            "{{- if .Values.x }}\napiVersion: v1\n{{ end }}\n",
+        ),
+        ("charts/shop/crds/a.yaml", DEPLOYMENT),
+    ]);
+    let run = folder.check(&["-f", "charts"], "");
+    assert!(
+        run.stdout.contains("--> charts/shop/crds/a.yaml:10:17"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stderr.contains("pullgate: charts/shop is a chart, its templates were not looked at: check what `helm template` makes of it"), "{}", run.stderr);
+    assert!(run.stderr.contains("checked 1 object in 4 files: 1 error, 0 warnings (2 documents are no objects of Kubernetes)"), "{}", run.stderr);
+}
+
+/// Promise 5: not from the line that is shown, not from the text that was copied into an annotation, not from a line that
+/// is no YAML, and not from a line that holds all of the object.
+#[test]
+fn promise_5_no_credential_of_a_manifest_is_shown() {
+    let secret = "\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: legacy-hub
+  annotations: {kubectl.kubernetes.io/last-applied-configuration: '{\"data\": \"hidden-copy\"}'}
+type: kubernetes.io/dockerconfigjson
+data: {.dockerconfigjson: hidden-data}
+stringData:
+  .dockerconfigjson: |
+    hidden-text
+";
+    let short = r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"type":"kubernetes.io/dockercfg","data":{".dockercfg":"hidden-json"}}"#;
+    let env = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: 'A B', env: [{name: P, value: hidden-env}]}]}}";
+    let long = format!(
+        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"p","annotations":{{"a":"hidden-note {}"}}}},"spec":{{"imagePullSecrets":[{{"name":"legacy-1"}}]}}}}"#,
+        "x".repeat(200)
+    );
+    let broken = "apiVersion: v1\nkind: Secret\ntype: kubernetes.io/dockerconfigjson\ndata:\n  .dockerconfigjson: [hidden-broken\n";
+    let wrong = "apiVersion: v1\nkind: Secret\ntype: [hidden-type]\n";
+    let folder = Folder::new(&[
+        ("a.yaml", secret),
+        ("b.json", short),
+        ("c.yaml", env),
+        ("d.json", &long),
+        ("e.yaml", broken),
+        ("f.yaml", wrong),
+    ]);
+    for format in ["text", "json", "sarif"] {
+        let run = folder.check(
+            &[
+                "-f", "a.yaml", "b.json", "c.yaml", "d.json", "e.yaml", "f.yaml", "-o", format,
+            ],
+            "",
+        );
+        assert_eq!(run.code, 1);
+        let all = run.stdout + &run.stderr;
+        assert!(!all.contains("hidden"), "{all}");
+        for file in ["a.yaml", "b.json", "c.yaml", "d.json", "e.yaml", "f.yaml"] {
+            assert!(all.contains(file), "{file} in {all}");
+        }
+    }
+    let run = folder.check(&["-f", "a.yaml", "b.json"], "");
+    assert!(
+        run.stdout
+            .contains("6 | type: kubernetes.io/dockerconfigjson"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout
+            .contains(r#""type":"kubernetes.io/dockercfg","data":{".dockercfg":*************}}"#),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains(
+            "warning: Secret default/legacy-hub: the name is banned by \"legacy-shared\""
+        ),
+        "{}",
+        run.stdout
+    );
+}
+
+/// What the objects beside it say is known: labels of namespaces, and what a `ServiceAccount` hands down.
+#[test]
+fn namespaces_and_service_accounts_are_facts() {
+    let folder = Folder::new(&[]);
+    folder.write(
+        "policy.yaml",
+        "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nbans: [{name: b, secrets: [old]}]\nexceptions:\n\
+         - {bans: [b], namespaces: {labels: {matchLabels: {free: 'yes'}}}, owner: o, reason: r, expires: 2999-01-01}\n",
+    );
+    let pod = "---\n{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {imagePullSecrets: [{name: old}]}}\n";
+    let namespace = |label: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: ns, labels: {{free: '{label}'}}}}}}\n"
+        )
+    };
+    let found = |text: &str| folder.findings(&["-f", "-", "-n", "ns"], text);
+    assert_eq!(
+        found(pod),
+        ["<stdin>:2:83 warning banned-secret"],
+        "the labels are unknown"
+    );
+    assert_eq!(
+        found(&(pod.to_owned() + &namespace("no"))),
+        ["<stdin>:2:83 error banned-secret"]
+    );
+    assert!(found(&(pod.to_owned() + &namespace("yes"))).is_empty());
+    let account = "---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: ns}, imagePullSecrets: [{name: old}]}\n";
+    let bare = "---\n{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: []}}\n";
+    let inherited = found(&(namespace("no") + bare + account));
+    assert_eq!(
+        inherited,
+        [
+            "<stdin>:4:57 error banned-secret",
+            "<stdin>:6:108 error banned-secret"
+        ]
+    );
+    let run = folder.check(
+        &["-f", "-", "-n", "ns"],
+        &(namespace("no") + bare + account),
+    );
+    assert!(
+        run.stdout
+            .contains("serviceAccountName \"default\" passes \"old\" on to the pods"),
+        "{}",
+        run.stdout
+    );
+    // A pod that lists what a person wrote got it from nobody.
+    let run = folder.check(&["-f", "-", "-n", "ns"], &(namespace("no") + pod));
+    assert!(
+        run.stdout
+            .contains("spec.imagePullSecrets[0] names \"old\", banned by \"b\"\n"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn exceptions_in_use_are_told_with_the_days_they_have_left() {
+    let folder = Folder::new(&[]);
+    let today = pullgate::live::today();
+    let policy = |expires: jiff::civil::Date| {
+        format!(
+            "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nbans: [{{name: b, secrets: [old]}}]\nexceptions:\n\
+             - {{bans: [b], namespaces: {{names: [default]}}, owner: o@x, reason: PAY-1, expires: {expires}}}\n"
+        )
+    };
+    let pod =
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {imagePullSecrets: [{name: old}]}}";
+    let later = today
+        .checked_add(jiff::Span::new().days(70))
+        .expect("a date");
+    for (expires, words) in [(today, "ends today"), (later, "70 days left")] {
+        folder.write("policy.yaml", &policy(expires));
+        let run = folder.check(&["-f", "-"], pod);
+        let expected = format!(
+            "exceptions in use:\n  b is lifted until {expires}, {words} (o@x: PAY-1): Pod default/p\n"
+        );
+        assert_eq!((run.code, run.stdout), (0, expected));
+    }
+    let report = folder.check(&["-f", "-", "-o", "json"], pod).stdout;
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    let used = &report["exceptions"][0];
+    assert_eq!(
+        (&used["ban"], &used["daysLeft"], &used["line"]),
+        (&json!("b"), &json!(70), &json!(1))
+    );
+    let yesterday = today.yesterday().expect("a date");
+    folder.write("policy.yaml", &policy(yesterday));
+    assert_eq!(folder.check(&["-f", "-"], pod).code, 1);
+}
+
+/// The places in the policy are those of the file that it is in.
+#[test]
+fn the_policy_is_checked_wherever_it_is() {
+    let inner = "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nregistries:\n  - name: a\n    images: [https://reg.io]\n    public: true\n";
+    let block = indented(inner);
+    let literal = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: pullgate-policy}}\ndata:\n  policy.yaml: |\n{block}"
+    );
+    let quoted = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: mine}}\ndata:\n  policy.yaml: {inner:?}\n"
+    );
+    let folder = Folder::new(&[
+        ("plain.yaml", inner),
+        ("literal.yaml", &literal),
+        ("quoted.yaml", &quoted),
+    ]);
+    let after = format!("---\nkind: x\n---\n{inner}");
+    assert_eq!(
+        folder.findings(&["-f", "plain.yaml"], ""),
+        ["plain.yaml:5:14 error policy"]
+    );
+    assert_eq!(
+        folder.findings(&["-f", "literal.yaml"], ""),
+        ["literal.yaml:10:18 error policy"]
+    );
+    assert_eq!(
+        folder.findings(&["-f", "quoted.yaml"], ""),
+        ["quoted.yaml:5:16 error policy"]
+    );
+    assert_eq!(
+        folder.findings(&["-f", "-"], &after),
+        ["<stdin>:8:14 error policy"]
+    );
+    // The same as --policy: nothing else can be judged then, and that is said.
+    folder.write("policy.yaml", &literal);
+    let run = folder.check(&["-f", "plain.yaml"], "");
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stdout.contains("--> policy.yaml:10:18\n")
+            && run.stdout.contains("10 |         images: [https://reg.io]"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr
+            .contains("the policy has faults, and so nothing else was judged"),
+        "{}",
+        run.stderr
+    );
+    // A good one in a ConfigMap judges.
+    let good = indented(EXAMPLE);
+    folder.write("policy.yaml", &format!("kind: ConfigMap\napiVersion: v1\nmetadata: {{name: p}}\ndata:\n  policy.yaml: |\n{good}"));
+    assert_eq!(
+        folder.findings(&["-f", "-"], DEPLOYMENT),
+        ["<stdin>:10:17 error banned-secret"]
+    );
+}
+
+#[test]
+fn what_the_api_server_would_not_take_is_told_with_its_place() {
+    let folder = Folder::new(&[]);
+    let found = |text: &str| folder.findings(&["-f", "-"], text);
+    let pod =
+        |spec: &str| format!("apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n{spec}");
+    assert_eq!(
+        found(&pod("  containers:\n  - name: c\n    image: 5\n")),
+        ["<stdin>:8:12 error unreadable"]
+    );
+    assert_eq!(
+        found(&pod("  containers:\n    name: c\n")),
+        ["<stdin>:7:5 error unreadable"]
+    );
+    assert_eq!(
+        found(&pod("  hostname: a\n  hostname: b\n")),
+        ["<stdin>:7:3 error unreadable"]
+    );
+    assert_eq!(found("a: [\n"), ["<stdin>:1:4 error unreadable"]);
+    assert_eq!(
+        found(&format!("{DEPLOYMENT}---\nb: {{\n")),
+        [
+            "<stdin>:10:17 error banned-secret",
+            "<stdin>:15:4 error unreadable"
+        ]
+    );
+    let run = folder.check(&["-f", "nowhere.yaml", "-f", "policy.yaml"], "");
+    assert_eq!((run.code, &*run.stdout), (2, ""));
+    assert!(
+        run.stderr.contains("cannot read nowhere.yaml"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// Which findings make a pipeline fail.
+#[test]
+fn the_exit_code_says_whether_there_are_findings() {
+    let folder = Folder::new(&[]);
+    let pod =
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {imagePullSecrets: [{name: old}]}}";
+    for (mode, lenient, strict) in [("enforce", 1, 1), ("warn", 0, 1), ("audit", 0, 0)] {
+        folder.write(
+            "policy.yaml",
+            &format!("apiVersion: pullgate.dev/v1\nkind: PullPolicy\nbans: [{{name: b, secrets: [old], mode: {mode}}}]\n"),
+        );
+        assert_eq!(folder.check(&["-f", "-"], pod).code, strict, "{mode}");
+        assert_eq!(
+            folder.check(&["-f", "-", "--fail-on", "error"], pod).code,
+            lenient,
+            "{mode}"
+        );
+    }
+    let without = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+        .args(["check", "-f", "x"])
+        .output()
+        .expect("pullgate");
+    assert_eq!(without.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&without.stderr)
+            .contains("name the policy: --policy FILE or --policy-configmap NAMESPACE/NAME")
+    );
+}
+
+/// The types of that crate are made from the schema: what they do not know is lost on the way.
+#[test]
+fn the_sarif_is_valid_by_its_schema() {
+    let folder = Folder::new(&[("a b#.yaml", DEPLOYMENT), ("c.yaml", "a: [\n")]);
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: payments-eu}, spec: {imagePullSecrets: [{name: legacy-1}]}}";
+    folder.write("lifted.yaml", pod);
+    let run = folder.check(
+        &["-f", "./a b#.yaml", "c.yaml", "lifted.yaml", "-o", "sarif"],
+        "",
+    );
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let typed: serde_sarif::sarif::Sarif = serde_json::from_value(report.clone()).expect("SARIF");
+    assert_eq!(serde_json::to_value(&typed).expect("JSON"), report);
+    let results = report["runs"][0]["results"].as_array().expect("a list");
+    let told = |i: usize| {
+        let place = &results[i]["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().expect("a text");
+        format!(
+            "{} {} {uri}:{}",
+            results[i]["ruleId"], results[i]["level"], place["region"]["startLine"]
+        )
+    };
+    assert_eq!(told(0), "\"banned-secret\" \"error\" a%20b%23.yaml:10");
+    assert_eq!(told(1), "\"unreadable\" \"error\" c.yaml:1");
+    assert_eq!(told(2), "\"exception\" \"note\" lifted.yaml:1");
+    let rules = report["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .expect("a list");
+    for result in results {
+        let index = result["ruleIndex"].as_u64().expect("a number");
+        assert_eq!(
+            rules[usize::try_from(index).expect("small")]["id"],
+            result["ruleId"]
+        );
+    }
+}
+
+/// Comments, empty documents, quotes and kinds that nobody judges, as helm writes them.
+#[test]
+fn what_was_written_by_tools_is_read() {
+    let folder = Folder::new(&[]);
+    let text = "\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: payments
+---
+# Source: shop/templates/api.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  labels: {\"app.kubernetes.io/managed-by\": Helm}
+  name: \"release-name-api\"
+  namespace: payments
+spec:
+  replicas: 1
+  template:
+    metadata: {annotations: {checksum/config: 0e1}}
+    spec:
+      containers:
+        - name: api
+          image: \"contoso.azurecr.io/payments/api:1.4\"
+---
+# Source: shop/templates/empty.yaml
+
+---
+# Source: shop/templates/crd.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: a.b.c}
+";
+    let run = folder.check(&["-f", "-"], text);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_eq!(
+        run.stdout,
+        "would be injected into the pods of:\n  Deployment payments/release-name-api: contoso-pull (contoso)\n"
+    );
+    assert!(run.stderr.contains("checked 3 objects"), "{}", run.stderr);
+}
+
+/// An annotation of a template switches injection off there, and neither of the workload.
+#[test]
+fn a_template_that_opts_out_gets_nothing() {
+    let folder = Folder::new(&[]);
+    let deployment = |own: &str, template: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d, annotations: {{{own}}}}}, spec: {{template: {{metadata: {{annotations: {{{template}}}}},\
+             spec: {{containers: [{{name: c, image: contoso.azurecr.io/a}}]}}}}}}}}"
+        )
+    };
+    let off = "pullgate.dev/inject: disabled";
+    let injected = |text: &str| {
+        folder
+            .check(&["-f", "-"], text)
+            .stdout
+            .contains("contoso-pull")
+    };
+    assert!(injected(&deployment("", "")));
+    assert!(injected(&deployment(off, "")));
+    assert!(!injected(&deployment("", off)));
+}
+
+/// The hook and the workflows that the documentation offers name flags that exist.
+#[test]
+fn the_examples_for_ci_use_flags_that_exist() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let help = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+        .args(["check", "--help"])
+        .output()
+        .expect("pullgate");
+    let help = String::from_utf8(help.stdout).expect("UTF-8");
+    let files = [
+        ".pre-commit-hooks.yaml",
+        "docs/ci/github.yaml",
+        "docs/ci/gitlab.yaml",
+    ];
+    for file in files.map(|file| root.join(file)) {
+        let text = read(&file);
+        let _: Value = serde_saphyr::from_str(&text).expect("YAML");
+        let uses = text.lines().filter(|line| line.contains("pullgate check"));
+        let flags = uses
+            .filter_map(|line| line.split("pullgate check").nth(1))
+            .flat_map(str::split_whitespace);
+        let mut count = 0;
+        for flag in flags.filter(|word| word.starts_with('-') && word.len() > 1) {
+            count += 1;
+            assert!(
+                help.contains(&format!("{flag} ")) || help.contains(&format!("{flag},")),
+                "{flag} in {}",
+                file.display()
+            );
+        }
+        assert!(count > 0, "{}", file.display());
+    }
+}
+
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| format!("    {line}\n")).collect();
+    lines.concat()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
