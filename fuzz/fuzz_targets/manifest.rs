@@ -1,0 +1,21 @@
+//! Any text is judged by `check` without a panic, in each of its formats.
+#![no_main]
+
+use jiff::civil::date;
+use libfuzzer_sys::fuzz_target;
+use pullgate::diagnostic::Colour;
+use pullgate::policy::Policy;
+use pullgate::report::{Input, Report, Settings};
+use std::sync::LazyLock;
+
+static POLICY: LazyLock<Policy> = LazyLock::new(|| {
+    let text = include_str!("../../src/commands/example-policy.yaml");
+    Policy::load(text, date(2026, 1, 1)).policy.expect("a policy")
+});
+
+fuzz_target!(|text: &str| {
+    let mut report = Report::default();
+    let settings = Settings { policy: &POLICY, namespace: "default", today: date(2026, 1, 1) };
+    report.add_manifests(vec![Input::new("x.yaml".to_owned(), text.to_owned())], &settings);
+    let _ = (report.text(Colour::Never), report.json(), report.sarif());
+});

@@ -1,0 +1,15 @@
+//! Any text is a policy or has faults, each of which can be shown.
+#![no_main]
+
+use jiff::civil::date;
+use libfuzzer_sys::fuzz_target;
+use pullgate::diagnostic::{Colour, Severity, render};
+use pullgate::policy::Policy;
+
+fuzz_target!(|text: &str| {
+    let loaded = Policy::load(text, date(2026, 1, 1));
+    let is_faulty = loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Fault);
+    assert_eq!(loaded.policy.is_none(), is_faulty);
+    let shown = render(&loaded.diagnostics, "policy.yaml", text, Colour::Never);
+    assert_eq!(shown.is_empty(), loaded.diagnostics.is_empty());
+});
