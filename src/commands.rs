@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod inputs;
+pub mod manual;
 pub mod schema;
 pub mod serve;
 

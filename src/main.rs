@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use pullgate::cli::{Cli, Command};
-use pullgate::commands::{Outcome, check, explain, schema, serve};
+use pullgate::commands::{Outcome, check, explain, manual, schema, serve};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -15,6 +15,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Schema => schema::run(out),
+        Command::Completions(args) => manual::completions(&args, out),
+        Command::Man(args) => manual::man(&args, out),
     };
     match result {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -11,10 +11,21 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// How log lines are written.
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Logs"
+    )]
     log_format: LogFormat,
     /// Which log lines are written, in the syntax of tracing's `EnvFilter`: `pullgate=debug` has a line for each review.
-    #[arg(long, value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        help_heading = "Logs"
+    )]
     log_filter: String,
 }
 

@@ -39,7 +39,7 @@ pub struct CheckArgs {
     #[arg(short, long, default_value = "default")]
     namespace: String,
     /// How the result is written.
-    #[arg(short, long, value_enum, default_value = "text")]
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: CheckFormat,
     /// What makes the exit code 1.
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "warning")]

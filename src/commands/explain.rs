@@ -36,7 +36,7 @@ pub struct ExplainArgs {
     #[arg(short, long, default_value = "default")]
     namespace: String,
     /// How the result is written.
-    #[arg(short, long, value_enum, default_value = "text")]
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: Format,
 }
 

@@ -60,28 +60,48 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<SocketAddr>,
     /// The certificate chain (PEM), the leaf first; self-signed for localhost when absent.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        help_heading = "Certificates"
+    )]
     tls_cert: Option<PathBuf>,
     /// The key of the certificate (PEM).
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        help_heading = "Certificates"
+    )]
     tls_key: Option<PathBuf>,
     /// Let in only clients with a certificate of this CA (PEM).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Certificates")]
     client_ca: Option<PathBuf>,
     /// Let in only clients with this name in their certificate (common name or DNS name); may be given more than once.
-    #[arg(long = "client-name", value_name = "NAME", requires = "client_ca")]
+    #[arg(
+        long = "client-name",
+        value_name = "NAME",
+        requires = "client_ca",
+        help_heading = "Certificates"
+    )]
     client_names: Vec<String>,
     /// How many connections there may be, an eighth of them from one address.
-    #[arg(long, value_name = "NUMBER", default_value = "4096")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "4096",
+        help_heading = "Limits"
+    )]
     max_connections: usize,
     /// How long to serve on after SIGTERM, not ready, before draining [default: 15 with --kubeconfig, else 0].
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
     shutdown_delay: Option<u64>,
     /// Watch namespaces and service accounts of the cluster that this kubeconfig names.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     kubeconfig: Option<PathBuf>,
     /// One more user whose objects are part of workloads that were judged before, like those of built-in controllers.
-    #[arg(long = "controller", value_name = "USER")]
+    #[arg(long = "controller", value_name = "USER", help_heading = "Cluster")]
     controllers: Vec<String>,
     #[command(flatten)]
     log: LogArgs,

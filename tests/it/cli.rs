@@ -334,3 +334,72 @@ fn the_demo_shows_a_patch_and_a_refusal_and_serves_until_it_is_asked_to_stop() {
     );
     lines.read_to_string(&mut shown).expect("text");
 }
+
+#[test]
+fn completions_are_shell_and_the_pages_of_the_manual_name_every_flag() {
+    let script = pullgate(&["completions", "bash"], "");
+    assert_eq!(script.code, 0);
+    let mut bash = Command::new("bash")
+        .arg("-n")
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("bash");
+    let mut stdin = bash.stdin.take().expect("piped");
+    stdin.write_all(script.stdout.as_bytes()).expect("it reads");
+    drop(stdin);
+    assert!(bash.wait().expect("bash").success());
+    for command in ["serve", "check", "explain", "schema", "completions", "man"] {
+        assert!(
+            script
+                .stdout
+                .contains(&format!("pullgate__subcmd__{command}")),
+            "{command}"
+        );
+        let help = pullgate(&[command, "--help"], "").stdout;
+        let page = pullgate(&["man", command], "").stdout.replace("\\-", "-");
+        let flags = help
+            .split_whitespace()
+            .filter(|word| word.starts_with("--") && word.len() > 2)
+            .map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()));
+        for flag in flags {
+            assert!(page.contains(flag), "{flag} in the page of {command}");
+        }
+    }
+    let page = pullgate(&["man"], "").stdout.replace("\\-", "-");
+    assert!(page.contains("pullgate-check(1)"), "{page}");
+    let run = pullgate(&["man", "nothing"], "");
+    assert!(
+        run.code == 2 && run.stderr.contains("there is no command \"nothing\""),
+        "{}",
+        run.stderr
+    );
+}
+
+/// Colours are for people: on a terminal, and there for those who want them.
+#[test]
+fn colours_are_for_terminals_and_not_with_no_color() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = policy_file(&dir, "kind: PullPolicy\n");
+    let command = format!("{} check --policy {file}", env!("CARGO_BIN_EXE_pullgate"));
+    let on_terminal = |no_color: Option<&str>| {
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &command, "/dev/null"])
+            .stdin(Stdio::null())
+            .env_remove("NO_COLOR");
+        if let Some(value) = no_color {
+            script.env("NO_COLOR", value);
+        }
+        let output = script.output().expect("script, of bsdutils");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let is_coloured = |text: &str| {
+        assert!(text.contains("apiVersion"), "{text}");
+        text.contains('\u{1b}')
+    };
+    assert!(is_coloured(&on_terminal(None)) && is_coloured(&on_terminal(Some(""))));
+    assert!(!is_coloured(&on_terminal(Some("1"))));
+    assert!(!is_coloured(
+        &pullgate(&["check", "--policy", &file], "").stdout
+    ));
+}

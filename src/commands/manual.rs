@@ -1,0 +1,65 @@
+//! `pullgate man` and `pullgate completions`: the command line, told to `man` and to shells.
+
+use super::Outcome;
+use crate::cli::Cli;
+use anyhow::{Context, Result};
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use std::io::Write;
+
+/// Which page.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pullgate man | man -l -
+  pullgate man check > /usr/local/share/man/man1/pullgate-check.1")]
+pub struct ManArgs {
+    /// The command; without one the page is about all of them.
+    command: Option<String>,
+}
+
+/// For which shell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  source <(pullgate completions bash)
+  pullgate completions zsh > ~/.zfunc/_pullgate
+  pullgate completions fish > ~/.config/fish/completions/pullgate.fish")]
+pub struct CompletionsArgs {
+    /// The shell.
+    shell: Shell,
+}
+
+/// Prints a page in the language of `man`.
+///
+/// # Errors
+/// There is no such command, or nobody reads it.
+pub fn man(args: &ManArgs, out: &mut impl Write) -> Result<Outcome> {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = match &args.command {
+        None => cli,
+        Some(name) => cli
+            .find_subcommand(name)
+            .cloned()
+            .with_context(|| format!("there is no command {name:?}: pullgate --help lists them"))?,
+    };
+    let title = command.get_display_name().unwrap_or("pullgate").to_owned();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command)
+        .title(title)
+        .render(&mut page)?;
+    out.write_all(&page)?;
+    Ok(Outcome::Clean)
+}
+
+/// Prints what a shell needs to complete commands and flags.
+///
+/// # Errors
+/// Nobody reads it.
+pub fn completions(args: &CompletionsArgs, out: &mut impl Write) -> Result<Outcome> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "pullgate", &mut script);
+    out.write_all(&script)?;
+    Ok(Outcome::Clean)
+}
