@@ -8,7 +8,6 @@ use crate::policy::{Loaded, Policy};
 use crate::subject::{Kind, Object, Operation, Place, Source, Subject};
 use crate::yaml::{self, Node, Plain, Value, plain};
 use jiff::civil::Date;
-use std::collections::HashSet;
 
 /// The key of a `ConfigMap` under which a policy is.
 const POLICY_KEY: &str = "policy.yaml";
@@ -20,6 +19,8 @@ pub struct Manifests {
     pub objects: Vec<Manifest>,
     /// How many documents are no objects of Kubernetes.
     pub others: usize,
+    /// Keys that are there twice.
+    pub doubles: Vec<Span>,
     /// Where the text ends to be YAML.
     pub fault: Option<Diagnostic>,
 }
@@ -34,8 +35,6 @@ pub struct Manifest {
     json: String,
     /// Where the values of these lines stand.
     places: Vec<Span>,
-    /// The first key that is there twice.
-    double: Option<Span>,
 }
 
 /// An object that cannot be judged: where, and why.
@@ -46,7 +45,8 @@ pub type Unreadable = (Span, String);
 pub fn read(text: &str) -> Manifests {
     let (documents, error) = yaml::parse_all(text);
     let mut manifests = Manifests::default();
-    for document in documents {
+    for mut document in documents {
+        document.resolve(&mut manifests.doubles);
         manifests.add(document, None);
     }
     manifests.fault = error.map(|error| Diagnostic {
@@ -107,7 +107,6 @@ impl Manifests {
             kind_name: kind,
             json: writer.json,
             places: writer.places,
-            double: writer.double,
         });
     }
 }
@@ -158,26 +157,17 @@ impl Manifest {
         if self.kind == Kind::Other {
             return Ok(Object::default());
         }
-        if let Some(place) = self.double {
-            return Err(self.unreadable(place, "this key is there twice"));
-        }
         object::read(self.kind, &self.json).map_err(|error| {
             let place = error
                 .line()
                 .checked_sub(1)
                 .and_then(|line| self.places.get(line));
-            self.unreadable(
-                place.copied().unwrap_or(self.node.span),
-                "a value of another type is needed here",
-            )
+            let message = format!(
+                "{}: a value of another type is needed here; the API server would not take it",
+                self.title()
+            );
+            (place.copied().unwrap_or(self.node.span), message)
         })
-    }
-
-    fn unreadable(&self, place: Span, what: &str) -> Unreadable {
-        (
-            place,
-            format!("{}: {what}; the API server would not take it", self.title()),
-        )
     }
 
     /// `Deployment api`.
@@ -194,10 +184,9 @@ impl Manifest {
     pub fn teach(&self, facts: &mut Facts, namespace: &str) {
         let texts = |node: &Node, of: &str| -> Vec<(String, String)> {
             let map = node.get("metadata").and_then(|metadata| metadata.get(of));
-            let entries = map.map(Node::entries).unwrap_or_default();
             let text = |node: &Node| node.text().map(str::to_owned);
-            entries
-                .into_iter()
+            map.map_or(&[][..], Node::entries)
+                .iter()
                 .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
                 .collect()
         };
@@ -278,7 +267,7 @@ impl Manifest {
                     Some("apiVersion" | "kind" | "type") => {}
                     Some("metadata") => value
                         .entries()
-                        .into_iter()
+                        .iter()
                         .filter(|(key, _)| !matches!(key.text(), Some("name" | "namespace")))
                         .for_each(|(_, value)| scalars(value, spans)),
                     _ => scalars(value, spans),
@@ -368,7 +357,6 @@ fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
 struct Writer {
     json: String,
     places: Vec<Span>,
-    double: Option<Span>,
 }
 
 impl Writer {
@@ -391,21 +379,15 @@ impl Writer {
                 }
                 self.json.push(']');
             }
-            Value::Mapping(_) => self.mapping(node),
+            Value::Mapping(entries) => self.mapping(entries),
         }
     }
 
-    fn mapping(&mut self, node: &Node) {
+    fn mapping(&mut self, entries: &[(Node, Node)]) {
         self.json.push('{');
-        let mut seen = HashSet::new();
-        for (key, value) in node.entries() {
-            self.json
-                .push_str(if seen.is_empty() { "\n" } else { ",\n" });
-            let name = key.text().unwrap_or_default();
-            self.text(name);
-            if !seen.insert(name) {
-                self.double.get_or_insert(key.span);
-            }
+        for (i, (key, value)) in entries.iter().enumerate() {
+            self.json.push_str(if i == 0 { "\n" } else { ",\n" });
+            self.text(key.text().unwrap_or_default());
             self.json.push(':');
             self.write(value);
         }

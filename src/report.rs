@@ -114,15 +114,13 @@ impl Report {
     }
 
     fn add_policy_items(&mut self, input: usize, diagnostics: Vec<Diagnostic>) {
-        self.items
-            .extend(diagnostics.into_iter().map(|diagnostic| Item {
-                input,
-                code: "policy",
-                field: Some(diagnostic.path.clone()).filter(|path| !path.is_empty()),
-                diagnostic,
-                object: None,
-                ban: None,
-            }));
+        self.items.extend(diagnostics.into_iter().map(|diagnostic| {
+            let path = diagnostic.path.clone();
+            Item {
+                field: Some(path).filter(|path| !path.is_empty()),
+                ..Item::of(input, "policy", diagnostic)
+            }
+        }));
     }
 
     /// Judges the objects of some texts. Namespaces and service accounts among them are facts for the others.
@@ -163,24 +161,22 @@ impl Report {
             }
             match manifest.subject(namespace) {
                 Ok(subject) => self.judge(input, manifest, &subject, world),
-                Err((span, message)) => self.items.push(Item {
-                    input,
-                    code: "unreadable",
-                    diagnostic: diagnostic(Severity::Fault, span, message, None),
-                    object: None,
-                    field: None,
-                    ban: None,
-                }),
+                Err((span, message)) => {
+                    let fault = diagnostic(Severity::Fault, span, message, None);
+                    self.items.push(Item::of(input, "unreadable", fault));
+                }
             }
         }
-        self.items.extend(read.fault.map(|diagnostic| Item {
-            input,
-            code: "unreadable",
-            diagnostic,
-            object: None,
-            field: None,
-            ban: None,
-        }));
+        let double = |span| {
+            let message = "this key is there twice, and the last one counts".to_owned();
+            let help = Some("keep one of them".to_owned());
+            let diagnostic = diagnostic(Severity::Warning, span, message, help);
+            Item::of(input, "double-key", diagnostic)
+        };
+        self.items.extend(read.doubles.into_iter().map(double));
+        let fault = read.fault;
+        self.items
+            .extend(fault.map(|fault| Item::of(input, "unreadable", fault)));
     }
 
     fn judge(
@@ -268,6 +264,20 @@ impl Report {
             let _ = write!(text, " ({others} of Kubernetes)");
         }
         text
+    }
+}
+
+impl Item {
+    /// What is about no object that was read.
+    fn of(input: usize, code: &'static str, diagnostic: Diagnostic) -> Self {
+        Self {
+            input,
+            code,
+            diagnostic,
+            object: None,
+            field: None,
+            ban: None,
+        }
     }
 }
 

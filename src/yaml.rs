@@ -4,7 +4,7 @@
 
 use crate::diagnostic::Span;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// How much a text may hold before it is given up.
 #[derive(Debug, Clone, Copy)]
@@ -83,9 +83,10 @@ impl Node {
     /// The value of a key of a mapping.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
+        let is_wanted = |(known, _): &&(Node, Node)| known.text() == Some(key);
         self.entries()
-            .into_iter()
-            .find(|(known, _)| known.text() == Some(key))
+            .iter()
+            .find(is_wanted)
             .map(|(_, value)| value)
     }
 
@@ -107,34 +108,28 @@ impl Node {
         }
     }
 
-    /// The entries of a mapping, those of its merge keys (`<<`, <https://yaml.org/type/merge.html>) after its own; none of
-    /// anything else.
+    /// The entries of a mapping; none of anything else.
     #[must_use]
-    pub fn entries(&self) -> Vec<(&Node, &Node)> {
-        let Value::Mapping(own) = &self.value else {
-            return Vec::new();
-        };
-        let (merges, mut entries): (Vec<_>, Vec<_>) = own
-            .iter()
-            .map(|(key, value)| (key, value))
-            .partition(|(key, _)| key.is_merge());
-        if merges.is_empty() {
-            return entries;
+    pub fn entries(&self) -> &[(Node, Node)] {
+        match &self.value {
+            Value::Mapping(entries) => entries,
+            Value::Scalar { .. } | Value::Sequence(_) => &[],
         }
-        let mut known: HashSet<Option<&str>> = entries.iter().map(|(key, _)| key.text()).collect();
-        for (_, merged) in merges {
-            let sources = if merged.items().is_empty() {
-                std::slice::from_ref(merged)
-            } else {
-                merged.items()
-            };
-            for entry in sources.iter().flat_map(Node::entries) {
-                if known.insert(entry.0.text()) {
-                    entries.push(entry);
+    }
+
+    /// Reads mappings as kubectl does: of a key that is there twice the last one counts, and what merge keys
+    /// (`<<`, <https://yaml.org/type/merge.html>) bring comes after what is there. Says where keys were there twice.
+    pub fn resolve(&mut self, doubles: &mut Vec<Span>) {
+        match &mut self.value {
+            Value::Scalar { .. } => {}
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.resolve(doubles)),
+            Value::Mapping(entries) => {
+                for (_, value) in entries.iter_mut() {
+                    value.resolve(doubles);
                 }
+                *entries = resolved(std::mem::take(entries), doubles);
             }
         }
-        entries
     }
 
     fn is_merge(&self) -> bool {
@@ -156,6 +151,45 @@ impl Node {
             Value::Scalar { .. } => "a text",
         }
     }
+}
+
+fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, Node)> {
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut resolved: Vec<(Node, Node)> = Vec::with_capacity(entries.len());
+    let mut merged = Vec::new();
+    for (key, value) in entries {
+        if key.is_merge() {
+            merged.push(value);
+            continue;
+        }
+        let double = key.text().and_then(|text| known.get(text).copied());
+        if let Some(at) = double {
+            doubles.push(key.span);
+            resolved[at] = (key, value);
+        } else {
+            known.extend(key.text().map(|text| (text.to_owned(), resolved.len())));
+            resolved.push((key, value));
+        }
+    }
+    for source in merged {
+        let sources = match source.value {
+            Value::Sequence(sources) => sources,
+            _ => vec![source],
+        };
+        for source in sources {
+            let Value::Mapping(entries) = source.value else {
+                continue;
+            };
+            for (key, value) in entries {
+                let text = key.text().unwrap_or_default();
+                if !known.contains_key(text) {
+                    known.insert(text.to_owned(), resolved.len());
+                    resolved.push((key, value));
+                }
+            }
+        }
+    }
+    resolved
 }
 
 /// Resolves a plain scalar.

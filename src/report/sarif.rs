@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Every code that a finding may have, and what it means.
-const RULES: [(&str, &str); 9] = [
+const RULES: [(&str, &str); 11] = [
     (
         "policy",
         "The policy cannot be used, or does not say what was meant",
@@ -20,6 +20,11 @@ const RULES: [(&str, &str); 9] = [
         "secret-not-mountable",
         "A secret that the ServiceAccount does not allow its pods",
     ),
+    (
+        "secret-missing",
+        "An image whose secret the Pod cannot get any more",
+    ),
+    ("double-key", "A key that is there twice"),
     ("credential", "A registry credential in a file"),
     (
         "unreadable",

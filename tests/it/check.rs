@@ -509,7 +509,7 @@ fn what_the_api_server_would_not_take_is_told_with_its_place() {
     );
     assert_eq!(
         found(&pod("  hostname: a\n  hostname: b\n")),
-        ["<stdin>:7:3 error unreadable"]
+        ["<stdin>:7:3 warning double-key"]
     );
     assert_eq!(found("a: [\n"), ["<stdin>:1:4 error unreadable"]);
     assert_eq!(
