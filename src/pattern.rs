@@ -323,6 +323,9 @@ mod tests {
             ("docker.io/library", "library-evil/nginx", false),
             ("[::1]:5000", "[::1]:5000/x", true),
             ("localhost", "localhost/x", true),
+            // An upper-case letter makes a registry of what would else be a repository; found by fuzzing.
+            ("FOO", "Foo/x", true),
+            ("FOO", "foo/x", false),
         ] {
             let parsed: ImagePattern = pattern
                 .parse()

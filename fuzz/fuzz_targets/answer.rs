@@ -12,11 +12,19 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 
 const POLICY: &str = include_str!("../../src/commands/example-policy.yaml");
-const KINDS: [(&str, &str); 6] =
-    [("", "Pod"), ("apps", "Deployment"), ("batch", "CronJob"), ("", "ServiceAccount"), ("", "Secret"), ("", "ConfigMap")];
+const KINDS: [(&str, &str); 6] = [
+    ("", "Pod"),
+    ("apps", "Deployment"),
+    ("batch", "CronJob"),
+    ("", "ServiceAccount"),
+    ("", "Secret"),
+    ("", "ConfigMap"),
+];
 
 static WORLD: LazyLock<(Policy, Facts, Controllers)> = LazyLock::new(|| {
-    let policy = Policy::load(POLICY, date(2026, 1, 1)).policy.expect("a policy");
+    let policy = Policy::load(POLICY, date(2026, 1, 1))
+        .policy
+        .expect("a policy");
     let mut facts = Facts::default();
     let account = ServiceAccountFacts {
         image_pull_secrets: vec!["regcred-shared".into()],
@@ -27,11 +35,19 @@ static WORLD: LazyLock<(Policy, Facts, Controllers)> = LazyLock::new(|| {
 });
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&first, rest)) = data.split_first() else { return };
-    let Ok(object) = serde_json::from_slice::<Value>(rest) else { return };
+    let Some((&first, rest)) = data.split_first() else {
+        return;
+    };
+    let Ok(object) = serde_json::from_slice::<Value>(rest) else {
+        return;
+    };
     let (group, kind) = KINDS[usize::from(first) % KINDS.len()];
     let by_controller = first & 0x80 != 0;
-    let user = if by_controller { "system:serviceaccount:kube-system:replicaset-controller" } else { "jane" };
+    let user = if by_controller {
+        "system:serviceaccount:kube-system:replicaset-controller"
+    } else {
+        "jane"
+    };
     let request = |object: &Value| {
         json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
             "uid": "1", "operation": "CREATE", "kind": {"group": group, "version": "v1", "kind": kind},
@@ -40,19 +56,31 @@ fuzz_target!(|data: &[u8]| {
         .to_string()
     };
     let (policy, facts, controllers) = &*WORLD;
-    let world = World { policy, facts, controllers, today: date(2026, 1, 1) };
+    let world = World {
+        policy,
+        facts,
+        controllers,
+        today: date(2026, 1, 1),
+    };
     let bytes = request(&object);
-    let Ok(review) = review::parse(bytes.as_bytes()) else { return };
+    let Ok(review) = review::parse(bytes.as_bytes()) else {
+        return;
+    };
     let ruling = validate(&world, &review.subject);
     let answer: Value = serde_json::from_slice(&review.answer(&ruling.into())).expect("JSON");
     assert!(answer["response"]["patch"].is_null());
     let mutation = mutate(&world, &review.subject);
     let answer: Value = serde_json::from_slice(&review.answer(&mutation)).expect("JSON");
     assert!(answer["response"]["patch"].is_null() || answer["response"]["allowed"] == true);
-    let Outcome::Inject(patch) = &mutation.outcome else { return };
+    let Outcome::Inject(patch) = &mutation.outcome else {
+        return;
+    };
     let mut patched = object.clone();
     json_patch::patch(&mut patched, patch).expect("the patch applies");
     let bytes = request(&patched);
     let review = review::parse(bytes.as_bytes()).expect("what was patched is still a review");
-    assert!(matches!(mutate(&world, &review.subject).outcome, Outcome::Admit));
+    assert!(matches!(
+        mutate(&world, &review.subject).outcome,
+        Outcome::Admit
+    ));
 });

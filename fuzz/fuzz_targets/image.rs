@@ -8,7 +8,12 @@ use pullgate::pattern::ImagePattern;
 fuzz_target!(|text: &str| {
     if let Ok(image) = Image::parse(text) {
         let shown = image.to_string();
-        assert_eq!(Image::parse(&shown).expect("what was read can be read again").to_string(), shown);
+        assert_eq!(
+            Image::parse(&shown)
+                .expect("what was read can be read again")
+                .to_string(),
+            shown
+        );
     }
     if let Ok(pattern) = text.parse::<ImagePattern>() {
         // Hosts are shown in lower case, which a name without a dot only is as a repository.

@@ -10,12 +10,21 @@ use std::sync::LazyLock;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     let text = include_str!("../../src/commands/example-policy.yaml");
-    Policy::load(text, date(2026, 1, 1)).policy.expect("a policy")
+    Policy::load(text, date(2026, 1, 1))
+        .policy
+        .expect("a policy")
 });
 
 fuzz_target!(|text: &str| {
     let mut report = Report::default();
-    let settings = Settings { policy: &POLICY, namespace: "default", today: date(2026, 1, 1) };
-    report.add_manifests(vec![Input::new("x.yaml".to_owned(), text.to_owned())], &settings);
+    let settings = Settings {
+        policy: &POLICY,
+        namespace: "default",
+        today: date(2026, 1, 1),
+    };
+    report.add_manifests(
+        vec![Input::new("x.yaml".to_owned(), text.to_owned())],
+        &settings,
+    );
     let _ = (report.text(Colour::Never), report.json(), report.sarif());
 });

@@ -8,7 +8,10 @@ use pullgate::policy::Policy;
 
 fuzz_target!(|text: &str| {
     let loaded = Policy::load(text, date(2026, 1, 1));
-    let is_faulty = loaded.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Fault);
+    let is_faulty = loaded
+        .diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Fault);
     assert_eq!(loaded.policy.is_none(), is_faulty);
     let shown = render(&loaded.diagnostics, "policy.yaml", text, Colour::Never);
     assert_eq!(shown.is_empty(), loaded.diagnostics.is_empty());

@@ -5,19 +5,34 @@ use jiff::civil::date;
 use libfuzzer_sys::fuzz_target;
 use pullgate::facts::Facts;
 use pullgate::policy::Policy;
+use pullgate::review;
 use pullgate::verdict::{mutate, validate};
 use pullgate::world::{Controllers, World};
-use pullgate::review;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(review) = review::parse(bytes) else { return };
-    let (policy, facts, controllers) = (Policy::default(), Facts::default(), Controllers::new(Vec::new()));
-    let world = World { policy: &policy, facts: &facts, controllers: &controllers, today: date(2026, 1, 1) };
+    let Ok(review) = review::parse(bytes) else {
+        return;
+    };
+    let (policy, facts, controllers) = (
+        Policy::default(),
+        Facts::default(),
+        Controllers::new(Vec::new()),
+    );
+    let world = World {
+        policy: &policy,
+        facts: &facts,
+        controllers: &controllers,
+        today: date(2026, 1, 1),
+    };
     for answer in [
         review.answer(&mutate(&world, &review.subject)),
         review.answer(&validate(&world, &review.subject).into()),
     ] {
         let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
-        assert!(answer["response"]["uid"].as_str().is_some_and(|uid| !uid.is_empty()));
+        assert!(
+            answer["response"]["uid"]
+                .as_str()
+                .is_some_and(|uid| !uid.is_empty())
+        );
     }
 });

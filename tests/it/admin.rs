@@ -2,10 +2,11 @@
 
 use crate::policy::EXAMPLE;
 use crate::support::{POLICY, Setting, create_pod};
-use crate::tls::{split, start, status};
+use crate::tls::{Client, split, start, status};
 use pullgate::lifecycle::{Part, Readiness};
 use pullgate::metrics::{Metrics, Unanswered};
 use pullgate::server::admin;
+use pullgate::server::certs::SelfSigned;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -72,6 +73,16 @@ impl Process {
         line.map(|value| value.parse().expect("a number"))
     }
 
+    fn client(&self, pair: &SelfSigned) -> Client {
+        Client {
+            address: self.webhook.parse().expect("an address"),
+            root: pair.certificate.clone(),
+            source: std::net::Ipv4Addr::LOCALHOST.into(),
+            alpn: None,
+            identity: None,
+        }
+    }
+
     fn terminate(&self) {
         // A shell has a `kill` of its own; a small machine may have no other.
         let kill = format!("kill {}", self.child.id());
@@ -111,6 +122,28 @@ fn address(log: &mut impl BufRead, message: &str) -> String {
                 .to_owned();
         }
     }
+}
+
+/// Arguments for a server with this certificate.
+fn identity(dir: &Path, pair: &SelfSigned) -> [String; 4] {
+    let file = |name: &str, text: &str| {
+        std::fs::write(dir.join(name), text).expect("a file");
+        dir.join(name).display().to_string()
+    };
+    let (chain, key) = (
+        file("tls.crt", &pair.certificate),
+        file("tls.key", &pair.key),
+    );
+    ["--tls-cert".to_owned(), chain, "--tls-key".to_owned(), key]
+}
+
+fn block_on(future: impl Future) {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(future);
 }
 
 fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -206,37 +239,16 @@ fn promise_4_a_bad_policy_file_shows_in_the_metrics_and_replaces_nothing() {
 #[test]
 fn the_first_sigterm_takes_its_time() {
     let dir = tempfile::tempdir().expect("a folder");
-    let pair = pullgate::server::certs::SelfSigned::new(&["localhost"]).expect("a certificate");
-    let file = |name: &str, text: &str| {
-        std::fs::write(dir.path().join(name), text).expect("a file");
-        dir.path().join(name).display().to_string()
-    };
-    let (chain, key) = (
-        file("tls.crt", &pair.certificate),
-        file("tls.key", &pair.key),
-    );
-    let args = [
-        "--shutdown-delay",
-        "5",
-        "--tls-cert",
-        &chain,
-        "--tls-key",
-        &key,
-    ];
+    let pair = SelfSigned::new(&["localhost"]).expect("a certificate");
+    let args = identity(dir.path(), &pair);
+    let args: Vec<&str> = args
+        .iter()
+        .map(String::as_str)
+        .chain(["--shutdown-delay", "5"])
+        .collect();
     let mut process = Process::start(dir.path(), &args);
-    let client = crate::tls::Client {
-        address: process.webhook.parse().expect("an address"),
-        root: pair.certificate,
-        source: std::net::Ipv4Addr::LOCALHOST.into(),
-        alpn: None,
-        identity: None,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    runtime.block_on(async {
+    let client = process.client(&pair);
+    block_on(async {
         let mut kept = client.connect().await.expect("a handshake");
         let ask = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
         kept.write_all(ask).await.expect("written");
@@ -279,6 +291,73 @@ fn the_second_sigterm_ends_it_now() {
     let (code, log) = process.ended();
     assert_eq!(code, Some(2), "{log}");
     assert!(log.contains("asked twice to stop"), "{log}");
+}
+
+/// One line a decision, with what was decided about what and why, and nothing of what a Secret holds.
+#[test]
+fn every_decision_is_a_line_of_the_log() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let pair = SelfSigned::new(&["localhost"]).expect("a certificate");
+    let args = identity(dir.path(), &pair);
+    let args: Vec<&str> = args
+        .iter()
+        .map(String::as_str)
+        .chain(["--log-filter", "pullgate=debug"])
+        .collect();
+    let mut process = Process::start(dir.path(), &args);
+    let pod = |image: &str| {
+        create_pod(json!({"containers": [{"name": "c", "image": image}]})).to_string()
+    };
+    let banned =
+        create_pod(json!({"imagePullSecrets": [{"name": "regcred-shared"}], "containers": []}))
+            .to_string();
+    let secret = crate::support::create(
+        "",
+        "Secret",
+        json!({"metadata": {"name": "legacy-1"}, "type": "kubernetes.io/dockercfg", "data": {".dockercfg": "hidden-value"}}),
+    )
+    .to_string();
+    let client = process.client(&pair);
+    block_on(async {
+        for (path, body) in [
+            ("/mutate", &pod("contoso.azurecr.io/a")),
+            ("/mutate", &pod("nginx")),
+            ("/validate", &banned),
+            ("/validate", &secret),
+            ("/validate", &"no review".to_owned()),
+        ] {
+            client.post(path, body.as_bytes()).await;
+        }
+    });
+    process.terminate();
+    let (_, log) = process.ended();
+    assert!(!log.contains("hidden"), "{log}");
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let decisions: Vec<_> = lines
+        .filter(|line| line["target"] == "pullgate::server::admission")
+        .map(|line| {
+            let field = |name: &str| line["fields"][name].as_str().unwrap_or_default().to_owned();
+            [
+                line["level"].as_str().unwrap_or_default().to_owned(),
+                field("message"),
+                field("subject"),
+                field("rules") + &field("findings"),
+            ]
+            .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        decisions,
+        [
+            "DEBUG injected Pod ns/web [\"contoso\"][]",
+            "DEBUG admitted Pod ns/web []",
+            "INFO denied Pod ns/web [(\"banned-secret\", Some(\"legacy-shared\"))]",
+            "DEBUG admitted Secret ns/legacy-1 [(\"banned-name\", Some(\"legacy-shared\"))]",
+            "DEBUG a request got no review for an answer  ",
+        ]
+    );
 }
 
 /// The names and labels of the metrics are an interface: `docs/metrics.md` says what they are, and this that it is so.

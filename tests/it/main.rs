@@ -12,6 +12,7 @@
 mod admin;
 mod check;
 mod cli;
+mod docs;
 mod files;
 mod guard;
 mod hostile;

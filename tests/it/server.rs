@@ -279,6 +279,28 @@ async fn both_protocols_are_spoken() {
     running.end().await;
 }
 
+/// TLS 1.2 and 1.3, and of both only suites with forward secrecy and authenticated encryption.
+#[tokio::test]
+async fn only_modern_tls_is_spoken() {
+    let running = start().await;
+    for versions in [&[&rustls::version::TLS12], &[&rustls::version::TLS13]] {
+        let stream = running.client().connect_with(versions).await;
+        let stream = stream.expect("a handshake");
+        let suite = stream
+            .get_ref()
+            .1
+            .negotiated_cipher_suite()
+            .expect("a suite");
+        let name = format!("{:?}", suite.suite());
+        assert!(name.contains("GCM") || name.contains("CHACHA20"), "{name}");
+        assert!(
+            name.starts_with("TLS13") || name.contains("ECDHE"),
+            "{name}"
+        );
+    }
+    running.end().await;
+}
+
 /// Who has a certificate of the CA is let in, and with `--client-name` only who has that name in it.
 #[tokio::test]
 async fn clients_are_let_in_by_their_certificate() {

@@ -140,11 +140,20 @@ impl Client {
     }
 
     pub(crate) async fn connect(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_with(rustls::ALL_VERSIONS).await
+    }
+
+    /// The same, with these versions of TLS alone.
+    pub(crate) async fn connect_with(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = rustls::RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(self.root.as_bytes()).expect("PEM"))
             .expect("a certificate");
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        let config = rustls::ClientConfig::builder_with_protocol_versions(versions)
+            .with_root_certificates(roots);
         let mut config = match &self.identity {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => config

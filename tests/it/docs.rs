@@ -1,0 +1,93 @@
+//! What the documentation shows is what happens.
+
+use crate::policy::EXAMPLE;
+use pullgate::diagnostic::Severity;
+use pullgate::live::today;
+use pullgate::policy::Policy;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn read(name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The blocks of a language.
+fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
+    let begin = format!("```{language}\n");
+    let blocks = text.split(begin.as_str()).skip(1);
+    blocks.filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn every_policy_that_is_shown_is_one() {
+    let text = read("docs/policy.md");
+    let policies = blocks(&text, "yaml");
+    assert!(policies.len() >= 6);
+    for policy in policies {
+        let loaded = Policy::load(policy, today());
+        let faults: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity != Severity::Note)
+            .map(|diagnostic| diagnostic.line("policy.yaml"))
+            .collect();
+        assert!(faults.is_empty(), "{faults:?}\n{policy}");
+    }
+}
+
+#[test]
+fn every_command_that_is_shown_says_what_is_shown() {
+    let text = read("docs/commands.md");
+    let folder = tempfile::tempdir().expect("a folder");
+    let write =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    std::fs::create_dir(folder.path().join("deploy")).expect("a folder");
+    write("policy.yaml", EXAMPLE);
+    write("deploy/api.yaml", blocks(&text, "yaml")[0]);
+    let examples = blocks(&text, "console");
+    assert!(examples.len() >= 3);
+    for example in examples {
+        let (command, expected) = example
+            .split_once('\n')
+            .expect("a command and what it says");
+        let args = command
+            .strip_prefix("$ pullgate ")
+            .expect("a command of ours");
+        let output = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+            .args(args.split(' '))
+            .current_dir(folder.path())
+            .output()
+            .expect("pullgate");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            expected,
+            "{command}"
+        );
+    }
+}
+
+/// A page that is named is there.
+#[test]
+fn every_link_within_the_repository_leads_somewhere() {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/policy.md",
+        "docs/commands.md",
+        "docs/metrics.md",
+    ] {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(page);
+        let folder = folder.parent().expect("a folder");
+        let text = read(page);
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let file = link.split('#').next().expect("a path");
+            assert!(folder.join(file).exists(), "{link} in {page}");
+        }
+    }
+}
