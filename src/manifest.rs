@@ -105,7 +105,7 @@ impl Manifests {
             node,
             kind: kind_of,
             kind_name: kind,
-            json: writer.json,
+            json: String::from_utf8(writer.json).unwrap_or_default(),
             places: writer.places,
         });
     }
@@ -355,7 +355,7 @@ fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
 /// Writes a node as JSON, each value on a line of its own, so that the line of an error is a place.
 #[derive(Default)]
 struct Writer {
-    json: String,
+    json: Vec<u8>,
     places: Vec<Span>,
 }
 
@@ -364,38 +364,38 @@ impl Writer {
         self.places.push(node.span);
         match &node.value {
             Value::Scalar { text, plain: true } => match plain(text) {
-                Plain::Null => self.json.push_str("null"),
-                Plain::Bool(value) => self.json.push_str(if value { "true" } else { "false" }),
+                Plain::Null => self.json.extend(b"null"),
+                Plain::Bool(value) => self.json.extend(value.to_string().bytes()),
                 // No number matters, only that it is one.
-                Plain::Number => self.json.push('0'),
+                Plain::Number => self.json.push(b'0'),
                 Plain::Text => self.text(text),
             },
             Value::Scalar { text, .. } => self.text(text),
             Value::Sequence(items) => {
-                self.json.push('[');
+                self.json.push(b'[');
                 for (i, item) in items.iter().enumerate() {
-                    self.json.push_str(if i == 0 { "\n" } else { ",\n" });
+                    self.json.extend(if i == 0 { &b"\n"[..] } else { b",\n" });
                     self.write(item);
                 }
-                self.json.push(']');
+                self.json.push(b']');
             }
             Value::Mapping(entries) => self.mapping(entries),
         }
     }
 
     fn mapping(&mut self, entries: &[(Node, Node)]) {
-        self.json.push('{');
+        self.json.push(b'{');
         for (i, (key, value)) in entries.iter().enumerate() {
-            self.json.push_str(if i == 0 { "\n" } else { ",\n" });
+            self.json.extend(if i == 0 { &b"\n"[..] } else { b",\n" });
             self.text(key.text().unwrap_or_default());
-            self.json.push(':');
+            self.json.push(b':');
             self.write(value);
         }
-        self.json.push('}');
+        self.json.push(b'}');
     }
 
     fn text(&mut self, text: &str) {
-        self.json
-            .push_str(&serde_json::Value::from(text).to_string());
+        // A text always has a JSON.
+        let _ = serde_json::to_writer(&mut self.json, text);
     }
 }

@@ -4,7 +4,8 @@
 
 use crate::diagnostic::Span;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 
 /// How much a text may hold before it is given up.
 #[derive(Debug, Clone, Copy)]
@@ -154,39 +155,42 @@ impl Node {
 }
 
 fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, Node)> {
-    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut known: HashSet<&str> = HashSet::new();
+    let texts = entries.iter().map(|(key, _)| key.text());
+    let is_plain = texts
+        .flatten()
+        .all(|text| text != "<<" && known.insert(text));
+    if is_plain {
+        return entries;
+    }
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut resolved: Vec<(Node, Node)> = Vec::with_capacity(entries.len());
-    let mut merged = Vec::new();
-    for (key, value) in entries {
-        if key.is_merge() {
-            merged.push(value);
-            continue;
-        }
-        let double = key.text().and_then(|text| known.get(text).copied());
-        if let Some(at) = double {
+    let (merges, own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(key, _)| key.is_merge());
+    for (key, value) in own {
+        let text = key.text().unwrap_or_default().to_owned();
+        if let Some(at) = places.get(&text) {
             doubles.push(key.span);
-            resolved[at] = (key, value);
+            resolved[*at] = (key, value);
         } else {
-            known.extend(key.text().map(|text| (text.to_owned(), resolved.len())));
+            places.insert(text, resolved.len());
             resolved.push((key, value));
         }
     }
-    for source in merged {
-        let sources = match source.value {
+    let sources = merges
+        .into_iter()
+        .flat_map(|(_, source)| match source.value {
             Value::Sequence(sources) => sources,
             _ => vec![source],
-        };
-        for source in sources {
-            let Value::Mapping(entries) = source.value else {
-                continue;
-            };
-            for (key, value) in entries {
-                let text = key.text().unwrap_or_default();
-                if !known.contains_key(text) {
-                    known.insert(text.to_owned(), resolved.len());
-                    resolved.push((key, value));
-                }
-            }
+        });
+    let mappings = sources.filter_map(|source| match source.value {
+        Value::Mapping(entries) => Some(entries),
+        Value::Scalar { .. } | Value::Sequence(_) => None,
+    });
+    for (key, value) in mappings.flatten() {
+        let text = key.text().unwrap_or_default().to_owned();
+        if let Entry::Vacant(place) = places.entry(text) {
+            place.insert(resolved.len());
+            resolved.push((key, value));
         }
     }
     resolved
