@@ -8,21 +8,42 @@ use tracing::warn;
 /// How often files are read.
 pub const PERIOD: Duration = Duration::from_secs(1);
 
-/// Calls `changed` with what the files hold whenever that is something else than before, for ever. `known` is what they
-/// held when they were first read; while one of them cannot be read nothing changes.
-pub async fn poll(paths: Vec<PathBuf>, mut known: Vec<String>, mut changed: impl FnMut(&[String])) {
+/// What somebody made of changed files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is in use.
+    Yes,
+    /// It cannot be used now. Perhaps later: a certificate may become valid.
+    No,
+}
+
+/// Calls `changed` with what the files hold whenever that is something else than before, for ever, and again each time
+/// while it cannot be used; the second value says whether it is new. `known` is what they held when they were first
+/// read. What was read once counts when it is read again: a writer may be in the middle. While a file cannot be read
+/// nothing changes.
+pub async fn poll(
+    paths: Vec<PathBuf>,
+    mut known: Vec<String>,
+    mut changed: impl FnMut(&[String], bool) -> Taken,
+) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = false;
+    let mut last = known.clone();
+    let mut refused = None;
     loop {
         ticks.tick().await;
         match read(&paths).await {
             Ok(now) => {
                 told = false;
-                if now != known {
-                    changed(&now);
-                    known = now;
+                if now != known && now == last {
+                    let is_new = refused.as_ref() != Some(&now);
+                    match changed(&now, is_new) {
+                        Taken::Yes => known.clone_from(&now),
+                        Taken::No => refused = Some(now.clone()),
+                    }
                 }
+                last = now;
             }
             Err((path, error)) => {
                 if !told {

@@ -201,7 +201,7 @@ impl Metrics {
         );
         registry.register(
             "connections_closed",
-            "Idle connections that gave way to a new one",
+            "Connections that gave way to a new one",
             connections.closed.clone(),
         );
         registry.register(
@@ -300,7 +300,7 @@ impl Metrics {
 }
 
 impl ConnectionMetrics {
-    /// An idle connection gave way.
+    /// A connection gave way.
     pub fn closed(&self, reason: &'static str) {
         self.closed.get_or_create(&ReasonLabels { reason }).inc();
     }

@@ -4,6 +4,7 @@
 //! is made from the request, so that its uid cannot be forgotten, and from a [`Mutation`], which cannot deny and patch.
 
 use crate::finding::Denial;
+use crate::names::MAX_SUBDOMAIN;
 use crate::object::{self, Text};
 use crate::subject::{Kind, Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
@@ -16,6 +17,8 @@ use std::collections::BTreeMap;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
+/// More than a UUID needs, and more than is repeated of what should be a short word.
+const MAX_UID: usize = 128;
 
 /// A request that was read.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ pub enum ReviewError {
     #[error("the AdmissionReview has no request")]
     NoRequest,
     /// A request that cannot be answered.
-    #[error("the request has no uid")]
+    #[error("the request has no uid, or one that is no UUID")]
     NoUid,
     /// An operation that Kubernetes does not know.
     #[error("the operation {0:?} is none of CREATE, UPDATE, DELETE, CONNECT")]
@@ -68,22 +71,22 @@ pub enum ReviewError {
 pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
     let envelope: Envelope<'_> = serde_json::from_slice(bytes)?;
     if (&*envelope.api_version.0, &*envelope.kind.0) != (API_VERSION, KIND) {
-        let [api_version, kind] =
-            [envelope.api_version, envelope.kind].map(|text| text.0.into_owned());
+        let [api_version, kind] = [envelope.api_version, envelope.kind]
+            .map(|text| beginning(&text.0, MAX_UID).to_owned());
         return Err(ReviewError::Type { api_version, kind });
     }
     let request = envelope.request.ok_or(ReviewError::NoRequest)?;
     let uid = request
         .uid
         .map(|uid| uid.0)
-        .filter(|uid| !uid.is_empty())
+        .filter(|uid| (1..=MAX_UID).contains(&uid.len()))
         .ok_or(ReviewError::NoUid)?;
     let operation = match &*request.operation.0 {
         "CREATE" => Operation::Create,
         "UPDATE" => Operation::Update,
         "DELETE" => Operation::Delete,
         "CONNECT" => Operation::Connect,
-        other => return Err(ReviewError::Operation(other.to_owned())),
+        other => return Err(ReviewError::Operation(beginning(other, MAX_UID).to_owned())),
     };
     let kind = request.kind.map_or(Kind::Other, |kind| {
         Kind::of(&text(kind.group), &text(kind.kind))
@@ -150,6 +153,11 @@ impl Review<'_> {
     }
 }
 
+/// Whoever asks decides how long a text is, and not how much of it is repeated.
+fn beginning(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
 fn text(text: Option<Text<'_>>) -> Cow<'_, str> {
     text.map(|text| text.0).unwrap_or_default()
 }
@@ -162,7 +170,7 @@ fn status<'d>(denial: &'d Denial, subject: &'d Subject<'_>) -> Status<'d> {
         field,
     };
     let details = Details {
-        name: &subject.name,
+        name: beginning(&subject.name, MAX_SUBDOMAIN),
         group: subject.kind.group(),
         kind: subject.kind.name(),
         causes: denial.causes.iter().map(cause).collect(),

@@ -123,7 +123,7 @@ impl Server {
             return;
         };
         let served = connection::serve(
-            stream,
+            (stream, connection::Source(peer.ip())),
             self.tls.clone(),
             self.router.clone(),
             place,

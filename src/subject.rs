@@ -1,5 +1,6 @@
 //! What is judged: an object of the API with the fields that matter, as the request or a manifest gave it.
 
+use crate::names::MAX_SUBDOMAIN;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -318,19 +319,23 @@ impl Subject<'_> {
     }
 }
 
-/// The object as a person knows it: `Deployment payments/api`, `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
+/// The object as a person knows it, names no longer than names are: `Deployment payments/api`, `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metadata = &self.object.metadata;
-        write!(f, "{} {}/", self.kind, self.namespace)?;
+        write!(f, "{} {:.MAX_SUBDOMAIN$}/", self.kind, self.namespace)?;
         match (self.own_name(), &metadata.generate_name) {
             // What was generated for an object that is yet to be admitted tells nobody anything.
-            (_, Some(prefix)) if self.operation == Operation::Create => write!(f, "{prefix}*")?,
-            (Some(name), _) => f.write_str(name)?,
+            (_, Some(prefix)) if self.operation == Operation::Create => {
+                write!(f, "{prefix:.MAX_SUBDOMAIN$}*")?;
+            }
+            (Some(name), _) => write!(f, "{name:.MAX_SUBDOMAIN$}")?,
             (None, _) => f.write_str("*")?,
         }
         match &metadata.controller {
-            Some((kind, name)) if self.kind == Kind::Pod => write!(f, " (of {kind} {name})"),
+            Some((kind, name)) if self.kind == Kind::Pod => {
+                write!(f, " (of {kind:.MAX_SUBDOMAIN$} {name:.MAX_SUBDOMAIN$})")
+            }
             _ => Ok(()),
         }
     }

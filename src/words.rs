@@ -371,7 +371,7 @@ impl<'s> Teller<'s> {
             format!(
                 "(kubectl edit serviceaccount {} -n {})",
                 shorten(account, self.most),
-                namespace.name
+                shorten(namespace.name, self.most)
             )
         };
         let remove = match origin {

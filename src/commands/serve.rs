@@ -30,8 +30,8 @@ use tracing::{info, warn};
 
 /// How long a webhook in a cluster serves on after it was asked to stop: until every API server and proxy knows.
 const SHUTDOWN_DELAY: Duration = Duration::from_secs(15);
-/// File descriptors that are needed beside those of connections.
-const MORE_FILES: u64 = 64;
+/// File descriptors that are needed beside those of connections: the admin port, those that were just closed, and files.
+const MORE_FILES: usize = admin::MAX_CONNECTIONS + 256;
 
 /// How to serve.
 #[derive(Debug, Args)]
@@ -113,22 +113,39 @@ pub struct ServeArgs {
 /// Something that it needs cannot be had, or an essential part ended.
 pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Outcome> {
     telemetry::start(&args.log)?;
-    allow_files(args.max_connections);
+    let connections = allow_files(args.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(args, out))?;
-    Ok(Outcome::Clean)
+    let result = runtime.block_on(serve(args, connections, out));
+    // A file on a disk that is gone may be read for ever.
+    runtime.shutdown_background();
+    result.map(|()| Outcome::Clean)
 }
 
-async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
+async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Result<()> {
     let mut signals = Signals::listen().context("cannot listen to signals")?;
     let metrics = Arc::new(Metrics::default());
     let readiness = Arc::new(Readiness::waiting_for(&[Part::Certificate, Part::Policy]));
+    // From the beginning: it says what is still missing.
     let admin: OptionFuture<_> = bind_admin(args, &readiness, &metrics)
         .await?
         .map(|server| server.run(pending()))
         .into();
+    tokio::select! {
+        Some(()) = admin => bail!("the admin server ended"),
+        result = webhook(args, connections, &mut signals, &metrics, &readiness, out) => result,
+    }
+}
+
+async fn webhook(
+    args: &ServeArgs,
+    max_connections: usize,
+    signals: &mut Signals,
+    metrics: &Arc<Metrics>,
+    readiness: &Arc<Readiness>,
+    out: &mut impl Write,
+) -> Result<()> {
     let (policy, text) = policy(args)?;
     metrics.policy_loaded(now());
     readiness.has(Part::Policy);
@@ -147,7 +164,7 @@ async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
     let live = Arc::new(Live::new(policy, controllers, watches));
     let access = Access {
         tls: Some(certificate.server_config(clients.as_ref().map(|(clients, _)| clients.clone()))),
-        max_connections: args.max_connections,
+        max_connections,
         metrics: metrics.connections(),
     };
     let router = Admission::new(live.clone(), metrics.clone()).router(readiness.clone());
@@ -160,11 +177,14 @@ async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
         .map(|client| cluster::facts::watch(client, &live))
         .into();
     let path = args.policy_file.as_deref();
-    let policy = path.map(|path| watches::policy(path, text, &live, &metrics));
+    let policy = path.map(|path| watches::policy(path, text, &live, metrics));
     let policy: OptionFuture<_> = policy.into();
-    let pair: OptionFuture<_> = pem
-        .map(|files| watches::pair(files, &certificate, &metrics))
-        .into();
+    let pair = async {
+        match pem {
+            Some(files) => watches::pair(files, &certificate, metrics).await,
+            None => watches::renew(&certificate, metrics).await,
+        }
+    };
     let authority: OptionFuture<_> = clients
         .map(|(clients, files)| watches::authority(files, clients))
         .into();
@@ -172,13 +192,12 @@ async fn serve(args: &ServeArgs, out: &mut impl Write) -> Result<()> {
     // The first to end ends all: none of them may do so quietly.
     tokio::select! {
         () = server.run(async { drop(drained.await) }) => { info!("stopped"); Ok(()) }
-        () = end(&mut signals, &readiness, args.delay(), drain) => {
+        () = end(signals, readiness, args.delay(), drain) => {
             bail!("asked twice to stop: requests under way are not answered")
         }
-        Some(()) = admin => bail!("the admin server ended"),
         Some(()) = facts => bail!("the watch of the cluster ended"),
         Some(()) = policy => bail!("the watch of the policy ended"),
-        Some(()) = pair => bail!("the watch of the certificate ended"),
+        () = pair => bail!("the watch of the certificate ended"),
         Some(()) = authority => bail!("the watch of the client CA ended"),
     }
 }
@@ -271,7 +290,7 @@ fn certificate(args: &ServeArgs) -> Result<(Arc<Certificate>, Option<Files>)> {
         })?;
         return Ok((certificate, Some((vec![chain.clone(), key.clone()], texts))));
     }
-    let made = SelfSigned::new(&["localhost", "127.0.0.1", "::1"])?;
+    let made = SelfSigned::local()?;
     Ok((Certificate::new(&made.certificate, &made.key)?, None))
 }
 
@@ -285,17 +304,26 @@ fn clients(args: &ServeArgs) -> Result<Option<(Arc<Clients>, Files)>> {
     Ok(Some((clients, (vec![path.clone()], vec![text]))))
 }
 
-/// Every connection is a file descriptor, and shells allow 1024 unless they are asked for more.
-fn allow_files(connections: usize) {
-    let wanted = u64::try_from(connections)
-        .unwrap_or(u64::MAX)
-        .saturating_add(MORE_FILES);
-    match rlimit::increase_nofile_limit(wanted) {
-        Ok(limit) if limit < wanted => warn!(
+/// Every connection is a file descriptor, and shells allow 1024 unless they are asked for more. Returns how many
+/// connections there can be.
+fn allow_files(connections: usize) -> usize {
+    let wanted = connections.saturating_add(MORE_FILES);
+    let limit = rlimit::increase_nofile_limit(u64::try_from(wanted).unwrap_or(u64::MAX));
+    let limit = match limit {
+        Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
+        Err(error) => {
+            warn!(%error, "cannot raise the limit of file descriptors");
+            return connections;
+        }
+    };
+    let possible = limit
+        .saturating_sub(MORE_FILES)
+        .clamp(1, connections.max(1));
+    if possible < connections {
+        warn!(
             limit,
-            wanted, "too few file descriptors for --max-connections: raise the limit (ulimit -n)"
-        ),
-        Ok(_) => {}
-        Err(error) => warn!(%error, "cannot raise the limit of file descriptors"),
+            possible, "too few file descriptors for --max-connections: raise the limit (ulimit -n)"
+        );
     }
+    possible
 }

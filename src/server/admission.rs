@@ -5,12 +5,13 @@ use super::quota::{Lease, Quota};
 use crate::lifecycle::Readiness;
 use crate::live::Live;
 use crate::metrics::{Metrics, Unanswered};
+use crate::names::MAX_SUBDOMAIN;
 use crate::review::{self, Review};
 use crate::subject::Subject;
 use crate::verdict::{self, Injection, Mutation, Outcome};
 use crate::world::World;
 use axum::Router;
-use axum::body::BodyDataStream;
+use axum::body::{BodyDataStream, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Version, header};
@@ -21,13 +22,14 @@ use futures::StreamExt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{debug, error, info};
 
 /// The API server takes objects of 3 MiB, and a review of an update holds two of them.
 const MAX_BODY: usize = 7 * 1024 * 1024;
-/// What all bodies together may take: 18 of the largest, or thousands of the usual 8 KiB.
+/// What all bodies and answers together may take, and an eighth of it those of one source: two of the largest at a time,
+/// or a thousand of the usual 8 KiB.
 const MAX_BODIES: usize = 128 * 1024 * 1024;
 /// What a body counts for at least: a request costs more than its bytes.
 const MIN_BODY: usize = 16 * 1024;
@@ -39,7 +41,7 @@ const REST: Duration = Duration::from_secs(1);
 const LARGE: usize = 256 * 1024;
 /// How many large reviews are judged at the same time.
 const MAX_LARGE: usize = 4;
-/// How long a large review waits for its turn. The API server waits 3 s for the webhook of pods.
+/// How long a large review waits for its turn, each of two times. The API server waits 3 s for the webhook of pods.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What answers reviews.
@@ -57,10 +59,10 @@ enum Endpoint {
     Validate,
 }
 
-/// A body, and what it takes of the memory for all.
+/// A body or an answer, and what it takes of the memory for all until it is dropped.
 struct Received {
     bytes: Vec<u8>,
-    _lease: Lease,
+    lease: Lease,
 }
 
 impl Admission {
@@ -108,19 +110,20 @@ impl Admission {
         endpoint: Endpoint,
         request: Request,
         began: Instant,
-    ) -> Result<Vec<u8>, (Unanswered, String)> {
-        let body = tokio::time::timeout(BODY_DEADLINE, self.receive(request))
+    ) -> Result<Bytes, (Unanswered, String)> {
+        let words = |reason: Unanswered| (reason, reason.words().to_owned());
+        let mut body = tokio::time::timeout(BODY_DEADLINE, self.receive(request))
             .await
             .unwrap_or_else(|_| Err(Unanswered::Timeout))
-            .map_err(|reason| (reason, reason.words().to_owned()))?;
-        let _turn = self
-            .turn(body.bytes.len())
+            .map_err(words)?;
+        let length = body.bytes.len();
+        let review = self
+            .aside(length, || review::parse(&body.bytes))
             .await
-            .map_err(|reason| (reason, reason.words().to_owned()))?;
-        let review = aside(&body, || review::parse(&body.bytes))
+            .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
         self.live.wait_for_facts(&review.subject).await;
-        Ok(aside(&body, || {
+        let judge = || {
             self.live.judge(|world| {
                 let mutation = endpoint.judge(world, &review.subject);
                 log(&review, &mutation);
@@ -128,6 +131,14 @@ impl Admission {
                     .answered(endpoint.name(), &review, &mutation, began.elapsed());
                 review.answer(&mutation)
             })
+        };
+        let answer = self.aside(length, judge).await.map_err(words)?;
+        body.lease
+            .grow_to(answer.len())
+            .map_err(|_| words(Unanswered::Overload))?;
+        Ok(Bytes::from_owner(Received {
+            bytes: answer,
+            lease: body.lease,
         }))
     }
 
@@ -172,30 +183,24 @@ impl Admission {
             lease.grow_to(length).map_err(full)?;
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Received {
-            bytes,
-            _lease: lease,
-        })
+        Ok(Received { bytes, lease })
     }
 
-    /// Large reviews wait for their turn; the others have none to wait for.
-    async fn turn(&self, length: usize) -> Result<Option<SemaphorePermit<'_>>, Unanswered> {
+    /// Does what takes long with a large body where it keeps no other request waiting, and not with many at a time.
+    async fn aside<T>(&self, length: usize, work: impl FnOnce() -> T) -> Result<T, Unanswered> {
         if length < LARGE {
-            return Ok(None);
+            return Ok(work());
         }
         match tokio::time::timeout(PATIENCE, self.large.acquire()).await {
-            Ok(Ok(permit)) => Ok(Some(permit)),
+            Ok(Ok(_turn)) => Ok(tokio::task::block_in_place(work)),
             Ok(Err(_)) | Err(_) => Err(Unanswered::Overload),
         }
     }
 }
 
-/// Does what takes long with a large body where it keeps no other request waiting.
-fn aside<T>(body: &Received, work: impl FnOnce() -> T) -> T {
-    if body.bytes.len() < LARGE {
-        work()
-    } else {
-        tokio::task::block_in_place(work)
+impl AsRef<[u8]> for Received {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -272,7 +277,7 @@ async fn close_when_stopping(
 
 /// Names are written by others: given as values, and not shown by `Display`, they are quoted and cannot forge a line.
 fn log(review: &Review<'_>, mutation: &Mutation<'_>) {
-    let user = &*review.subject.user;
+    let user = beginning(&review.subject.user);
     let subject = || review.subject.to_string();
     let dry_run = review.dry_run;
     match &mutation.outcome {
@@ -300,6 +305,11 @@ fn log(review: &Review<'_>, mutation: &Mutation<'_>) {
             "denied"
         ),
     }
+}
+
+/// As much of a name as names have; whoever asks decides how long it is.
+fn beginning(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_SUBDOMAIN)]
 }
 
 /// The kinds of what was found, and the bans.

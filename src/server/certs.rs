@@ -41,6 +41,14 @@ pub struct SelfSigned {
 }
 
 impl SelfSigned {
+    /// Makes a certificate for a server that is reached on this machine alone.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub fn local() -> Result<Self> {
+        Self::new(&["localhost", "127.0.0.1", "::1"])
+    }
+
     /// Makes a certificate that is good for these names and addresses, for a week.
     ///
     /// # Errors

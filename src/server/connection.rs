@@ -1,10 +1,11 @@
 //! One connection: handshake, protocol, requests.
 
-use super::connections::{Activity, Place};
+use super::connections::{Activity, InFlight, Place};
 use axum::Router;
+use axum::body::{Body, Bytes};
 use futures::future::BoxFuture;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
@@ -15,7 +16,7 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -28,8 +29,10 @@ use tokio_rustls::TlsAcceptor;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// What is kept of what a client sends before it is looked at, and so the longest head of a request.
 const BUFFER: usize = 32 * 1024;
-/// How many requests one HTTP/2 connection may have under way.
-const STREAMS: u32 = 100;
+/// The longest head of an HTTP/2 request.
+const HEAD: u32 = 16 * 1024;
+/// How many requests one HTTP/2 connection may have under way. The API server speaks HTTP/1.1.
+const STREAMS: u32 = 16;
 /// How much an HTTP/2 client may send before somebody reads it.
 const WINDOW: u32 = 256 * 1024;
 
@@ -55,14 +58,13 @@ pub(super) enum Ended {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
-    stream: TcpStream,
+    (stream, source): (TcpStream, Source),
     tls: Option<TlsAcceptor>,
     router: Router,
     place: Place,
     mut stopping: Stopping,
 ) -> Result<(), Ended> {
     stream.set_nodelay(true)?;
-    let source = Source(stream.peer_addr()?.ip());
     let activity = place.activity.clone();
     let requests = Requests {
         router: TowerToHyperService::new(router),
@@ -111,9 +113,10 @@ async fn http2(
     stopping: Stopping,
 ) -> Result<(), Ended> {
     requests.activity.is_http2();
-    let connection = http2::Builder::new(Streams::default())
+    let tasks = Arc::default();
+    let connection = http2::Builder::new(Streams(Arc::downgrade(&tasks)))
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(BUFFER).unwrap_or(u32::MAX))
+        .max_header_list_size(HEAD)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .serve_connection(TokioIo::new(stream), requests);
@@ -150,20 +153,53 @@ impl Service<Request<Incoming>> for Requests {
         let in_flight = self.activity.begin();
         let answer = self.router.call(request);
         Box::pin(async move {
-            let _in_flight = in_flight;
-            answer.await
+            let answer = answer.await?;
+            Ok(answer.map(|body| Body::new(Answer { body, in_flight })))
         })
     }
 }
 
-/// The tasks of the requests of one HTTP/2 connection: they end with it.
-#[derive(Clone, Default)]
-struct Streams(Arc<Mutex<JoinSet<()>>>);
+/// The body of an answer: the request is under way until that is taken.
+struct Answer {
+    body: Body,
+    #[expect(dead_code, reason = "it matters when it is dropped")]
+    in_flight: InFlight,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The tasks of the requests of one HTTP/2 connection. They hold an executor themselves, and so it does not hold them:
+/// they end with the connection.
+#[derive(Clone)]
+struct Streams(Weak<Mutex<JoinSet<()>>>);
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, task: F) {
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
+        let Some(tasks) = self.0.upgrade() else {
+            return;
+        };
+        let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(ended) = tasks.try_join_next() {
+            super::note(ended);
+        }
         tasks.spawn(task);
     }
 }

@@ -235,7 +235,8 @@ fn promise_4_a_bad_policy_file_shows_in_the_metrics_and_replaces_nothing() {
     assert_eq!(process.metric("pullgate_policy_faults"), Some(0.0));
 }
 
-/// Not ready at once, served on for the delay and told to connect anew, then drained: a rolling restart fails no call.
+/// Not ready at once, served on for the delay and told to connect anew: a rolling restart fails no call. The second
+/// signal does not wait.
 #[test]
 fn the_first_sigterm_takes_its_time() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -244,7 +245,7 @@ fn the_first_sigterm_takes_its_time() {
     let args: Vec<&str> = args
         .iter()
         .map(String::as_str)
-        .chain(["--shutdown-delay", "5"])
+        .chain(["--shutdown-delay", "600"])
         .collect();
     let mut process = Process::start(dir.path(), &args);
     let client = process.client(&pair);
@@ -277,20 +278,19 @@ fn the_first_sigterm_takes_its_time() {
             "{head}"
         );
     });
-    let (code, log) = process.ended();
-    assert_eq!(code, Some(0), "{log}");
-}
-
-#[test]
-fn the_second_sigterm_ends_it_now() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let mut process = Process::start(dir.path(), &["--shutdown-delay", "600"]);
-    process.terminate();
-    until("it is not ready", || process.get("/readyz").0 == 503);
     process.terminate();
     let (code, log) = process.ended();
     assert_eq!(code, Some(2), "{log}");
     assert!(log.contains("asked twice to stop"), "{log}");
+}
+
+#[test]
+fn after_the_delay_it_ends_by_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut process = Process::start(dir.path(), &["--shutdown-delay", "1"]);
+    process.terminate();
+    let (code, log) = process.ended();
+    assert_eq!(code, Some(0), "{log}");
 }
 
 /// One line a decision, with what was decided about what and why, and nothing of what a Secret holds.

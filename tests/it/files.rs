@@ -1,6 +1,6 @@
 //! Files that change under a running server.
 
-use pullgate::files;
+use pullgate::files::{self, Taken};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
@@ -22,8 +22,9 @@ async fn trap_16_a_mounted_file_is_seen_to_change_each_time() {
     let path = dir.path().join("policy.yaml");
     symlink("..data/policy.yaml", &path).expect("a link");
     let (tell, mut told) = mpsc::unbounded_channel();
-    let poll = files::poll(vec![path], vec!["one".to_owned()], move |texts| {
+    let poll = files::poll(vec![path], vec!["one".to_owned()], move |texts, _| {
         tell.send(texts[0].clone()).expect("somebody listens");
+        Taken::Yes
     });
     let changes = async {
         for text in ["two", "three"] {
@@ -39,4 +40,38 @@ async fn trap_16_a_mounted_file_is_seen_to_change_each_time() {
         () = changes => {}
     }
     assert!(told.is_empty(), "told of a change where there was none");
+}
+
+/// What cannot be used now may be used later, as a certificate that is not valid yet: it is offered again, and is new
+/// only once. What was written halfway is not offered at all.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_used_is_offered_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("tls.crt");
+    std::fs::write(&path, "one").expect("a file");
+    let mut offers = Vec::new();
+    let poll = files::poll(
+        vec![path.clone()],
+        vec!["one".to_owned()],
+        |texts, is_new| {
+            offers.push((texts[0].clone(), is_new));
+            if offers.len() < 3 {
+                Taken::No
+            } else {
+                Taken::Yes
+            }
+        },
+    );
+    let writes = async {
+        std::fs::write(&path, "half").expect("a file");
+        tokio::time::sleep(files::PERIOD).await;
+        std::fs::write(&path, "two").expect("a file");
+        tokio::time::sleep(10 * files::PERIOD).await;
+    };
+    tokio::select! {
+        () = poll => panic!("the poll ended"),
+        () = writes => {}
+    }
+    let two = |is_new| ("two".to_owned(), is_new);
+    assert_eq!(offers, [two(true), two(false), two(false)]);
 }

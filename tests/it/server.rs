@@ -279,6 +279,31 @@ async fn both_protocols_are_spoken() {
     running.end().await;
 }
 
+/// Who asks decides how long names are, and must not decide how long answers and lines of the log are.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_repeated_is_no_longer_than_names_are() {
+    let running = start().await;
+    let long = "x".repeat(1024 * 1024);
+    let mut review =
+        create_pod(json!({"imagePullSecrets": [{"name": "regcred-shared"}], "containers": []}));
+    for field in ["name", "namespace"] {
+        review["request"][field] = json!(long);
+    }
+    review["request"]["userInfo"]["username"] = json!(long);
+    review["request"]["object"]["metadata"]["generateName"] = json!(long);
+    let (status, body) = request(&running, "/validate", review.to_string().as_bytes()).await;
+    assert_eq!(status, 200);
+    assert!(!Answer::read(&body).allowed());
+    assert!(body.len() < 16 * 1024, "{}", body.len());
+    for field in ["uid", "operation"] {
+        let mut review = create_pod(json!({}));
+        review["request"][field] = json!(long);
+        let (status, body) = request(&running, "/validate", review.to_string().as_bytes()).await;
+        assert_eq!((status, body.len() < 512), (400, true), "{field}");
+    }
+    running.end().await;
+}
+
 /// TLS 1.2 and 1.3, and of both only suites with forward secrecy and authenticated encryption.
 #[tokio::test]
 async fn only_modern_tls_is_spoken() {

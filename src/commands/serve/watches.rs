@@ -2,34 +2,48 @@
 
 use super::Files;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::files;
+use crate::files::{self, Taken};
 use crate::live::{Live, now, today};
 use crate::manifest;
 use crate::metrics::Metrics;
-use crate::server::certs::Certificate;
+use crate::server::certs::{Certificate, SelfSigned};
 use crate::server::clients::Clients;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{error, info, warn};
+
+/// How often a self-signed certificate is looked at.
+const RENEW_CHECK: Duration = Duration::from_hours(1);
+/// How many seconds before its end it is made anew.
+const RENEW_BEFORE: i64 = 2 * 24 * 60 * 60;
 
 pub(super) async fn policy(path: &Path, text: String, live: &Live, metrics: &Metrics) {
     let file = path.display().to_string();
-    files::poll(vec![path.to_owned()], vec![text], |texts| {
+    files::poll(vec![path.to_owned()], vec![text], |texts, is_new| {
         let loaded = manifest::load_policy(&texts[0], today());
-        tell(&loaded.diagnostics, &file);
+        let faults = loaded
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Fault);
+        let faults = faults.count();
+        if is_new {
+            tell(&loaded.diagnostics, &file);
+        }
         if let Some(policy) = loaded.policy {
             live.set_policy(policy);
             metrics.policy_loaded(now());
             info!(file, "the policy changed");
-        } else {
-            let is_fault = |severity| severity == Severity::Fault;
-            let faults = loaded.diagnostics.iter().filter(|d| is_fault(d.severity));
-            metrics.policy_refused(faults.count());
+            return Taken::Yes;
+        }
+        metrics.policy_refused(faults);
+        if is_new {
             error!(
                 file,
                 "the policy has faults and is not used; the one before stays in force"
             );
         }
+        Taken::No
     })
     .await;
 }
@@ -45,18 +59,16 @@ pub(super) fn tell(diagnostics: &[Diagnostic], file: &str) {
 }
 
 pub(super) async fn pair((paths, texts): Files, certificate: &Certificate, metrics: &Metrics) {
-    files::poll(paths, texts, |texts| {
+    files::poll(paths, texts, |texts, is_new| {
         match certificate.replace(&texts[0], &texts[1]) {
             Ok(()) => {
                 metrics.certificate_loaded(certificate.expires());
                 info!("the certificate changed");
+                Taken::Yes
             }
             Err(error) => {
                 metrics.certificate_refused();
-                error!(
-                    error = format!("{error:#}"),
-                    "the new certificate is not used; the one before stays"
-                );
+                refused("certificate", &error, is_new)
             }
         }
     })
@@ -64,12 +76,46 @@ pub(super) async fn pair((paths, texts): Files, certificate: &Certificate, metri
 }
 
 pub(super) async fn authority((paths, texts): Files, clients: Arc<Clients>) {
-    files::poll(paths, texts, |texts| match clients.replace(&texts[0]) {
-        Ok(()) => info!("the CA of clients changed"),
-        Err(error) => error!(
-            error = format!("{error:#}"),
-            "the new CA of clients is not used; the one before stays"
-        ),
+    files::poll(paths, texts, |texts, is_new| {
+        match clients.replace(&texts[0]) {
+            Ok(()) => {
+                info!("the CA of clients changed");
+                Taken::Yes
+            }
+            Err(error) => refused("CA of clients", &error, is_new),
+        }
     })
     .await;
+}
+
+fn refused(what: &str, error: &anyhow::Error, is_new: bool) -> Taken {
+    if is_new {
+        error!(
+            error = format!("{error:#}"),
+            "the new {what} cannot be used; the one before stays"
+        );
+    }
+    Taken::No
+}
+
+/// Makes a new self-signed certificate in good time, for ever.
+pub(super) async fn renew(certificate: &Certificate, metrics: &Metrics) {
+    loop {
+        tokio::time::sleep(RENEW_CHECK).await;
+        if certificate.expires() - now() > RENEW_BEFORE {
+            continue;
+        }
+        let renewed =
+            SelfSigned::local().and_then(|made| certificate.replace(&made.certificate, &made.key));
+        match renewed {
+            Ok(()) => metrics.certificate_loaded(certificate.expires()),
+            Err(error) => {
+                metrics.certificate_refused();
+                error!(
+                    error = format!("{error:#}"),
+                    "cannot make a new certificate; trying again"
+                );
+            }
+        }
+    }
 }
