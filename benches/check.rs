@@ -45,7 +45,10 @@ fn millis(time: Duration) -> f64 {
 }
 
 fn check(text: &str, policy: &Policy) -> Duration {
-    let input = Input::new("all.yaml".to_owned(), text.to_owned());
+    let input = Input {
+        name: "all.yaml".to_owned(),
+        text: text.to_owned(),
+    };
     let began = Instant::now();
     let mut report = Report::default();
     let settings = Settings {

@@ -9,10 +9,11 @@ pub mod schema;
 pub mod serve;
 
 use crate::cluster;
-use crate::diagnostic::{Colour, render};
+use crate::diagnostic::Colour;
 use crate::live::today;
 use crate::manifest;
 use crate::policy::{Loaded, Policy};
+use crate::report::{Input, Report};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::io::{IsTerminal, Write, stderr};
@@ -87,8 +88,15 @@ impl PolicyArgs {
             policy,
             diagnostics,
         } = manifest::load_policy(&text, today());
-        let shown = render(&diagnostics, &name, &text, colour(&stderr()));
-        stderr().write_all(shown.as_bytes())?;
+        let mut report = Report::default();
+        report.add_policy(
+            Input {
+                name: name.clone(),
+                text,
+            },
+            diagnostics,
+        );
+        stderr().write_all(report.text(colour(&stderr())).as_bytes())?;
         let policy = policy
             .with_context(|| format!("{name} cannot be used: correct what is shown above"))?;
         Ok(Some(policy))

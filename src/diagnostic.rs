@@ -71,23 +71,33 @@ impl Diagnostic {
     }
 }
 
+/// How much of a text is shown around the places that diagnostics speak of.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'s> {
+    /// The line.
+    Line(&'s str),
+    /// The place, and before it on its line nothing but the keys that lead to it: what else is there may be a secret.
+    Place(&'s str),
+    /// Nothing.
+    Nothing,
+}
+
 /// Shows diagnostics with the lines of `source` that they speak of.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], file: &str, source: &str, colour: Colour) -> String {
     let mut text = String::new();
     for diagnostic in diagnostics {
-        text.push_str(&render_one(diagnostic, file, Some(source), colour));
+        text.push_str(&render_one(diagnostic, file, Source::Line(source), colour));
     }
     text
 }
 
-/// Shows one of them, and without a source no line of it. A line of which the place is a small part is not shown either:
-/// it is not written for people, and who knows what else is in it.
+/// Shows one of them. Of long lines, which nobody wrote by hand, only the place is told.
 #[must_use]
 pub fn render_one(
     diagnostic: &Diagnostic,
     file: &str,
-    source: Option<&str>,
+    source: Source<'_>,
     colour: Colour,
 ) -> String {
     let renderer = match colour {
@@ -101,9 +111,11 @@ pub fn render_one(
     };
     let title = level.primary_title(diagnostic.message.as_str());
     let span = diagnostic.span;
-    let line = source
-        .map(|source| Line::of(source, span))
-        .filter(|line| line.text.len() <= MAX_LINE);
+    let line = match source {
+        Source::Line(source) => Line::of(source, span),
+        Source::Place(source) => Line::of(source, span).and_then(Line::without_the_rest),
+        Source::Nothing => None,
+    };
     let group: Group<'_> = match &line {
         Some(line) => {
             let mark = AnnotationKind::Primary
@@ -132,15 +144,37 @@ struct Line<'s> {
 }
 
 impl<'s> Line<'s> {
-    fn of(source: &'s str, span: Span) -> Self {
+    /// `None` if it is long; looked for no further than that, because all of a text may be one line.
+    fn of(source: &'s str, span: Span) -> Option<Self> {
         let at = source.floor_char_boundary(span.start);
-        let begin = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let text = source[begin..].lines().next().unwrap_or_default();
+        let from = source.floor_char_boundary(at.saturating_sub(MAX_LINE + 1));
+        let begin = source[from..at]
+            .rfind('\n')
+            .map(|newline| from + newline + 1);
+        let begin = begin.or((from == 0).then_some(0))?;
+        let to = source.floor_char_boundary(at + MAX_LINE + 1);
+        let rest = &source[begin..to];
+        let text = rest.lines().next().unwrap_or_default();
         let end = source.floor_char_boundary(span.end.max(at)) - begin;
-        Self {
+        (text.len() <= MAX_LINE).then_some(Self {
             text,
             start: (at - begin).min(text.len()),
             end: end.min(text.len()),
-        }
+        })
+    }
+
+    /// Up to the end of the span; `None` where a value stands before it.
+    fn without_the_rest(self) -> Option<Self> {
+        let is_plain = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+        let is_key = |word: &str| {
+            let key = word.strip_suffix(':').map(|key| key.trim_matches('"'));
+            word.is_empty() || key.is_some_and(|key| key.chars().all(is_plain))
+        };
+        let leads = |c: char| c.is_whitespace() || "-[{".contains(c);
+        let before = &self.text[..self.start];
+        before.split(leads).all(is_key).then_some(Self {
+            text: &self.text[..self.end],
+            ..self
+        })
     }
 }

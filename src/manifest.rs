@@ -1,13 +1,18 @@
 //! Manifests: objects as files hold them, each value with its place.
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, ServiceAccountFacts};
+use crate::document;
+use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
 use crate::names;
 use crate::object;
 use crate::policy::{Loaded, Policy};
 use crate::subject::{Kind, Object, Operation, Place, Source, Subject};
+use crate::words;
 use crate::yaml::{self, Node, Plain, Value, plain};
 use jiff::civil::Date;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt::Write as _;
 
 /// The key of a `ConfigMap` under which a policy is.
 const POLICY_KEY: &str = "policy.yaml";
@@ -31,6 +36,7 @@ pub struct Manifest {
     node: Node,
     kind: Kind,
     kind_name: String,
+    api_version: String,
     /// The JSON of the object, a value a line.
     json: String,
     /// Where the values of these lines stand.
@@ -46,31 +52,49 @@ pub fn read(text: &str) -> Manifests {
     let (documents, error) = yaml::parse_all(text);
     let mut manifests = Manifests::default();
     for mut document in documents {
-        document.resolve(&mut manifests.doubles);
+        // A policy is no object that kubectl reads: there a key that is there twice is a fault.
+        if !is_policy(&document) {
+            document.resolve(&mut manifests.doubles);
+        }
         manifests.add(document, None);
     }
-    manifests.fault = error.map(|error| Diagnostic {
-        severity: Severity::Fault,
-        path: String::new(),
-        span: error.span,
-        message: error.message,
-        help: Some("what comes after it in this file was not looked at".to_owned()),
+    manifests.fault = error.map(|error| {
+        let help = if text.contains('\0') {
+            "save it as UTF-8"
+        } else if text.contains("{{") {
+            "a template is no manifest yet: check what `helm template` makes of it"
+        } else {
+            "what comes after it in this file was not looked at"
+        };
+        Diagnostic {
+            severity: Severity::Fault,
+            path: String::new(),
+            span: error.span,
+            message: error.message,
+            help: Some(help.to_owned()),
+        }
     });
     manifests
 }
 
-/// Loads a policy, also one that is in a `ConfigMap`; the places are those of the text.
+fn is_policy(node: &Node) -> bool {
+    let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
+    text("kind") == document::KIND && text("apiVersion").starts_with("pullgate.dev/")
+}
+
+/// Loads a policy, also one that is in a `ConfigMap`, alone or among other objects; the places are those of the text.
 #[must_use]
 pub fn load_policy(text: &str, today: Date) -> Loaded {
     let manifests = read(text);
     let mut policies = manifests
         .objects
         .iter()
-        .filter_map(|manifest| manifest.policy(text, today));
-    match policies.next() {
-        Some(loaded) if manifests.objects.len() == 1 => loaded,
-        _ => Policy::load(text, today),
+        .filter(|manifest| manifest.kind == Kind::ConfigMap && manifest.policy_value().is_some());
+    match (policies.next(), policies.next()) {
+        (Some(manifest), None) => manifest.policy(text, today),
+        _ => None,
     }
+    .unwrap_or_else(|| Policy::load(text, today))
 }
 
 impl Manifests {
@@ -105,6 +129,7 @@ impl Manifests {
             node,
             kind: kind_of,
             kind_name: kind,
+            api_version,
             json: String::from_utf8(writer.json).unwrap_or_default(),
             places: writer.places,
         });
@@ -138,7 +163,7 @@ impl Manifest {
     /// The object as somebody who creates it in this namespace would ask for it.
     ///
     /// # Errors
-    /// A field that matters has a value of the wrong type, or is there twice.
+    /// A field that matters has a value of the wrong type.
     pub fn subject<'m>(&'m self, namespace: &'m str) -> Result<Subject<'m>, Unreadable> {
         let object = self.object()?;
         Ok(Subject {
@@ -157,83 +182,103 @@ impl Manifest {
         if self.kind == Kind::Other {
             return Ok(Object::default());
         }
-        object::read(self.kind, &self.json).map_err(|error| {
-            let place = error
-                .line()
-                .checked_sub(1)
-                .and_then(|line| self.places.get(line));
-            let message = format!(
-                "{}: a value of another type is needed here; the API server would not take it",
-                self.title()
-            );
-            (place.copied().unwrap_or(self.node.span), message)
-        })
+        object::read(self.kind, &self.json).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> Unreadable {
+        let line = error.line().saturating_sub(1);
+        let mut path = String::new();
+        path_to(&self.node, &mut line.clone(), &mut path);
+        // What comes before it quotes the value.
+        let words = error.to_string();
+        let wanted = match words.rsplit("expected ").next() {
+            Some(wanted) if wanted.starts_with("a string") => "a text",
+            Some(wanted) if wanted.starts_with("a sequence") => "a list",
+            Some(wanted) if wanted.starts_with("a boolean") => "`true` or `false`",
+            _ => "a mapping",
+        };
+        let message = format!("{}: {path} has to be {wanted}", self.title());
+        let place = self.places.get(line);
+        (place.copied().unwrap_or(self.node.span), message)
     }
 
     /// `Deployment api`.
     #[must_use]
     pub fn title(&self) -> String {
-        format!(
-            "{} {}",
-            self.kind_name,
-            self.name().unwrap_or("without a name")
-        )
+        let name = self.name().unwrap_or("without a name");
+        words::clean(&format!("{} {name}", self.kind_name))
     }
 
-    /// Tells facts what a Namespace or `ServiceAccount` says.
-    pub fn teach(&self, facts: &mut Facts, namespace: &str) {
-        let texts = |node: &Node, of: &str| -> Vec<(String, String)> {
-            let map = node.get("metadata").and_then(|metadata| metadata.get(of));
+    /// What a Namespace or `ServiceAccount` says.
+    fn fact(&self, namespace: &str) -> Option<(Fact, FactKey)> {
+        let texts = |of: &str| -> Vec<(String, String)> {
+            let map = self
+                .node
+                .get("metadata")
+                .and_then(|metadata| metadata.get(of));
             let text = |node: &Node| node.text().map(str::to_owned);
             map.map_or(&[][..], Node::entries)
                 .iter()
                 .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
                 .collect()
         };
-        let Some(name) = self.name() else { return };
+        let name = self.name()?.to_owned();
         if self.kind == Kind::ServiceAccount {
             let named = |secret: &Node| secret.get("name").and_then(Node::text).map(Into::into);
-            let secrets = self
-                .node
-                .get("imagePullSecrets")
-                .map_or(&[][..], Node::items);
-            let annotations = texts(&self.node, "annotations");
+            let secrets = self.node.get("imagePullSecrets");
+            let secrets = secrets.map_or(&[][..], Node::items);
             let account = ServiceAccountFacts {
                 image_pull_secrets: secrets.iter().filter_map(named).collect(),
-                enforce_mountable_secrets: annotations
+                enforce_mountable_secrets: texts("annotations")
                     .iter()
                     .any(|(key, value)| key == ENFORCE_MOUNTABLE_SECRETS && value == "true"),
             };
-            let namespace = self.namespace().unwrap_or(namespace);
-            facts.set_service_account(namespace, name, Some(account));
-        } else if self.kind_name == "Namespace" {
-            let mut labels = texts(&self.node, "labels");
-            // The API server sets it (KEP-2161).
-            labels.push(("kubernetes.io/metadata.name".to_owned(), name.to_owned()));
-            let short = |(key, value): (String, String)| (key.into(), value.into());
-            facts.set_labels(name, Some(labels.into_iter().map(short).collect()));
+            let namespace = self.namespace().unwrap_or(namespace).to_owned();
+            return Some((Fact::ServiceAccount(account), (namespace, Some(name))));
         }
+        if (&*self.kind_name, &*self.api_version) != ("Namespace", "v1") {
+            return None;
+        }
+        let mut labels = texts("labels");
+        // The API server sets it (KEP-2161).
+        labels.push(("kubernetes.io/metadata.name".to_owned(), name.clone()));
+        let short = |(key, value): (String, String)| (key.into(), value.into());
+        let labels = labels.into_iter().map(short).collect();
+        Some((Fact::Labels(labels), (name, None)))
     }
 
     /// The policy that it is or holds, loaded.
     #[must_use]
     pub fn policy(&self, text: &str, today: Date) -> Option<Loaded> {
-        if self.kind_name == "PullPolicy" {
+        if is_policy(&self.node) {
             return Some(Policy::load_node(&self.node, today));
         }
-        if self.kind != Kind::ConfigMap {
-            return None;
-        }
-        let value = self.node.get("data")?.get(POLICY_KEY)?;
-        let inner = value.text()?;
-        if self.name() != Some(names::POLICY_CONFIG_MAP) && !inner.contains("kind: PullPolicy") {
-            return None;
-        }
-        let mut loaded = Policy::load(inner, today);
+        let value = self
+            .policy_value()
+            .filter(|_| self.kind == Kind::ConfigMap)?;
+        let mut loaded = Policy::load(value.text()?, today);
         for diagnostic in &mut loaded.diagnostics {
             relocate(diagnostic, value, text);
         }
         Some(loaded)
+    }
+
+    /// Whether it is a policy, or a `ConfigMap` that is meant to hold one.
+    #[must_use]
+    pub fn is_policy(&self) -> bool {
+        let is_meant = |value: &Node| {
+            self.name() == Some(names::POLICY_CONFIG_MAP)
+                || value.text().is_some_and(|text| {
+                    text.contains("pullgate.dev/") && text.contains(document::KIND)
+                })
+        };
+        is_policy(&self.node)
+            || self.kind == Kind::ConfigMap && self.policy_value().is_some_and(is_meant)
+    }
+
+    fn policy_value(&self) -> Option<&Node> {
+        let value = self.node.get("data")?.get(POLICY_KEY)?;
+        value.text().map(|_| value)
     }
 
     /// Where a field stands, or as much of the way to it as is there.
@@ -258,31 +303,13 @@ impl Manifest {
         node.get("name").unwrap_or(node).span
     }
 
-    /// Where it says something that must not be shown: the content of a Secret, with what tools copy of it into
-    /// annotations, and the values of variables.
-    pub fn hidden(&self, spans: &mut Vec<Span>) {
-        if self.kind == Kind::Secret {
-            for (key, value) in self.node.entries() {
-                match key.text() {
-                    Some("apiVersion" | "kind" | "type") => {}
-                    Some("metadata") => value
-                        .entries()
-                        .iter()
-                        .filter(|(key, _)| !matches!(key.text(), Some("name" | "namespace")))
-                        .for_each(|(_, value)| scalars(value, spans)),
-                    _ => scalars(value, spans),
-                }
-            }
-        } else {
-            variables(&self.node, spans);
-        }
-    }
-
-    /// Whether it holds credentials of a registry.
+    /// Whether it holds credentials of a registry that anyone can read.
     #[must_use]
     pub fn is_docker_secret(&self) -> bool {
         let of_type = self.node.get("type").and_then(Node::text);
-        self.kind == Kind::Secret && of_type.is_some_and(names::is_docker_type)
+        // What SOPS has encrypted is no credential to whoever reads it.
+        let is_encrypted = self.node.get("sops").is_some();
+        self.kind == Kind::Secret && !is_encrypted && of_type.is_some_and(names::is_docker_type)
     }
 
     /// Where its type stands.
@@ -292,28 +319,74 @@ impl Manifest {
     }
 }
 
-fn scalars(node: &Node, spans: &mut Vec<Span>) {
+/// The path of the value that is so many values further, as they are written to JSON.
+fn path_to(node: &Node, further: &mut usize, path: &mut String) -> bool {
+    if *further == 0 {
+        return true;
+    }
+    let length = path.len();
+    let mut enter = |name: &dyn std::fmt::Display, node: &Node| {
+        *further -= 1;
+        let _ = write!(path, "{name}");
+        let is_there = path_to(node, further, path);
+        if !is_there {
+            path.truncate(length);
+        }
+        is_there
+    };
     match &node.value {
-        Value::Scalar { .. } => spans.push(node.span),
-        Value::Sequence(items) => items.iter().for_each(|item| scalars(item, spans)),
-        Value::Mapping(entries) => entries.iter().for_each(|(_, value)| scalars(value, spans)),
+        Value::Scalar { .. } => false,
+        Value::Sequence(items) => {
+            let mut items = items.iter().enumerate();
+            items.any(|(i, item)| enter(&format_args!("[{i}]"), item))
+        }
+        Value::Mapping(entries) => {
+            let dot = if length == 0 { "" } else { "." };
+            let mut entries = entries.iter();
+            entries.any(|(key, value)| {
+                let key = key.text().unwrap_or_default();
+                enter(&format_args!("{dot}{key}"), value)
+            })
+        }
     }
 }
 
-fn variables(node: &Node, spans: &mut Vec<Span>) {
-    match &node.value {
-        Value::Scalar { .. } => {}
-        Value::Sequence(items) => items.iter().for_each(|item| variables(item, spans)),
-        Value::Mapping(entries) => {
-            for (key, value) in entries {
-                if key.text() == Some("env") {
-                    let values = value.items().iter().filter_map(|item| item.get("value"));
-                    values.for_each(|value| scalars(value, spans));
+/// What is known from manifests.
+#[derive(PartialEq, Eq)]
+enum Fact {
+    ServiceAccount(ServiceAccountFacts),
+    Labels(Labels),
+}
+
+/// A namespace, and what it is about in it if it is not about itself.
+type FactKey = (String, Option<String>);
+
+/// What Namespaces and service accounts say about the others. Where two of the same name say different things, as
+/// in overlays for several clusters, nothing is known.
+#[must_use]
+pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str) -> Facts {
+    let mut known: BTreeMap<FactKey, Option<Fact>> = BTreeMap::new();
+    for (fact, key) in manifests.filter_map(|manifest| manifest.fact(namespace)) {
+        match known.entry(key) {
+            Entry::Vacant(place) => drop(place.insert(Some(fact))),
+            Entry::Occupied(mut place) => {
+                if place.get().as_ref() != Some(&fact) {
+                    place.insert(None);
                 }
-                variables(value, spans);
             }
         }
     }
+    let mut facts = Facts::default();
+    for ((namespace, name), fact) in known {
+        match (name, fact) {
+            (Some(name), Some(Fact::ServiceAccount(account))) => {
+                facts.set_service_account(&namespace, &name, Some(account));
+            }
+            (None, Some(Fact::Labels(labels))) => facts.set_labels(&namespace, Some(labels)),
+            _ => {}
+        }
+    }
+    facts
 }
 
 /// From the place in a text within a text to the place in the outer one: line by line in a block (`|`), else where the
@@ -321,6 +394,8 @@ fn variables(node: &Node, spans: &mut Vec<Span>) {
 fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
     let inner = value.text().unwrap_or_default();
     let number = diagnostic.span.line;
+    // The place of a block is that of its first line that is not empty.
+    let empty = inner.bytes().take_while(|byte| *byte == b'\n').count();
     let line_of = |text: &str, number: usize| -> Option<(usize, usize)> {
         let start = text
             .split_inclusive('\n')
@@ -330,7 +405,7 @@ fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
         let length = text.get(start..)?.lines().next()?.len();
         Some((start, length))
     };
-    let outer_number = value.span.line + number - 1;
+    let outer_number = (value.span.line + number - 1).saturating_sub(empty).max(1);
     let moved = line_of(inner, number)
         .zip(line_of(text, outer_number))
         .and_then(|((inner_start, inner_length), (start, length))| {

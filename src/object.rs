@@ -194,7 +194,9 @@ fn object<'a>(
             container,
         );
     }
-    pod.service_account = spec.service_account_name.map(|text| text.0);
+    // The old name of the field; the API server fills in the new one.
+    let name = spec.service_account_name.filter(|name| !name.0.is_empty());
+    pod.service_account = name.or(spec.service_account).map(|text| text.0);
     object.pod = Some(pod);
     object
 }
@@ -382,6 +384,7 @@ json! {
         ephemeral_containers: Vec<JsonContainer<'a>>,
         volumes: Vec<JsonVolume<'a>>,
         service_account_name: Text<'a>,
+        service_account: Text<'a>,
     }
     JsonContainer { image: Text<'a>, env: Vec<JsonEnv<'a>>, env_from: Vec<SecretRef<'a>>, }
     JsonEnv { value_from: JsonValueFrom<'a>, }

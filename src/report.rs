@@ -5,12 +5,12 @@ mod sarif;
 mod text;
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::facts::Facts;
 use crate::finding::{Effect, Fault, Finding};
 use crate::manifest::{self, Manifest, Manifests};
 use crate::policy::{Loaded, Policy};
+use crate::selector::Match;
 use crate::subject::{Kind, Place, Subject};
-use crate::verdict;
+use crate::verdict::{self, Preview};
 use crate::words;
 use crate::world::{Controllers, World};
 use jiff::civil::Date;
@@ -23,8 +23,6 @@ pub struct Input {
     pub name: String,
     /// What it holds.
     pub text: String,
-    /// Where in it stands what must not be shown.
-    hidden: Vec<Span>,
 }
 
 /// What manifests are judged by.
@@ -47,8 +45,11 @@ pub struct Report {
     pub items: Vec<Item>,
     injections: Vec<Injection>,
     exceptions: Vec<ExceptionUse>,
+    exempt: Vec<ObjectName>,
+    policies: usize,
     objects: usize,
     others: usize,
+    is_judged: bool,
 }
 
 /// One finding in one place.
@@ -63,8 +64,10 @@ pub struct Item {
 }
 
 /// An object, as people and programs know it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct ObjectName {
+    input: usize,
+    span: Span,
     kind: &'static str,
     namespace: String,
     name: String,
@@ -92,24 +95,12 @@ struct ExceptionUse {
     days_left: i32,
 }
 
-impl Input {
-    /// A text under its name.
-    #[must_use]
-    pub fn new(name: String, text: String) -> Self {
-        Self {
-            name,
-            text,
-            hidden: Vec::new(),
-        }
-    }
-}
-
 impl Report {
     /// What there is to say about a policy.
     pub fn add_policy(&mut self, input: Input, diagnostics: Vec<Diagnostic>) {
         let number = self.inputs.len();
-        // A ConfigMap from a cluster may have anything in its annotations.
         self.inputs.push(input);
+        self.policies += 1;
         self.add_policy_items(number, diagnostics);
     }
 
@@ -125,14 +116,13 @@ impl Report {
 
     /// Judges the objects of some texts. Namespaces and service accounts among them are facts for the others.
     pub fn add_manifests(&mut self, inputs: Vec<Input>, settings: &Settings<'_>) {
-        let mut facts = Facts::default();
+        self.is_judged = true;
         let read: Vec<_> = inputs
             .iter()
             .map(|input| manifest::read(&input.text))
             .collect();
-        for manifest in read.iter().flat_map(|manifests| &manifests.objects) {
-            manifest.teach(&mut facts, settings.namespace);
-        }
+        let manifests = read.iter().flat_map(|manifests| &manifests.objects);
+        let facts = manifest::facts(manifests, settings.namespace);
         let controllers = Controllers::new(Vec::new());
         let world = World {
             policy: settings.policy,
@@ -140,13 +130,12 @@ impl Report {
             controllers: &controllers,
             today: settings.today,
         };
-        for (mut input, manifests) in inputs.into_iter().zip(read) {
+        for (input, manifests) in inputs.into_iter().zip(read) {
             let number = self.inputs.len();
-            for manifest in &manifests.objects {
-                manifest.hidden(&mut input.hidden);
-            }
+            let first = self.items.len();
             self.inputs.push(input);
             self.add_objects(number, manifests, &world, settings.namespace);
+            self.items[first..].sort_by_key(|item| item.diagnostic.span.start);
         }
     }
 
@@ -155,9 +144,15 @@ impl Report {
         self.others += read.others;
         for manifest in &read.objects {
             let text = &self.inputs[input].text;
-            if let Some(Loaded { diagnostics, .. }) = manifest.policy(text, world.today) {
+            let policy = manifest
+                .is_policy()
+                .then(|| manifest.policy(text, world.today));
+            if let Some(Loaded { diagnostics, .. }) = policy.flatten() {
                 self.add_policy_items(input, diagnostics);
                 continue;
+            }
+            if manifest.is_docker_secret() {
+                self.items.push(credential(input, manifest, namespace));
             }
             match manifest.subject(namespace) {
                 Ok(subject) => self.judge(input, manifest, &subject, world),
@@ -189,11 +184,18 @@ impl Report {
         if subject.kind == Kind::Other {
             return;
         }
-        let object = ObjectName::of(subject);
-        if manifest.is_docker_secret() {
-            self.items.push(credential(input, manifest, &object));
+        let object = ObjectName::of(input, manifest, subject);
+        let is_exempt = world.policy.exempt(world.namespace(subject)) == Match::Yes;
+        if is_exempt && subject.object.pod.is_some() {
+            self.exempt.push(object);
+            return;
         }
-        let findings = verdict::validate(world, subject).findings;
+        let Preview {
+            injections,
+            findings: refused,
+        } = verdict::preview(world, subject);
+        let mut findings = verdict::validate(world, subject).findings;
+        findings.extend(refused);
         for (finding, told) in findings.iter().zip(words::tell(world, subject, &findings)) {
             let span = manifest.span(finding.place);
             if let Fault::Lifted { ban, exception } = finding.fault {
@@ -219,13 +221,12 @@ impl Report {
                 ban: finding.fault.ban().map(|ban| ban.name.clone()),
             });
         }
-        for injection in verdict::preview(world, subject) {
-            self.injections.push(Injection {
+        self.injections
+            .extend(injections.iter().map(|injection| Injection {
                 object: object.clone(),
                 rule: injection.rule.name.clone(),
                 secrets: injection.secrets.iter().map(ToString::to_string).collect(),
-            });
-        }
+            }));
     }
 
     /// How many findings are as bad as that.
@@ -242,6 +243,12 @@ impl Report {
         self.items.iter().filter(is_so).count()
     }
 
+    /// Whether there was nothing at all to look at: most likely that is not what was meant.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects + self.others + self.items.len() == 0
+    }
+
     /// What was done, in one line.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -251,7 +258,7 @@ impl Report {
         let mut text = format!(
             "checked {} in {}: {}, {}",
             some(self.objects, "object", "objects"),
-            some(self.inputs.len(), "file", "files"),
+            some(self.inputs.len() - self.policies, "file", "files"),
             some(self.count(Severity::Fault), "error", "errors"),
             some(self.count(Severity::Warning), "warning", "warnings"),
         );
@@ -282,8 +289,10 @@ impl Item {
 }
 
 impl ObjectName {
-    fn of(subject: &Subject<'_>) -> Self {
+    fn of(input: usize, manifest: &Manifest, subject: &Subject<'_>) -> Self {
         Self {
+            input,
+            span: manifest.span(Place::Name),
             kind: subject.kind.name(),
             namespace: subject.namespace.to_string(),
             name: subject.own_name().unwrap_or_default().to_owned(),
@@ -292,18 +301,28 @@ impl ObjectName {
     }
 }
 
-fn credential(input: usize, manifest: &Manifest, object: &ObjectName) -> Item {
-    let message = format!("{}: a registry credential in a file", object.shown);
-    let help = "keep it out of files and repositories: let an operator or `provision` put it into the cluster, and \
-                change it if it was ever committed";
-    let span = manifest.type_span();
-    Item {
+fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Item {
+    let name = manifest.name().unwrap_or_default();
+    let namespace = manifest.namespace().unwrap_or(namespace);
+    let object = ObjectName {
         input,
-        code: "credential",
-        diagnostic: diagnostic(Severity::Fault, span, message, Some(help.to_owned())),
-        object: Some(object.clone()),
+        span: manifest.type_span(),
+        kind: "Secret",
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        shown: words::clean(&format!("Secret {namespace}/{name}")),
+    };
+    let message = format!("{}: a registry credential in a file", object.shown);
+    let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \
+                ever committed.";
+    Item {
         field: Some("type".to_owned()),
-        ban: None,
+        object: Some(object.clone()),
+        ..Item::of(
+            input,
+            "credential",
+            diagnostic(Severity::Fault, object.span, message, Some(help.to_owned())),
+        )
     }
 }
 

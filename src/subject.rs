@@ -306,6 +306,12 @@ impl Subject<'_> {
             .map(|name| &**name)
     }
 
+    /// Whether its name is made up for this request, and tells nobody anything.
+    fn is_yet_to_be_named(&self) -> bool {
+        let is_request = self.source == Source::Request;
+        self.operation == Operation::Create && (is_request || self.own_name().is_none())
+    }
+
     /// Whether anything can be found about it for which the namespace matters.
     #[must_use]
     pub fn is_judged(&self) -> bool {
@@ -325,8 +331,7 @@ impl fmt::Display for Subject<'_> {
         let metadata = &self.object.metadata;
         write!(f, "{} {:.MAX_SUBDOMAIN$}/", self.kind, self.namespace)?;
         match (self.own_name(), &metadata.generate_name) {
-            // What was generated for an object that is yet to be admitted tells nobody anything.
-            (_, Some(prefix)) if self.operation == Operation::Create => {
+            (_, Some(prefix)) if self.is_yet_to_be_named() => {
                 write!(f, "{prefix:.MAX_SUBDOMAIN$}*")?;
             }
             (Some(name), _) => write!(f, "{name:.MAX_SUBDOMAIN$}")?,

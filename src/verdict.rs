@@ -66,6 +66,15 @@ pub struct Notes {
     pub audit: BTreeMap<String, String>,
 }
 
+/// What the pods of a subject would get.
+#[derive(Debug, Default)]
+pub struct Preview<'a> {
+    /// What is put in.
+    pub injections: Vec<Injection<'a>>,
+    /// What cannot be put in.
+    pub findings: Vec<Finding<'a>>,
+}
+
 /// The judgement of `/mutate`: pods that are created get their secrets, and those that built-in controllers create are
 /// judged in the same call.
 #[must_use]
@@ -113,7 +122,7 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
 
 /// What the pods of a subject, be it a Pod or the template of some, would get when they are created.
 #[must_use]
-pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Injection<'a>> {
+pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Preview<'a> {
     inject::preview(world, subject)
 }
 

@@ -5,7 +5,7 @@ mod limits;
 use crate::finding::{Denial, Effect, Fault, Finding, Mercy, Origin};
 use crate::policy::{Ban, Exception};
 use crate::selector::Match;
-use crate::subject::{ContainerList, Kind, Place, Subject};
+use crate::subject::{ContainerList, Kind, Place, Source, Subject};
 use crate::world::World;
 use limits::{MAX_WARNING, WANTED, shorten};
 use std::borrow::Cow;
@@ -51,6 +51,12 @@ pub fn tell<'f>(
         if let Effect::Warn(mercy) = finding.effect {
             told.message
                 .extend(why_not_denied(mercy).map(|why| format!("; {why}")));
+            if mercy == Mercy::UnknownLabels {
+                told.help = Some(format!(
+                    "what comes of it depends on labels: add what `kubectl get namespace {} -o yaml` prints to the files",
+                    subject.namespace
+                ));
+            }
         }
         Told {
             message: clean(&told.message),
@@ -139,6 +145,7 @@ pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
                 (audit_key("ban", &ban.name), format!("{outcome} the name"))
             }
             Fault::Uncovered { image } | Fault::NoImage { image, .. } => {
+                let image = credentials(image).unwrap_or(image);
                 ("unmatched".to_owned(), format!("{outcome} \"{image}\""))
             }
             Fault::TooLate { rule, secret } => {
@@ -265,6 +272,12 @@ impl<'s> Teller<'s> {
                 "{field} {} is covered by no registry rule",
                 self.quote(image)
             ),
+            Fault::NoImage { image, .. } if credentials(image).is_some() => {
+                let rest = self.quote(credentials(image).unwrap_or_default());
+                format!(
+                    "{field} has a user and a password before {rest}, and is no image reference"
+                )
+            }
             Fault::NoImage { image, error } => {
                 let error = shorten(&error.to_string(), self.most);
                 format!(
@@ -332,7 +345,7 @@ impl<'s> Teller<'s> {
     /// not count.
     fn field(&self, place: Place) -> String {
         let place = match place {
-            Place::PullSecret(i) => {
+            Place::PullSecret(i) if self.subject.source == Source::Request => {
                 Place::PullSecret(i - self.injected_before().get(i).copied().unwrap_or_default())
             }
             place => place,
@@ -442,6 +455,15 @@ impl<'s> Teller<'s> {
         }
         text
     }
+}
+
+/// What comes after a user and a password in what was meant as an image; `None` where there is none.
+fn credentials(image: &str) -> Option<&str> {
+    let (before, after) = image.rsplit_once('@')?;
+    let is_digest = after
+        .split_once(':')
+        .is_some_and(|(algorithm, hex)| !algorithm.contains('/') && hex.len() >= 32);
+    (!is_digest && before.contains(':')).then_some(after)
 }
 
 fn lifted(ban: Option<&Ban>, exception: &Exception) -> String {

@@ -12,11 +12,14 @@ use std::collections::hash_map::{Entry, HashMap};
 pub struct Limits {
     /// How large it may be.
     pub bytes: usize,
-    /// How many values it may hold. Copies that aliases make count too.
+    /// How many values it may hold, and no more than it has bytes, and some for those that aliases copy.
     pub nodes: usize,
     /// How deep they may be nested; what is deeper would only exhaust the stack.
     pub depth: usize,
 }
+
+/// How many values aliases may copy, however short the text is.
+const COPIES: usize = 100_000;
 
 impl Limits {
     /// For a policy: what a `ConfigMap` can hold, and more than a person writes.
@@ -118,8 +121,8 @@ impl Node {
         }
     }
 
-    /// Reads mappings as kubectl does: of a key that is there twice the last one counts, and what merge keys
-    /// (`<<`, <https://yaml.org/type/merge.html>) bring comes after what is there. Says where keys were there twice.
+    /// Reads mappings as kubectl does: of a key that is there twice the last one counts, and a merge key
+    /// (`<<`, <https://yaml.org/type/merge.html>) counts where it stands. Says where keys were there twice.
     pub fn resolve(&mut self, doubles: &mut Vec<Span>) {
         match &mut self.value {
             Value::Scalar { .. } => {}
@@ -129,6 +132,26 @@ impl Node {
                     value.resolve(doubles);
                 }
                 *entries = resolved(std::mem::take(entries), doubles);
+            }
+        }
+    }
+
+    /// Moves the places from those in a part of a text to those in the text; the part begins here.
+    fn shift(&mut self, begin: Span) {
+        if self.span.line == 1 {
+            self.span.column += begin.column - 1;
+        }
+        self.span.line += begin.line - 1;
+        self.span.start += begin.start;
+        self.span.end += begin.start;
+        match &mut self.value {
+            Value::Scalar { .. } => {}
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.shift(begin)),
+            Value::Mapping(entries) => {
+                for (key, value) in entries {
+                    key.shift(begin);
+                    value.shift(begin);
+                }
             }
         }
     }
@@ -163,37 +186,63 @@ fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, N
     if is_plain {
         return entries;
     }
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut resolved: Vec<(Node, Node)> = Vec::with_capacity(entries.len());
-    let (merges, own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(key, _)| key.is_merge());
-    for (key, value) in own {
-        let text = key.text().unwrap_or_default().to_owned();
-        if let Some(at) = places.get(&text) {
-            doubles.push(key.span);
-            resolved[*at] = (key, value);
-        } else {
-            places.insert(text, resolved.len());
-            resolved.push((key, value));
+    let mut merging = Merging::default();
+    for (key, value) in entries {
+        if !key.is_merge() {
+            let span = key.span;
+            if merging.put(key, value, Origin::Own) == Some(Origin::Own) {
+                doubles.push(span);
+            }
+            continue;
         }
-    }
-    let sources = merges
-        .into_iter()
-        .flat_map(|(_, source)| match source.value {
+        let sources = match value.value {
             Value::Sequence(sources) => sources,
-            _ => vec![source],
-        });
-    let mappings = sources.filter_map(|source| match source.value {
-        Value::Mapping(entries) => Some(entries),
-        Value::Scalar { .. } | Value::Sequence(_) => None,
-    });
-    for (key, value) in mappings.flatten() {
-        let text = key.text().unwrap_or_default().to_owned();
-        if let Entry::Vacant(place) = places.entry(text) {
-            place.insert(resolved.len());
-            resolved.push((key, value));
+            _ => vec![value],
+        };
+        // Of several in one list the first counts.
+        for source in sources.into_iter().rev() {
+            if let Value::Mapping(entries) = source.value {
+                for (key, value) in entries {
+                    merging.put(key, value, Origin::Merged);
+                }
+            }
         }
     }
-    resolved
+    merging.entries
+}
+
+/// A mapping that is being put together: what comes later counts.
+#[derive(Default)]
+struct Merging {
+    entries: Vec<(Node, Node)>,
+    places: HashMap<String, (usize, Origin)>,
+}
+
+/// Where an entry comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Own,
+    Merged,
+}
+
+impl Merging {
+    /// Puts an entry in, and says where the one came from that it replaces.
+    fn put(&mut self, key: Node, value: Node, origin: Origin) -> Option<Origin> {
+        let text = key.text().unwrap_or_default().to_owned();
+        match self.places.entry(text) {
+            Entry::Vacant(place) => {
+                place.insert((self.entries.len(), origin));
+                self.entries.push((key, value));
+                None
+            }
+            Entry::Occupied(mut place) => {
+                let (at, replaced) = *place.get();
+                place.insert((at, origin));
+                self.entries[at] = (key, value);
+                Some(replaced)
+            }
+        }
+    }
 }
 
 /// Resolves a plain scalar.
@@ -239,9 +288,47 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
     Ok(first.filter(|node| !is_empty_document(node)))
 }
 
-/// Reads all documents of a text that are not empty, up to the first fault.
+/// Reads all documents of a text that are not empty, up to the first fault. JSON values may follow each other.
 #[must_use]
 pub fn parse_all(text: &str) -> (Vec<Node>, Option<YamlError>) {
+    let (mut documents, error) = parse_documents(text);
+    if error.is_none() || !text.trim_start().starts_with('{') {
+        return (documents, error);
+    }
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
+    let mut begin = Span {
+        line: 1,
+        column: 1,
+        start: 0,
+        end: 0,
+    };
+    let mut ends = Vec::new();
+    while let Some(value) = values.next() {
+        if value.is_err() {
+            return (documents, error);
+        }
+        ends.push(values.byte_offset());
+    }
+    documents.clear();
+    for end in ends {
+        let part = &text[begin.start..end];
+        let (mut parsed, error) = parse_documents(part);
+        for node in &mut parsed {
+            node.shift(begin);
+        }
+        documents.extend(parsed);
+        if error.is_some() {
+            return (documents, error);
+        }
+        begin.line += part.matches('\n').count();
+        let last = part.rsplit('\n').next().unwrap_or_default().chars().count();
+        begin.column = if part.contains('\n') { 1 } else { begin.column } + last;
+        begin.start = end;
+    }
+    (documents, None)
+}
+
+fn parse_documents(text: &str) -> (Vec<Node>, Option<YamlError>) {
     let mut documents = Vec::new();
     let result = read(text, Limits::MANIFESTS, &mut |node, _| {
         documents.push(node);
@@ -270,7 +357,10 @@ fn read(
         events: Parser::new_from_str_with_options(text, options! { emit_comments: false }),
         anchors: HashMap::new(),
         nodes: 0,
-        limits,
+        limits: Limits {
+            nodes: limits.nodes.min(text.len() + COPIES),
+            ..limits
+        },
     };
     while let Some((event, span)) = builder.next()? {
         match event {
@@ -339,13 +429,15 @@ impl<'a> Builder<'a> {
             Event::MappingStart(_, anchor, _) => (self.mapping(span, depth)?, anchor),
             Event::Alias(anchor) => {
                 let known = self.anchors.get(&anchor);
-                let (node, height) = known
+                let (height, size) = known
+                    .map(|(node, height)| (*height, size(node)))
                     .ok_or_else(|| YamlError::at(span, "an alias of something that contains it"))?;
                 if depth + height > self.limits.depth {
                     return Err(YamlError::at(span, "nested too deeply"));
                 }
-                let mut node = node.clone();
-                self.count(size(&node), span)?;
+                // Before it is copied: a few lines can ask for more than there is.
+                self.count(size, span)?;
+                let mut node = self.anchors[&anchor].0.clone();
                 node.span = span;
                 (node, 0)
             }

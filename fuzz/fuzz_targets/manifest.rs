@@ -23,8 +23,11 @@ fuzz_target!(|text: &str| {
         today: date(2026, 1, 1),
     };
     report.add_manifests(
-        vec![Input::new("x.yaml".to_owned(), text.to_owned())],
+        vec![Input {
+            name: "x.yaml".to_owned(),
+            text: text.to_owned(),
+        }],
         &settings,
     );
-    let _ = (report.text(Colour::Never), report.json(), report.sarif());
+    let _ = (report.text(Colour::Never), report.json(), report.sarif(""));
 });

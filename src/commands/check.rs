@@ -28,7 +28,7 @@ Examples:
   pullgate check --policy policy.yaml -f deploy/ -o sarif > pullgate.sarif
 
 Exit codes: 0 clean, 1 findings, 2 could not do it. Namespaces and ServiceAccounts among the files are known to the judgement of the others.
-Exceptions in use, and what a ban in mode audit finds, are told and are no findings.")]
+Exceptions in use, what a ban in mode audit finds, and warnings about the policy are told and are no findings.")]
 pub struct CheckArgs {
     #[command(flatten)]
     policy: PolicyArgs,
@@ -62,7 +62,7 @@ enum CheckFormat {
 enum FailOn {
     /// Also what would be admitted with a warning.
     Warning,
-    /// What would be refused.
+    /// Only what would be refused, credentials, and what cannot be read.
     Error,
 }
 
@@ -75,13 +75,15 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
         .policy
         .read()?
         .context("name the policy: --policy FILE or --policy-configmap NAMESPACE/NAME")?;
-    let (inputs, skipped) = inputs::read(&args.filenames)?;
+    let (mut inputs, skipped) = inputs::read(&args.filenames)?;
+    // It is told of already.
+    inputs.retain(|input| input.name != name);
     let Loaded {
         policy,
         diagnostics,
     } = manifest::load_policy(&text, today());
     let mut report = Report::default();
-    report.add_policy(Input::new(name, text), diagnostics);
+    report.add_policy(Input { name, text }, diagnostics);
     if let Some(policy) = &policy {
         let settings = Settings {
             policy,
@@ -89,11 +91,16 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
             today: today(),
         };
         report.add_manifests(inputs, &settings);
+        let is_empty = !args.filenames.is_empty() && skipped.is_empty() && report.is_empty();
+        anyhow::ensure!(
+            !is_empty,
+            "there is nothing in what -f names: no object, no document"
+        );
     }
     match args.output {
         CheckFormat::Text => out.write_all(report.text(colour(&stdout())).as_bytes())?,
         CheckFormat::Json => writeln!(out, "{:#}", report.json())?,
-        CheckFormat::Sarif => writeln!(out, "{:#}", report.sarif())?,
+        CheckFormat::Sarif => writeln!(out, "{:#}", report.sarif(&current_dir()))?,
     }
     out.flush()?;
     talk(args, &report, policy.is_some(), &skipped)?;
@@ -104,6 +111,11 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
     } else {
         Outcome::Findings
     })
+}
+
+fn current_dir() -> String {
+    let dir = std::env::current_dir().unwrap_or_default();
+    dir.display().to_string()
 }
 
 fn talk(args: &CheckArgs, report: &Report, has_policy: bool, skipped: &[Skipped]) -> Result<()> {

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A folder whose templates are no manifests yet.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Skipped(pub PathBuf);
 
 /// Reads files, all manifests in folders and below them, and stdin (`-`).
@@ -22,14 +22,29 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<Skipped>)> {
                 .lock()
                 .read_to_end(&mut bytes)
                 .context("cannot read stdin")?;
-            inputs.push(Input::new("<stdin>".to_owned(), text(bytes)));
+            inputs.push(Input {
+                name: "<stdin>".to_owned(),
+                text: text(bytes),
+            });
+        } else if let Some(chart) = chart_of(path) {
+            skipped.push(Skipped(chart));
         } else if path.is_dir() {
             walk(path, &mut inputs, &mut skipped)?;
         } else {
             inputs.push(read_file(path)?);
         }
     }
+    skipped.dedup();
     Ok((inputs, skipped))
+}
+
+/// The chart whose templates a path is in, or is.
+fn chart_of(path: &Path) -> Option<PathBuf> {
+    let templates = path.ancestors().filter(|dir| dir.ends_with("templates"));
+    let mut charts = templates.filter_map(Path::parent);
+    charts
+        .find(|dir| dir.join("Chart.yaml").is_file())
+        .map(Path::to_owned)
 }
 
 /// What begins with a dot is not for people, and a link may lead back to where it is.
@@ -66,10 +81,13 @@ fn walk(dir: &Path, inputs: &mut Vec<Input>, skipped: &mut Vec<Skipped>) -> Resu
 
 fn read_file(path: &Path) -> Result<Input> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Input::new(path.display().to_string(), text(bytes)))
+    Ok(Input {
+        name: path.display().to_string(),
+        text: text(bytes),
+    })
 }
 
-/// What is no UTF-8 is no YAML either, and will be told with its place.
+/// What is no UTF-8 is read as kubectl reads it.
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

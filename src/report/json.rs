@@ -1,6 +1,6 @@
 //! A report for programs. `docs/check.md` says what the keys are; they do not change.
 
-use super::{ExceptionUse, Injection, Item, Report};
+use super::{ExceptionUse, Injection, Item, ObjectName, Report};
 use crate::diagnostic::Severity;
 use serde_json::{Value, json};
 
@@ -9,17 +9,23 @@ impl Report {
     #[must_use]
     pub fn json(&self) -> Value {
         let items = self.items.iter().map(|item| self.item(item));
-        let injected = self.injections.iter().map(injection);
+        let injected = self
+            .injections
+            .iter()
+            .map(|injection| self.injection(injection));
         let exceptions = self.exceptions.iter().map(|used| self.exception(used));
         json!({
             "findings": items.collect::<Vec<_>>(),
             "injected": injected.collect::<Vec<_>>(),
             "exceptions": exceptions.collect::<Vec<_>>(),
+            "exempt": self.exempt.iter().map(|object| self.object(object)).collect::<Vec<_>>(),
+            "judged": self.is_judged,
             "summary": {
-                "files": self.inputs.len(),
+                "files": self.inputs.len() - self.policies,
                 "objects": self.objects,
                 "errors": self.count(Severity::Fault),
                 "warnings": self.count(Severity::Warning),
+                "notes": self.count(Severity::Note),
             },
         })
     }
@@ -57,16 +63,24 @@ impl Report {
             "daysLeft": used.days_left,
         })
     }
-}
 
-fn injection(injection: &Injection) -> Value {
-    json!({
-        "kind": injection.object.kind,
-        "namespace": injection.object.namespace,
-        "name": injection.object.name,
-        "rule": injection.rule,
-        "secrets": injection.secrets,
-    })
+    fn injection(&self, injection: &Injection) -> Value {
+        let mut value = self.object(&injection.object);
+        value["rule"] = json!(injection.rule);
+        value["secrets"] = json!(injection.secrets);
+        value
+    }
+
+    fn object(&self, object: &ObjectName) -> Value {
+        json!({
+            "file": self.inputs[object.input].name,
+            "line": object.span.line,
+            "column": object.span.column,
+            "kind": object.kind,
+            "namespace": object.namespace,
+            "name": object.name,
+        })
+    }
 }
 
 /// How bad it is, in the words that both formats use.

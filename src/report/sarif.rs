@@ -34,12 +34,12 @@ const RULES: [(&str, &str); 11] = [
 ];
 
 impl Report {
-    /// The report as SARIF.
+    /// The report as SARIF. Paths below `root` are told from there on: code hosts know the files by those.
     #[must_use]
-    pub fn sarif(&self) -> Value {
+    pub fn sarif(&self, root: &str) -> Value {
         let rules = RULES.map(|(id, text)| json!({"id": id, "shortDescription": {"text": text}}));
-        let items = self.items.iter().map(|item| self.result(item));
-        let exceptions = self.exceptions.iter().map(|used| self.note(used));
+        let items = self.items.iter().map(|item| self.result(item, root));
+        let exceptions = self.exceptions.iter().map(|used| self.note(used, root));
         let results: Vec<_> = items.chain(exceptions).collect();
         json!({
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -56,39 +56,54 @@ impl Report {
         })
     }
 
-    fn result(&self, item: &Item) -> Value {
+    fn result(&self, item: &Item, root: &str) -> Value {
         let diagnostic = &item.diagnostic;
         let text = match &diagnostic.help {
-            Some(help) => format!("{}. {help}", diagnostic.message),
+            Some(help) => format!("{}\n{help}", diagnostic.message),
             None => diagnostic.message.clone(),
         };
         let level = severity(diagnostic.severity);
-        self.at(item.code, level, &text, item.input, diagnostic.span)
+        result(
+            item.code,
+            level,
+            &text,
+            &uri(&self.inputs[item.input].name, root),
+            diagnostic.span,
+        )
     }
 
-    fn note(&self, used: &ExceptionUse) -> Value {
+    fn note(&self, used: &ExceptionUse, root: &str) -> Value {
         let text = format!("{}: {}", used.object.shown, used.words());
-        self.at("exception", "note", &text, used.input, used.span)
-    }
-
-    fn at(&self, code: &str, level: &str, text: &str, input: usize, span: Span) -> Value {
-        json!({
-            "ruleId": code,
-            "ruleIndex": RULES.iter().position(|(id, _)| *id == code),
-            "level": level,
-            "message": {"text": text},
-            "locations": [{"physicalLocation": {
-                "artifactLocation": {"uri": uri(&self.inputs[input].name)},
-                "region": {"startLine": span.line.max(1), "startColumn": span.column.max(1)},
-            }}],
-        })
+        result(
+            "exception",
+            "note",
+            &text,
+            &uri(&self.inputs[used.input].name, root),
+            used.span,
+        )
     }
 }
 
+fn result(code: &str, level: &str, text: &str, uri: &str, span: Span) -> Value {
+    json!({
+        "ruleId": code,
+        "ruleIndex": RULES.iter().position(|(id, _)| *id == code),
+        "level": level,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": {
+            "artifactLocation": {"uri": uri},
+            "region": {"startLine": span.line.max(1), "startColumn": span.column.max(1)},
+        }}],
+    })
+}
+
 /// A path as a URI reference (RFC 3986).
-fn uri(path: &str) -> String {
+fn uri(path: &str, root: &str) -> String {
+    let below = path
+        .strip_prefix(root)
+        .and_then(|path| path.strip_prefix('/'));
     let mut uri = String::new();
-    for byte in path.trim_start_matches("./").bytes() {
+    for byte in below.unwrap_or(path).trim_start_matches("./").bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             uri.push(char::from(byte));
         } else {

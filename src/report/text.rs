@@ -1,7 +1,8 @@
 //! A report for people.
 
-use super::{ExceptionUse, Input, Report};
-use crate::diagnostic::{Colour, Span, render_one};
+use super::{ExceptionUse, ObjectName, Report};
+use crate::diagnostic::{Colour, Source, render_one};
+use crate::document;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -10,32 +11,41 @@ impl Report {
     #[must_use]
     pub fn text(&self, colour: Colour) -> String {
         let mut text = String::new();
-        let shown: Vec<String> = self.inputs.iter().map(Input::shown).collect();
         for item in &self.items {
             let input = &self.inputs[item.input];
-            // Where a text ends to be YAML nobody knows what stands there.
-            let source = (item.code != "unreadable").then_some(&*shown[item.input]);
+            let source = match item.code {
+                "policy" if input.text.contains(document::KIND) => Source::Line(&input.text),
+                // What stands there nobody knows, or it may be one of two passwords.
+                "unreadable" | "double-key" => Source::Nothing,
+                _ => Source::Place(&input.text),
+            };
             text.push_str(&render_one(&item.diagnostic, &input.name, source, colour));
         }
         self.injections(&mut text);
         self.exceptions(&mut text);
+        if !self.exempt.is_empty() {
+            text.push_str("left alone, because their namespaces are exempt:\n");
+        }
+        for object in &self.exempt {
+            let _ = writeln!(text, "  {}", object.shown);
+        }
         text
     }
 
     fn injections(&self, text: &mut String) {
-        let mut by_object: Vec<(&str, Vec<String>)> = Vec::new();
+        let mut by_object: Vec<(&ObjectName, Vec<String>)> = Vec::new();
         for injection in &self.injections {
             let what = format!("{} ({})", injection.secrets.join(", "), injection.rule);
             match by_object.last_mut() {
-                Some((object, all)) if *object == injection.object.shown => all.push(what),
-                _ => by_object.push((&injection.object.shown, vec![what])),
+                Some((object, all)) if **object == injection.object => all.push(what),
+                _ => by_object.push((&injection.object, vec![what])),
             }
         }
         if !by_object.is_empty() {
             text.push_str("would be injected into the pods of:\n");
         }
         for (object, what) in by_object {
-            let _ = writeln!(text, "  {object}: {}", what.join(", "));
+            let _ = writeln!(text, "  {}: {}", object.shown, what.join(", "));
         }
     }
 
@@ -70,35 +80,5 @@ impl ExceptionUse {
             ..
         } = self;
         format!("{ban} is lifted until {expires}, {days} ({owner}: {reason})")
-    }
-}
-
-impl Input {
-    /// The text without what must not be shown; every place in it is where it was.
-    fn shown(&self) -> String {
-        let mut hidden = self.hidden.clone();
-        hidden.sort_unstable_by_key(|span| span.start);
-        let mut shown = String::with_capacity(self.text.len());
-        let mut at = 0;
-        for Span { start, end, .. } in hidden {
-            let (Some(before), Some(secret)) = (
-                self.text.get(at..start.max(at)),
-                self.text.get(start.max(at)..end.max(at)),
-            ) else {
-                continue;
-            };
-            shown.push_str(before);
-            let mask = |c: char| {
-                if c == '\n' {
-                    "\n".to_owned()
-                } else {
-                    "*".repeat(c.len_utf8())
-                }
-            };
-            shown.extend(secret.chars().map(mask));
-            at = end.max(at);
-        }
-        shown.push_str(&self.text[at..]);
-        shown
     }
 }

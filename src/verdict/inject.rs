@@ -1,6 +1,6 @@
 //! Which secrets a pod gets.
 
-use super::Injection;
+use super::{Injection, Preview};
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::Image;
 use crate::patch;
@@ -48,15 +48,22 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
 }
 
 /// What the pods of a subject get that is not listed in it, be it a Pod or the template of some.
-pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Injection<'a>> {
+pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Preview<'a> {
     let pod = subject.object.pod.as_ref();
     let Some(pod) = pod.filter(|_| is_wanted(world, subject)) else {
-        return Vec::new();
+        return Preview::default();
     };
-    let Plan { rules, wanted, .. } = plan(world, subject, pod);
-    injections(&rules, |name| {
-        wanted.contains(&name) && !is_listed(pod, name)
-    })
+    let Plan {
+        rules,
+        wanted,
+        refused,
+    } = plan(world, subject, pod);
+    let is_added = |name: &str| wanted.contains(&name) && !is_listed(pod, name);
+    let refused = refused.into_iter();
+    Preview {
+        injections: injections(&rules, is_added),
+        findings: refused.map(|secret| not_mountable(pod, secret)).collect(),
+    }
 }
 
 fn injections<'a>(
