@@ -92,7 +92,7 @@ fn refused(what: &str, error: &anyhow::Error, is_new: bool) -> Taken {
     if is_new {
         error!(
             error = format!("{error:#}"),
-            "the new {what} cannot be used; the one before stays"
+            "the new {what} is not used; the one before stays"
         );
     }
     Taken::No
