@@ -1,6 +1,6 @@
 //! The `pullgate` command.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use pullgate::cli::{Cli, Command};
 use pullgate::commands::{Outcome, check, explain, manual, schema, serve};
 use std::io::Write;
@@ -15,8 +15,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Schema => schema::run(out),
-        Command::Completions(args) => manual::completions(&args, out),
-        Command::Man(args) => manual::man(&args, out),
+        Command::Completions(args) => manual::completions(&args, Cli::command(), out),
+        Command::Man(args) => manual::man(&args, Cli::command(), out),
     };
     match result {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -1,18 +1,20 @@
 //! Manifests: objects as files hold them, each value with its place.
 
+mod facts;
+mod json;
+
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::document;
-use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
 use crate::names;
 use crate::object;
 use crate::policy::{Loaded, Policy};
 use crate::subject::{Kind, Object, Operation, Place, Source, Subject};
 use crate::words;
-use crate::yaml::{self, Node, Plain, Value, plain};
+use crate::yaml::{self, Node};
 use jiff::civil::Date;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::fmt::Write as _;
+use json::{Writer, path_to};
+
+pub use facts::facts;
 
 /// The key of a `ConfigMap` under which a policy is.
 const POLICY_KEY: &str = "policy.yaml";
@@ -209,44 +211,6 @@ impl Manifest {
         words::clean(&format!("{} {name}", self.kind_name))
     }
 
-    /// What a Namespace or `ServiceAccount` says.
-    fn fact(&self, namespace: &str) -> Option<(Fact, FactKey)> {
-        let texts = |of: &str| -> Vec<(String, String)> {
-            let map = self
-                .node
-                .get("metadata")
-                .and_then(|metadata| metadata.get(of));
-            let text = |node: &Node| node.text().map(str::to_owned);
-            map.map_or(&[][..], Node::entries)
-                .iter()
-                .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
-                .collect()
-        };
-        let name = self.name()?.to_owned();
-        if self.kind == Kind::ServiceAccount {
-            let named = |secret: &Node| secret.get("name").and_then(Node::text).map(Into::into);
-            let secrets = self.node.get("imagePullSecrets");
-            let secrets = secrets.map_or(&[][..], Node::items);
-            let account = ServiceAccountFacts {
-                image_pull_secrets: secrets.iter().filter_map(named).collect(),
-                enforce_mountable_secrets: texts("annotations")
-                    .iter()
-                    .any(|(key, value)| key == ENFORCE_MOUNTABLE_SECRETS && value == "true"),
-            };
-            let namespace = self.namespace().unwrap_or(namespace).to_owned();
-            return Some((Fact::ServiceAccount(account), (namespace, Some(name))));
-        }
-        if (&*self.kind_name, &*self.api_version) != ("Namespace", "v1") {
-            return None;
-        }
-        let mut labels = texts("labels");
-        // The API server sets it (KEP-2161).
-        labels.push(("kubernetes.io/metadata.name".to_owned(), name.clone()));
-        let short = |(key, value): (String, String)| (key.into(), value.into());
-        let labels = labels.into_iter().map(short).collect();
-        Some((Fact::Labels(labels), (name, None)))
-    }
-
     /// The policy that it is or holds, loaded.
     #[must_use]
     pub fn policy(&self, text: &str, today: Date) -> Option<Loaded> {
@@ -319,76 +283,6 @@ impl Manifest {
     }
 }
 
-/// The path of the value that is so many values further, as they are written to JSON.
-fn path_to(node: &Node, further: &mut usize, path: &mut String) -> bool {
-    if *further == 0 {
-        return true;
-    }
-    let length = path.len();
-    let mut enter = |name: &dyn std::fmt::Display, node: &Node| {
-        *further -= 1;
-        let _ = write!(path, "{name}");
-        let is_there = path_to(node, further, path);
-        if !is_there {
-            path.truncate(length);
-        }
-        is_there
-    };
-    match &node.value {
-        Value::Scalar { .. } => false,
-        Value::Sequence(items) => {
-            let mut items = items.iter().enumerate();
-            items.any(|(i, item)| enter(&format_args!("[{i}]"), item))
-        }
-        Value::Mapping(entries) => {
-            let dot = if length == 0 { "" } else { "." };
-            let mut entries = entries.iter();
-            entries.any(|(key, value)| {
-                let key = key.text().unwrap_or_default();
-                enter(&format_args!("{dot}{key}"), value)
-            })
-        }
-    }
-}
-
-/// What is known from manifests.
-#[derive(PartialEq, Eq)]
-enum Fact {
-    ServiceAccount(ServiceAccountFacts),
-    Labels(Labels),
-}
-
-/// A namespace, and what it is about in it if it is not about itself.
-type FactKey = (String, Option<String>);
-
-/// What Namespaces and service accounts say about the others. Where two of the same name say different things, as
-/// in overlays for several clusters, nothing is known.
-#[must_use]
-pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str) -> Facts {
-    let mut known: BTreeMap<FactKey, Option<Fact>> = BTreeMap::new();
-    for (fact, key) in manifests.filter_map(|manifest| manifest.fact(namespace)) {
-        match known.entry(key) {
-            Entry::Vacant(place) => drop(place.insert(Some(fact))),
-            Entry::Occupied(mut place) => {
-                if place.get().as_ref() != Some(&fact) {
-                    place.insert(None);
-                }
-            }
-        }
-    }
-    let mut facts = Facts::default();
-    for ((namespace, name), fact) in known {
-        match (name, fact) {
-            (Some(name), Some(Fact::ServiceAccount(account))) => {
-                facts.set_service_account(&namespace, &name, Some(account));
-            }
-            (None, Some(Fact::Labels(labels))) => facts.set_labels(&namespace, Some(labels)),
-            _ => {}
-        }
-    }
-    facts
-}
-
 /// From the place in a text within a text to the place in the outer one: line by line in a block (`|`), else where the
 /// value begins.
 fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
@@ -425,52 +319,4 @@ fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
             })
         });
     diagnostic.span = moved.unwrap_or(value.span);
-}
-
-/// Writes a node as JSON, each value on a line of its own, so that the line of an error is a place.
-#[derive(Default)]
-struct Writer {
-    json: Vec<u8>,
-    places: Vec<Span>,
-}
-
-impl Writer {
-    fn write(&mut self, node: &Node) {
-        self.places.push(node.span);
-        match &node.value {
-            Value::Scalar { text, plain: true } => match plain(text) {
-                Plain::Null => self.json.extend(b"null"),
-                Plain::Bool(value) => self.json.extend(value.to_string().bytes()),
-                // No number matters, only that it is one.
-                Plain::Number => self.json.push(b'0'),
-                Plain::Text => self.text(text),
-            },
-            Value::Scalar { text, .. } => self.text(text),
-            Value::Sequence(items) => {
-                self.json.push(b'[');
-                for (i, item) in items.iter().enumerate() {
-                    self.json.extend(if i == 0 { &b"\n"[..] } else { b",\n" });
-                    self.write(item);
-                }
-                self.json.push(b']');
-            }
-            Value::Mapping(entries) => self.mapping(entries),
-        }
-    }
-
-    fn mapping(&mut self, entries: &[(Node, Node)]) {
-        self.json.push(b'{');
-        for (i, (key, value)) in entries.iter().enumerate() {
-            self.json.extend(if i == 0 { &b"\n"[..] } else { b",\n" });
-            self.text(key.text().unwrap_or_default());
-            self.json.push(b':');
-            self.write(value);
-        }
-        self.json.push(b'}');
-    }
-
-    fn text(&mut self, text: &str) {
-        // A text always has a JSON.
-        let _ = serde_json::to_writer(&mut self.json, text);
-    }
 }

@@ -1,9 +1,8 @@
 //! `pullgate man` and `pullgate completions`: the command line, told to `man` and to shells.
 
 use super::Outcome;
-use crate::cli::Cli;
 use anyhow::{Context, Result};
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 use std::io::Write;
 
@@ -34,8 +33,7 @@ pub struct CompletionsArgs {
 ///
 /// # Errors
 /// There is no such command, or nobody reads it.
-pub fn man(args: &ManArgs, out: &mut impl Write) -> Result<Outcome> {
-    let mut cli = Cli::command();
+pub fn man(args: &ManArgs, mut cli: Command, out: &mut impl Write) -> Result<Outcome> {
     cli.build();
     let command = match &args.command {
         None => cli,
@@ -57,9 +55,13 @@ pub fn man(args: &ManArgs, out: &mut impl Write) -> Result<Outcome> {
 ///
 /// # Errors
 /// Nobody reads it.
-pub fn completions(args: &CompletionsArgs, out: &mut impl Write) -> Result<Outcome> {
+pub fn completions(
+    args: &CompletionsArgs,
+    mut cli: Command,
+    out: &mut impl Write,
+) -> Result<Outcome> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "pullgate", &mut script);
+    clap_complete::generate(args.shell, &mut cli, "pullgate", &mut script);
     out.write_all(&script)?;
     Ok(Outcome::Clean)
 }

@@ -1,16 +1,10 @@
 //! `pullgate check` on manifests.
 
 use crate::policy::EXAMPLE;
+use crate::support::{Run, run_in};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
+use std::process::Command;
 
 /// A folder with files, in which the command runs.
 struct Folder(tempfile::TempDir);
@@ -32,25 +26,8 @@ impl Folder {
     }
 
     fn check(&self, args: &[&str], stdin: &str) -> Run {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
-            .args(["check", "--policy", "policy.yaml"])
-            .args(args)
-            .current_dir(self.0.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("pullgate");
-        let mut input = child.stdin.take().expect("piped");
-        input.write_all(stdin.as_bytes()).expect("it reads");
-        drop(input);
-        let output = child.wait_with_output().expect("pullgate");
-        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        Run {
-            code: output.status.code().expect("a code"),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        let args = [&["check", "--policy", "policy.yaml"], args].concat();
+        run_in(self.0.path(), &args, stdin)
     }
 
     /// `FILE:LINE:COLUMN SEVERITY CODE` of each finding.

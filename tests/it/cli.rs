@@ -1,37 +1,13 @@
 //! The command as its user sees it.
 
+use crate::support::{Run, run_in};
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
 fn pullgate(args: &[&str], stdin: &str) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("pullgate");
-    // It may end without reading.
-    let _ = child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(stdin.as_bytes());
-    let output = child.wait_with_output().expect("pullgate");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Run {
-        code: output.status.code().expect("a code"),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
+    run_in(Path::new("."), args, stdin)
 }
 
 fn example() -> String {

@@ -8,6 +8,9 @@ use pullgate::subject::Subject;
 use pullgate::verdict::{Mutation, mutate, validate};
 use pullgate::world::{Controllers, World};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 pub(crate) const TODAY: Date = date(2026, 11, 22);
 
@@ -187,4 +190,34 @@ pub(crate) fn update(mut review: Value, old: Value) -> Value {
 pub(crate) fn in_namespace(mut review: Value, namespace: &str) -> Value {
     review["request"]["namespace"] = json!(namespace);
     review
+}
+
+/// What came of a command.
+pub(crate) struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs the command in a folder.
+pub(crate) fn run_in(dir: &Path, args: &[&str], stdin: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
+        .args(args)
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("pullgate");
+    let mut input = child.stdin.take().expect("piped");
+    // It may end without reading.
+    let _ = input.write_all(stdin.as_bytes());
+    drop(input);
+    let output = child.wait_with_output().expect("pullgate");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Run {
+        code: output.status.code().expect("a code"),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }
