@@ -457,12 +457,12 @@ impl<'s> Teller<'s> {
     }
 }
 
-/// What comes after a user and a password in what was meant as an image; `None` where there is none.
+/// What comes after a user and a password in what was meant as an image; `None` where there is none. What comes after an
+/// `@` is a digest otherwise.
 fn credentials(image: &str) -> Option<&str> {
     let (before, after) = image.rsplit_once('@')?;
-    let is_digest = after
-        .split_once(':')
-        .is_some_and(|(algorithm, hex)| !algorithm.contains('/') && hex.len() >= 32);
+    let algorithms = ["sha", "md", "blake"];
+    let is_digest = algorithms.iter().any(|name| after.starts_with(name)) && !after.contains('/');
     (!is_digest && before.contains(':')).then_some(after)
 }
 

@@ -407,6 +407,31 @@ fn a_policy_is_no_manifest() {
     }
 }
 
+/// A digest that is none is no password.
+#[test]
+fn a_bad_digest_is_told_as_what_it_is() {
+    let folder = Folder::new(&[]);
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: 'reg.io:5000/x@sha256:abc'}]}}";
+    let run = folder.check(&["-f", "-"], pod);
+    assert!(
+        run.stdout
+            .contains("\"reg.io:5000/x@sha256:abc\" is no image reference"),
+        "{}",
+        run.stdout
+    );
+    let run = folder.check(
+        &["-f", "-"],
+        &pod.replace("reg.io:5000/x@sha256:abc", "bob:pw@reg.io:5000/x"),
+    );
+    assert!(
+        run.stdout.contains(
+            "has a user and a password before \"reg.io:5000/x\", and is no image reference"
+        ),
+        "{}",
+        run.stdout
+    );
+}
+
 #[test]
 fn the_old_name_of_service_account_name_counts() {
     let folder = Folder::new(&[]);
