@@ -48,6 +48,7 @@ fn check(text: &str, policy: &Policy) -> Duration {
     let input = Input {
         name: "all.yaml".to_owned(),
         text: text.to_owned(),
+        is_policy: false,
     };
     let began = Instant::now();
     let mut report = Report::default();

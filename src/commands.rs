@@ -52,6 +52,12 @@ pub struct PolicyArgs {
 }
 
 impl PolicyArgs {
+    /// The file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.policy.as_deref()
+    }
+
     /// The name and the text of the policy, where one is named.
     ///
     /// # Errors
@@ -93,6 +99,7 @@ impl PolicyArgs {
             Input {
                 name: name.clone(),
                 text,
+                is_policy: true,
             },
             diagnostics,
         );

@@ -36,10 +36,14 @@ pub async fn poll(
         match read(&paths).await {
             Ok(now) => {
                 told = false;
-                if now != known && now == last {
+                // Also what is known, after something else was refused: that is over then.
+                if now == last && (now != known || refused.is_some()) {
                     let is_new = refused.as_ref() != Some(&now);
                     match changed(&now, is_new) {
-                        Taken::Yes => known.clone_from(&now),
+                        Taken::Yes => {
+                            known.clone_from(&now);
+                            refused = None;
+                        }
                         Taken::No => refused = Some(now.clone()),
                     }
                 }

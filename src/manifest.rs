@@ -60,6 +60,9 @@ pub fn read(text: &str) -> Manifests {
         }
         manifests.add(document, None);
     }
+    // Each alias of a mapping brings the place of its anchor.
+    manifests.doubles.sort_unstable();
+    manifests.doubles.dedup();
     manifests.fault = error.map(|error| {
         let help = if text.contains('\0') {
             "save it as UTF-8"
@@ -158,7 +161,7 @@ impl Manifest {
     }
 
     fn metadata(&self, key: &str) -> Option<&str> {
-        let text = self.node.get("metadata")?.get(key)?.text()?;
+        let text = self.node.get("metadata")?.get(key)?.some_text()?;
         (!text.is_empty()).then_some(text)
     }
 

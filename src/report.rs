@@ -21,6 +21,8 @@ use std::fmt::Write as _;
 pub struct Input {
     /// The path as it was given, or `<stdin>`.
     pub name: String,
+    /// Whether it is the file of the policy, which was told of already.
+    pub is_policy: bool,
     /// What it holds.
     pub text: String,
 }
@@ -148,7 +150,9 @@ impl Report {
                 .is_policy()
                 .then(|| manifest.policy(text, world.today));
             if let Some(Loaded { diagnostics, .. }) = policy.flatten() {
-                self.add_policy_items(input, diagnostics);
+                if !self.inputs[input].is_policy {
+                    self.add_policy_items(input, diagnostics);
+                }
                 continue;
             }
             if manifest.is_docker_secret() {

@@ -457,13 +457,14 @@ impl<'s> Teller<'s> {
     }
 }
 
-/// What comes after a user and a password in what was meant as an image; `None` where there is none. What comes after an
-/// `@` is a digest otherwise.
+/// What comes after a user and a password, or a token, in what was meant as an image; `None` where there is none.
 fn credentials(image: &str) -> Option<&str> {
-    let (before, after) = image.rsplit_once('@')?;
     let algorithms = ["sha", "md", "blake"];
-    let is_digest = algorithms.iter().any(|name| after.starts_with(name)) && !after.contains('/');
-    (!is_digest && before.contains(':')).then_some(after)
+    let is_digest =
+        |text: &str| algorithms.iter().any(|name| text.starts_with(name)) && !text.contains('/');
+    let digest = image.rfind('@').filter(|at| is_digest(&image[at + 1..]));
+    let at = image[..digest.unwrap_or(image.len())].rfind('@')?;
+    Some(&image[at + 1..])
 }
 
 fn lifted(ban: Option<&Ban>, exception: &Exception) -> String {

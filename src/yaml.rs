@@ -94,6 +94,15 @@ impl Node {
             .map(|(_, value)| value)
     }
 
+    /// The text of a scalar that is not null.
+    #[must_use]
+    pub fn some_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, plain: true } if plain(text) == Plain::Null => None,
+            _ => self.text(),
+        }
+    }
+
     /// The text of a scalar.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
@@ -136,14 +145,8 @@ impl Node {
         }
     }
 
-    /// Moves the places from those in a part of a text to those in the text; the part begins here.
     fn shift(&mut self, begin: Span) {
-        if self.span.line == 1 {
-            self.span.column += begin.column - 1;
-        }
-        self.span.line += begin.line - 1;
-        self.span.start += begin.start;
-        self.span.end += begin.start;
+        self.span = shifted(self.span, begin);
         match &mut self.value {
             Value::Scalar { .. } => {}
             Value::Sequence(items) => items.iter_mut().for_each(|item| item.shift(begin)),
@@ -224,7 +227,8 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
 #[must_use]
 pub fn parse_all(text: &str) -> (Vec<Node>, Option<YamlError>) {
     let (mut documents, error) = parse_documents(text);
-    if error.is_none() || !text.trim_start().starts_with('{') {
+    let is_too_large = text.len() > Limits::MANIFESTS.bytes;
+    if error.is_none() || is_too_large || !text.trim_start().starts_with('{') {
         return (documents, error);
     }
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
@@ -249,8 +253,9 @@ pub fn parse_all(text: &str) -> (Vec<Node>, Option<YamlError>) {
             node.shift(begin);
         }
         documents.extend(parsed);
-        if error.is_some() {
-            return (documents, error);
+        if let Some(mut error) = error {
+            error.span = shifted(error.span, begin);
+            return (documents, Some(error));
         }
         begin.line += part.matches('\n').count();
         let last = part.rsplit('\n').next().unwrap_or_default().chars().count();
@@ -258,6 +263,17 @@ pub fn parse_all(text: &str) -> (Vec<Node>, Option<YamlError>) {
         begin.start = end;
     }
     (documents, None)
+}
+
+/// From a place in a part of a text to the place in the text; the part begins here.
+fn shifted(span: Span, begin: Span) -> Span {
+    let column = if span.line == 1 { begin.column - 1 } else { 0 };
+    Span {
+        line: span.line + begin.line - 1,
+        column: span.column + column,
+        start: span.start + begin.start,
+        end: span.end + begin.start,
+    }
 }
 
 fn parse_documents(text: &str) -> (Vec<Node>, Option<YamlError>) {

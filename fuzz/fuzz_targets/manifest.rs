@@ -26,6 +26,7 @@ fuzz_target!(|text: &str| {
         vec![Input {
             name: "x.yaml".to_owned(),
             text: text.to_owned(),
+            is_policy: false,
         }],
         &settings,
     );

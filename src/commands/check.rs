@@ -76,14 +76,23 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
         .read()?
         .context("name the policy: --policy FILE or --policy-configmap NAMESPACE/NAME")?;
     let (mut inputs, skipped) = inputs::read(&args.filenames)?;
-    // It is told of already.
-    inputs.retain(|input| input.name != name);
+    let real = |name: &str| std::fs::canonicalize(name).ok();
+    for input in &mut inputs {
+        input.is_policy = args.policy.file().is_some() && real(&input.name) == real(&name);
+    }
     let Loaded {
         policy,
         diagnostics,
     } = manifest::load_policy(&text, today());
     let mut report = Report::default();
-    report.add_policy(Input { name, text }, diagnostics);
+    report.add_policy(
+        Input {
+            name,
+            text,
+            is_policy: true,
+        },
+        diagnostics,
+    );
     if let Some(policy) = &policy {
         let settings = Settings {
             policy,

@@ -25,6 +25,7 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<Skipped>)> {
             inputs.push(Input {
                 name: "<stdin>".to_owned(),
                 text: text(bytes),
+                is_policy: false,
             });
         } else if let Some(chart) = chart_of(path) {
             skipped.push(Skipped(chart));
@@ -40,11 +41,17 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<Skipped>)> {
 
 /// The chart whose templates a path is in, or is.
 fn chart_of(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
     let templates = path.ancestors().filter(|dir| dir.ends_with("templates"));
-    let mut charts = templates.filter_map(Path::parent);
-    charts
-        .find(|dir| dir.join("Chart.yaml").is_file())
-        .map(Path::to_owned)
+    let chart = templates
+        .filter_map(Path::parent)
+        .find(|dir| dir.join("Chart.yaml").is_file())?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let below = chart
+        .strip_prefix(&here)
+        .ok()
+        .filter(|path| !path.as_os_str().is_empty());
+    Some(below.unwrap_or(chart).to_owned())
 }
 
 /// What begins with a dot is not for people, and a link may lead back to where it is.
@@ -84,6 +91,7 @@ fn read_file(path: &Path) -> Result<Input> {
     Ok(Input {
         name: path.display().to_string(),
         text: text(bytes),
+        is_policy: false,
     })
 }
 

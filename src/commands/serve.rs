@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 /// How long a webhook in a cluster serves on after it was asked to stop: until every API server and proxy knows.
@@ -190,8 +191,13 @@ async fn webhook(
         .into();
     let (drain, drained) = oneshot::channel::<()>();
     // The first to end ends all: none of them may do so quietly.
+    // A task of its own: loading a large policy must not keep connections waiting.
+    let mut serving = JoinSet::new();
+    serving.spawn(server.run(async { drop(drained.await) }));
     tokio::select! {
-        () = server.run(async { drop(drained.await) }) => { info!("stopped"); Ok(()) }
+        Some(ended) = serving.join_next() => {
+            ended.context("the server failed").map(|()| info!("stopped"))
+        }
         () = end(signals, readiness, args.delay(), drain) => {
             bail!("asked twice to stop: requests under way are not answered")
         }

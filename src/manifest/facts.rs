@@ -53,7 +53,7 @@ impl Manifest {
                 .node
                 .get("metadata")
                 .and_then(|metadata| metadata.get(of));
-            let text = |node: &Node| node.text().map(str::to_owned);
+            let text = |node: &Node| node.some_text().map(str::to_owned);
             map.map_or(&[][..], Node::entries)
                 .iter()
                 .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
@@ -61,7 +61,8 @@ impl Manifest {
         };
         let name = self.name()?.to_owned();
         if self.kind == Kind::ServiceAccount {
-            let named = |secret: &Node| secret.get("name").and_then(Node::text).map(Into::into);
+            let named =
+                |secret: &Node| secret.get("name").and_then(Node::some_text).map(Into::into);
             let secrets = self.node.get("imagePullSecrets");
             let secrets = secrets.map_or(&[][..], Node::items);
             let account = ServiceAccountFacts {

@@ -15,8 +15,8 @@ impl Report {
             let input = &self.inputs[item.input];
             let source = match item.code {
                 "policy" if input.text.contains(document::KIND) => Source::Line(&input.text),
-                // What stands there nobody knows, or it may be one of two passwords.
-                "unreadable" | "double-key" => Source::Nothing,
+                // What stands there nobody knows, or it may be a password itself.
+                "unreadable" | "double-key" | "invalid-image" => Source::Nothing,
                 _ => Source::Place(&input.text),
             };
             text.push_str(&render_one(&item.diagnostic, &input.name, source, colour));

@@ -123,19 +123,21 @@ impl Admission {
             .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
         self.live.wait_for_facts(&review.subject).await;
+        let lease = &mut body.lease;
         let judge = || {
             self.live.judge(|world| {
                 let mutation = endpoint.judge(world, &review.subject);
+                let answer = review.answer(&mutation);
+                lease
+                    .grow_to(answer.len())
+                    .map_err(|_| Unanswered::Overload)?;
                 log(&review, &mutation);
                 self.metrics
                     .answered(endpoint.name(), &review, &mutation, began.elapsed());
-                review.answer(&mutation)
+                Ok(answer)
             })
         };
-        let answer = self.aside(length, judge).await.map_err(words)?;
-        body.lease
-            .grow_to(answer.len())
-            .map_err(|_| words(Unanswered::Overload))?;
+        let answer = self.aside(length, judge).await.flatten().map_err(words)?;
         Ok(Bytes::from_owner(Received {
             bytes: answer,
             lease: body.lease,

@@ -290,6 +290,8 @@ fn promise_5_no_credential_of_a_manifest_is_shown() {
         "apiVersion: x.y/v1\nkind: Secret\nspec: {password: hidden, password: hidden}\n".to_owned(),
         format!("{{{pod}, spec: {{containers: [{{name: c, image: 'https://bob:hidden@reg.io/x'}}, {{name: d, image: 'bob:hidden@reg.io/x'}}]}}}}"),
         format!("{{{pod}, spec: {{imagePullSecrets: [{{name: 5, hidden: hidden}}]}}}}"),
+        format!("{{{pod}, spec: {{containers: [{{name: c, image: 'bob:hidden@reg.io/x@sha256:{}'}}, {{name: d, image: hidden@reg.io/x}}]}}}}", "0".repeat(64)),
+        format!("{pod}\nspec:\n  containers:\n  - image: bob:hidden@reg.io/x\n").replace(", ", "\n"),
     ];
     let names: Vec<_> = (0..files.len()).map(|i| format!("f{i:02}.yaml")).collect();
     let pairs: Vec<_> = names
@@ -449,6 +451,40 @@ fn the_old_name_of_service_account_name_counts() {
     );
 }
 
+/// `null` is nothing, as where it is absent.
+#[test]
+fn a_null_name_or_namespace_is_none() {
+    let folder = Folder::new(&[]);
+    for null in ["null", "~", "", "Null"] {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: {null}}}\nspec: {{imagePullSecrets: [{{name: legacy-1}}]}}\n"
+        );
+        let run = folder.check(&["-f", "-", "-n", "shop"], &text);
+        assert!(run.stdout.contains("error: Pod shop/p: "), "{}", run.stdout);
+    }
+}
+
+/// The policy of a file is told of once, and what else is in it is judged.
+#[test]
+fn objects_beside_the_policy_are_judged() {
+    let folder = Folder::new(&[]);
+    let config_map = format!(
+        "kind: ConfigMap\napiVersion: v1\nmetadata: {{name: p}}\ndata:\n  policy.yaml: |\n{}",
+        indented(EXAMPLE)
+    );
+    folder.write("policy.yaml", &format!("{config_map}---\n{DEPLOYMENT}"));
+    for name in ["policy.yaml", "./policy.yaml", "."] {
+        let found = folder.findings(&["-f", name], "");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+    folder.write("policy.yaml", &EXAMPLE.replace("2027-01-31", "2020-01-31"));
+    assert_eq!(
+        folder.findings(&["-f", "."], "").len(),
+        1,
+        "the exception that is over"
+    );
+}
+
 #[test]
 fn json_values_may_follow_each_other() {
     let folder = Folder::new(&[]);
@@ -572,6 +608,14 @@ fn many_findings_in_one_line_take_no_more_than_their_share() {
     );
     let run = folder.check(&["-f", "-"], &text);
     assert_eq!(run.stdout.matches("error: ").count(), 24_000);
+    let doubles = format!(
+        "a: &a {{x: 1, x: 2}}\nb: [{}]\n",
+        vec!["*a"; 1000].join(", ")
+    );
+    assert_eq!(
+        folder.findings(&["-f", "-"], &doubles),
+        ["<stdin>:1:14 warning double-key"]
+    );
     let bomb = (1..12).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
         text + &format!(
             "a{i}: &a{i} [{}]\n",

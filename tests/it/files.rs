@@ -55,11 +55,8 @@ async fn what_cannot_be_used_is_offered_again() {
         vec!["one".to_owned()],
         |texts, is_new| {
             offers.push((texts[0].clone(), is_new));
-            if offers.len() < 3 {
-                Taken::No
-            } else {
-                Taken::Yes
-            }
+            let is_bad = texts[0] == "bad" || offers.len() < 3;
+            if is_bad { Taken::No } else { Taken::Yes }
         },
     );
     let writes = async {
@@ -67,11 +64,31 @@ async fn what_cannot_be_used_is_offered_again() {
         tokio::time::sleep(files::PERIOD).await;
         std::fs::write(&path, "two").expect("a file");
         tokio::time::sleep(10 * files::PERIOD).await;
+        for text in ["bad", "two", "bad", "three", "bad"] {
+            std::fs::write(&path, text).expect("a file");
+            tokio::time::sleep(3 * files::PERIOD).await;
+        }
     };
     tokio::select! {
         () = poll => panic!("the poll ended"),
         () = writes => {}
     }
-    let two = |is_new| ("two".to_owned(), is_new);
-    assert_eq!(offers, [two(true), two(false), two(false)]);
+    let is = |text: &str, is_new| (text.to_owned(), is_new);
+    offers.dedup();
+    offers.truncate(9);
+    // Put back, the good one ends the refusal; and the bad one is news each time it comes.
+    assert_eq!(
+        offers,
+        [
+            is("two", true),
+            is("two", false),
+            is("bad", true),
+            is("bad", false),
+            is("two", true),
+            is("bad", true),
+            is("bad", false),
+            is("three", true),
+            is("bad", true),
+        ]
+    );
 }

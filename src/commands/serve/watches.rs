@@ -21,15 +21,17 @@ const RENEW_BEFORE: i64 = 2 * 24 * 60 * 60;
 pub(super) async fn policy(path: &Path, text: String, live: &Live, metrics: &Metrics) {
     let file = path.display().to_string();
     files::poll(vec![path.to_owned()], vec![text], |texts, is_new| {
+        // Only its text decides, and that is the same.
+        if !is_new {
+            return Taken::No;
+        }
         let loaded = manifest::load_policy(&texts[0], today());
         let faults = loaded
             .diagnostics
             .iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Fault);
         let faults = faults.count();
-        if is_new {
-            tell(&loaded.diagnostics, &file);
-        }
+        tell(&loaded.diagnostics, &file);
         if let Some(policy) = loaded.policy {
             live.set_policy(policy);
             metrics.policy_loaded(now());
@@ -37,12 +39,10 @@ pub(super) async fn policy(path: &Path, text: String, live: &Live, metrics: &Met
             return Taken::Yes;
         }
         metrics.policy_refused(faults);
-        if is_new {
-            error!(
-                file,
-                "the policy has faults and is not used; the one before stays in force"
-            );
-        }
+        error!(
+            file,
+            "the policy has faults and is not used; the one before stays in force"
+        );
         Taken::No
     })
     .await;
