@@ -66,7 +66,7 @@ async fn what_cannot_be_used_is_offered_again() {
         tokio::time::sleep(10 * files::PERIOD).await;
         for text in ["bad", "two", "bad", "three", "bad"] {
             std::fs::write(&path, text).expect("a file");
-            tokio::time::sleep(3 * files::PERIOD).await;
+            tokio::time::sleep(10 * files::PERIOD).await;
         }
     };
     tokio::select! {
