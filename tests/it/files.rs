@@ -61,7 +61,7 @@ async fn what_cannot_be_used_is_offered_again() {
     );
     let writes = async {
         std::fs::write(&path, "half").expect("a file");
-        tokio::time::sleep(files::PERIOD).await;
+        tokio::time::sleep(files::PERIOD / 2).await;
         std::fs::write(&path, "two").expect("a file");
         tokio::time::sleep(10 * files::PERIOD).await;
         for text in ["bad", "two", "bad", "three", "bad"] {
