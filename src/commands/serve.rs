@@ -190,10 +190,10 @@ async fn webhook(
         .map(|(clients, files)| watches::authority(files, clients))
         .into();
     let (drain, drained) = oneshot::channel::<()>();
-    // The first to end ends all: none of them may do so quietly.
     // A task of its own: loading a large policy must not keep connections waiting.
     let mut serving = JoinSet::new();
     serving.spawn(server.run(async { drop(drained.await) }));
+    // The first to end ends all: none of them may do so quietly.
     tokio::select! {
         Some(ended) = serving.join_next() => {
             ended.context("the server failed").map(|()| info!("stopped"))
