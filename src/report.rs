@@ -250,7 +250,8 @@ impl Report {
     /// Whether there was nothing at all to look at: most likely that is not what was meant.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.objects + self.others + self.items.len() == 0
+        let is_of_policy = |item: &Item| item.code == "policy";
+        self.objects + self.others == 0 && self.items.iter().all(is_of_policy)
     }
 
     /// What was done, in one line.

@@ -77,8 +77,10 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
         .context("name the policy: --policy FILE or --policy-configmap NAMESPACE/NAME")?;
     let (mut inputs, skipped) = inputs::read(&args.filenames)?;
     let real = |name: &str| std::fs::canonicalize(name).ok();
+    let file = args.policy.file().and_then(|_| real(&name));
     for input in &mut inputs {
-        input.is_policy = args.policy.file().is_some() && real(&input.name) == real(&name);
+        // A pipe has no real name, and neither has stdin: they are not the same for that.
+        input.is_policy = file.is_some() && real(&input.name) == file;
     }
     let Loaded {
         policy,
