@@ -4,7 +4,7 @@
 //! is made from the request, so that its uid cannot be forgotten, and from a [`Mutation`], which cannot deny and patch.
 
 use crate::finding::Denial;
-use crate::names::MAX_SUBDOMAIN;
+use crate::names::{MAX_SUBDOMAIN, beginning};
 use crate::object::{self, Text};
 use crate::subject::{Kind, Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
@@ -151,11 +151,6 @@ impl Review<'_> {
         // Maps with text keys and texts are all there is, and they always serialise.
         serde_json::to_vec(&answer).unwrap_or_default()
     }
-}
-
-/// Whoever asks decides how long a text is, and not how much of it is repeated.
-fn beginning(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
 }
 
 fn text(text: Option<Text<'_>>) -> Cow<'_, str> {

@@ -5,7 +5,7 @@ use super::quota::{Lease, Quota};
 use crate::lifecycle::Readiness;
 use crate::live::Live;
 use crate::metrics::{Metrics, Unanswered};
-use crate::names::MAX_SUBDOMAIN;
+use crate::names::{MAX_SUBDOMAIN, beginning};
 use crate::review::{self, Review};
 use crate::subject::Subject;
 use crate::verdict::{self, Injection, Mutation, Outcome};
@@ -279,7 +279,7 @@ async fn close_when_stopping(
 
 /// Names are written by others: given as values, and not shown by `Display`, they are quoted and cannot forge a line.
 fn log(review: &Review<'_>, mutation: &Mutation<'_>) {
-    let user = beginning(&review.subject.user);
+    let user = beginning(&review.subject.user, MAX_SUBDOMAIN);
     let subject = || review.subject.to_string();
     let dry_run = review.dry_run;
     match &mutation.outcome {
@@ -307,11 +307,6 @@ fn log(review: &Review<'_>, mutation: &Mutation<'_>) {
             "denied"
         ),
     }
-}
-
-/// As much of a name as names have; whoever asks decides how long it is.
-fn beginning(name: &str) -> &str {
-    &name[..name.floor_char_boundary(MAX_SUBDOMAIN)]
 }
 
 /// The kinds of what was found, and the bans.
