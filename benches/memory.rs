@@ -9,7 +9,7 @@
     reason = "it prints, or says why not"
 )]
 
-use pullgate::server::certs::SelfSigned;
+use pullgate::authority::SelfSigned;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::io::{BufRead, BufReader};

@@ -1,14 +1,72 @@
 //! The API server as a client sees it.
 
+pub mod certificates;
 pub mod facts;
 pub mod policy;
+pub mod workloads;
 
-use anyhow::{Context, Result};
+use crate::live::now;
+use crate::metrics::Metrics;
+use anyhow::{Context, Result, ensure};
+use futures::{Stream, StreamExt};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Config, Resource};
+use serde::de::DeserializeOwned;
+use std::fmt::{self, Debug};
+use std::future::ready;
 use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tracing::warn;
 
-/// A client by a kubeconfig file, or by what kubectl would use.
+/// As whom we change objects: the field manager.
+pub const FIELD_MANAGER: &str = "pullgate";
+/// What the API server may take to answer.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How often the API server is asked whether it is there.
+const CONTACT: Duration = Duration::from_secs(10);
+/// The first pause before a watch that failed is tried again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest. A policy edit must not wait for half a minute once the API server is back, and we are few.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// An object of a namespace, as users name it: `NAMESPACE/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectName {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl FromStr for ObjectName {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (namespace, name) = text.split_once('/').unwrap_or_default();
+        ensure!(
+            !namespace.is_empty() && !name.is_empty() && !name.contains('/'),
+            "write it as NAMESPACE/NAME"
+        );
+        Ok(Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A client by a kubeconfig file, or by what kubectl would use, or by the ServiceAccount of the pod that this runs in.
 ///
 /// # Errors
 /// The file cannot be read or says nothing usable.
@@ -29,4 +87,94 @@ pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
     // kube would repeat a failed call up to 15 times with pauses of minutes; watches have a back-off of their own.
     config.default_retry = false;
     Client::try_from(config).with_context(what)
+}
+
+/// Asks the API server every ten seconds whether it is there, for ever, and notes when it was last: what is known is as
+/// old as that.
+pub async fn contact(client: Client, metrics: Arc<Metrics>) {
+    let mut ticks = tokio::time::interval(CONTACT);
+    loop {
+        ticks.tick().await;
+        if let Ok(Ok(_)) = timeout(CONTACT, client.apiserver_version()).await {
+            metrics.api_server_contact(now());
+        }
+    }
+}
+
+/// Waits for an answer of the API server, but not for ever.
+async fn answer<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T> {
+    let answer = timeout(DEADLINE, call).await;
+    Ok(answer.context("the API server does not answer")??)
+}
+
+/// The pauses between attempts.
+struct Pauses(Duration);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.0;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        Some(pause)
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0 = FIRST_PAUSE;
+    }
+}
+
+/// What a watch says, without its errors: they are logged and counted, and it is tried again.
+fn events<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    what: &'static str,
+    metrics: Arc<Metrics>,
+) -> impl Stream<Item = Event<K>> + Send + use<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    watcher(api, config)
+        .backoff(Pauses(FIRST_PAUSE))
+        .filter_map(move |event| {
+            let event = event.inspect_err(|error| {
+                metrics.watch_failed(what);
+                warn!(
+                    error = error as &dyn std::error::Error,
+                    "cannot watch {what}; trying again"
+                );
+            });
+            ready(event.ok())
+        })
+}
+
+/// The one object of this name: now, and whenever it changes or comes or goes.
+fn watch_one<K>(
+    api: Api<K>,
+    name: &str,
+    what: &'static str,
+    metrics: Arc<Metrics>,
+) -> impl Stream<Item = Option<K>> + Send + use<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut listed = None;
+    events(api, config, what, metrics).filter_map(move |event| {
+        ready(match event {
+            Event::Init => {
+                listed = None;
+                None
+            }
+            Event::InitApply(object) => {
+                listed = Some(object);
+                None
+            }
+            Event::InitDone => Some(listed.take()),
+            Event::Apply(object) => Some(Some(object)),
+            Event::Delete(_) => Some(None),
+        })
+    })
 }

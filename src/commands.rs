@@ -8,7 +8,7 @@ pub mod manual;
 pub mod schema;
 pub mod serve;
 
-use crate::cluster;
+use crate::cluster::{self, ObjectName};
 use crate::diagnostic::Colour;
 use crate::live::today;
 use crate::manifest;
@@ -45,7 +45,7 @@ pub struct PolicyArgs {
     policy: Option<PathBuf>,
     /// The policy as a cluster has it.
     #[arg(long, value_name = "NAMESPACE/NAME", group = "source")]
-    policy_configmap: Option<String>,
+    policy_configmap: Option<ObjectName>,
     /// With --policy-configmap: which cluster [default: that of kubectl].
     #[arg(long, value_name = "FILE", requires = "policy_configmap")]
     kubeconfig: Option<PathBuf>,
@@ -69,15 +69,12 @@ impl PolicyArgs {
         let Some(source) = &self.policy_configmap else {
             return Ok(None);
         };
-        let (namespace, name) = source.split_once('/').with_context(|| {
-            format!("bad --policy-configmap {source:?}: write it as NAMESPACE/NAME")
-        })?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let text = runtime.block_on(async {
             let client = cluster::client(self.kubeconfig.as_deref()).await?;
-            cluster::policy::read(client, namespace, name).await
+            cluster::policy::read(client, source).await
         })?;
         Ok(Some((format!("configmap/{source}"), text)))
     }

@@ -8,6 +8,7 @@
 //! A module is pure (values in, values out) or an edge (sockets, files, clocks, the API server); ARCHITECTURE.md names
 //! them, and `tests/it/tidy.rs` holds them to it.
 
+pub mod authority;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
@@ -18,6 +19,7 @@ pub mod files;
 pub mod finding;
 pub mod glob;
 pub mod image;
+pub mod impact;
 pub mod lifecycle;
 pub mod live;
 pub mod manifest;

@@ -4,7 +4,7 @@ use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::subject::{Kind, PodSpec, Subject};
 use crate::world::{Controllers, World};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Live {
     policy: ArcSwap<Policy>,
+    policy_object: ArcSwapOption<String>,
     facts: ArcSwap<Facts>,
     facts_changed: Notify,
     watches: Watches,
@@ -53,6 +54,7 @@ impl Live {
     pub fn new(policy: Policy, controllers: Controllers, watches: Watches) -> Self {
         Self {
             policy: ArcSwap::from_pointee(policy),
+            policy_object: ArcSwapOption::empty(),
             facts: ArcSwap::default(),
             facts_changed: Notify::new(),
             watches,
@@ -74,6 +76,17 @@ impl Live {
     /// Judges by this policy from now on.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
+    }
+
+    /// The uid of the object that the policy is in, or that there is none.
+    pub fn set_policy_object(&self, uid: Option<String>) {
+        self.policy_object.store(uid.map(Arc::new));
+    }
+
+    /// The uid of the object that the policy is in.
+    #[must_use]
+    pub fn policy_object(&self) -> Option<Arc<String>> {
+        self.policy_object.load_full()
     }
 
     /// Judges by these facts from now on.

@@ -5,7 +5,7 @@ mod json;
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::document;
-use crate::names;
+use crate::names::{self, POLICY_KEY};
 use crate::object;
 use crate::policy::{Loaded, Policy};
 use crate::subject::{Kind, Object, Operation, Place, Source, Subject};
@@ -15,9 +15,6 @@ use jiff::civil::Date;
 use json::{Writer, path_to};
 
 pub use facts::facts;
-
-/// The key of a `ConfigMap` under which a policy is.
-const POLICY_KEY: &str = "policy.yaml";
 
 /// What a text holds.
 #[derive(Debug, Default)]

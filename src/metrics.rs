@@ -36,8 +36,12 @@ pub struct Metrics {
     policy_generation: Gauge,
     policy_loaded: Gauge,
     policy_faults: Gauge,
+    policy_sources: Family<SourceLabels, Gauge>,
     certificate_expiry: Gauge,
     certificate_faults: Gauge,
+    authority_expiry: Gauge,
+    api_server_contact: Gauge,
+    watch_errors: Family<ResourceLabels, Counter>,
     connections: ConnectionMetrics,
 }
 
@@ -65,6 +69,19 @@ pub enum Unanswered {
     Panic,
 }
 
+/// Where the policy in force comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicySource {
+    /// A file, or the example of the demo.
+    File,
+    /// The `ConfigMap` that people edit.
+    ConfigMap,
+    /// What was accepted before, because the `ConfigMap` has faults.
+    Accepted,
+    /// Nowhere: it is empty.
+    None,
+}
+
 /// A review that is being looked at.
 #[derive(Debug)]
 pub struct InFlight(Gauge);
@@ -86,6 +103,16 @@ struct EndpointLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceLabels {
+    resource: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -117,8 +144,12 @@ impl Default for Metrics {
             policy_generation: Gauge::default(),
             policy_loaded: Gauge::default(),
             policy_faults: Gauge::default(),
+            policy_sources: Family::default(),
             certificate_expiry: Gauge::default(),
             certificate_faults: Gauge::default(),
+            authority_expiry: Gauge::default(),
+            api_server_contact: Gauge::default(),
+            watch_errors: Family::default(),
             connections: ConnectionMetrics::default(),
         };
         metrics.register_reviews();
@@ -182,6 +213,11 @@ impl Metrics {
             "Faults of the policy that was seen last; with any, the one before is in force",
             self.policy_faults.clone(),
         );
+        registry.register(
+            "policy_in_force",
+            "1 for where the policy in force comes from",
+            self.policy_sources.clone(),
+        );
         registry.register_with_unit(
             "certificate_expiry_timestamp",
             "When the serving certificate expires",
@@ -193,6 +229,33 @@ impl Metrics {
             "1 while the certificate that was seen last cannot be used, so that the one before is",
             self.certificate_faults.clone(),
         );
+        self.register_cluster();
+        self.register_connections();
+    }
+
+    fn register_cluster(&mut self) {
+        let registry = &mut self.registry;
+        registry.register_with_unit(
+            "authority_expiry_timestamp",
+            "When the CA of a managed certificate expires",
+            Unit::Seconds,
+            self.authority_expiry.clone(),
+        );
+        registry.register_with_unit(
+            "api_server_contact_timestamp",
+            "When the API server answered last; what is known of the cluster is as old as that",
+            Unit::Seconds,
+            self.api_server_contact.clone(),
+        );
+        registry.register(
+            "watch_errors",
+            "Failures to watch something of the cluster; each is tried again",
+            self.watch_errors.clone(),
+        );
+    }
+
+    fn register_connections(&mut self) {
+        let registry = &mut self.registry;
         let connections = &self.connections;
         registry.register(
             "connections",
@@ -265,11 +328,38 @@ impl Metrics {
             .inc();
     }
 
-    /// A policy was put in force at this second of Unix time.
-    pub fn policy_loaded(&self, now: i64) {
+    /// A policy without faults was put in force at this second of Unix time.
+    pub fn policy_loaded(&self, now: i64, source: PolicySource) {
+        self.policy_in_force(now, source);
+        self.policy_faults.set(0);
+    }
+
+    /// A policy was put in force, perhaps in the place of one with faults.
+    pub fn policy_in_force(&self, now: i64, source: PolicySource) {
         self.policy_generation.inc();
         self.policy_loaded.set(now);
-        self.policy_faults.set(0);
+        self.policy_sources.clear();
+        let source = source.name();
+        self.policy_sources
+            .get_or_create(&SourceLabels { source })
+            .set(1);
+    }
+
+    /// The CA of managed certificates expires at this second of Unix time.
+    pub fn authority_expires(&self, expires: i64) {
+        self.authority_expiry.set(expires);
+    }
+
+    /// The API server answered at this second of Unix time.
+    pub fn api_server_contact(&self, now: i64) {
+        self.api_server_contact.set(now);
+    }
+
+    /// A watch failed.
+    pub fn watch_failed(&self, resource: &'static str) {
+        self.watch_errors
+            .get_or_create(&ResourceLabels { resource })
+            .inc();
     }
 
     /// A policy has so many faults, and is not put in force.
@@ -314,6 +404,17 @@ impl ConnectionMetrics {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+impl PolicySource {
+    fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::ConfigMap => "configmap",
+            Self::Accepted => "accepted",
+            Self::None => "none",
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub fn beginning(text: &str, bytes: usize) -> &str {
 /// The `ConfigMap` that holds the policy, unless its owners chose another name.
 pub const POLICY_CONFIG_MAP: &str = "pullgate-policy";
 
+/// Its key that does.
+pub const POLICY_KEY: &str = "policy.yaml";
+
 /// Whether Secrets of this type hold credentials of registries.
 #[must_use]
 pub fn is_docker_type(secret_type: &str) -> bool {

@@ -113,6 +113,7 @@ fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
         .find(|owner| owner.controller == Some(true));
     let annotations = json.annotations.as_ref();
     Metadata {
+        uid: json.uid.map(|uid| uid.0),
         annotations: if annotations.is_some() {
             Presence::Present
         } else {
@@ -401,6 +402,8 @@ json! {
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonMetadata<'a> {
+    #[serde(borrow)]
+    uid: Option<Text<'a>>,
     #[serde(borrow)]
     name: Option<Text<'a>>,
     #[serde(borrow)]

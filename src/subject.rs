@@ -92,6 +92,8 @@ pub struct Object<'a> {
 /// Metadata, reduced to what matters.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata<'a> {
+    /// The uid, where the API server gave it one.
+    pub uid: Option<Cow<'a, str>>,
     /// The name, where there is one.
     pub name: Option<Cow<'a, str>>,
     /// What a generated name will begin with.

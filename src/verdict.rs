@@ -120,6 +120,12 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
     ruling
 }
 
+/// The text of a policy that a request is to put into the `ConfigMap` of the policy, where it is such a request.
+#[must_use]
+pub fn policy_edit<'s>(subject: &'s Subject<'_>) -> Option<&'s str> {
+    guard::policy_edit(subject)
+}
+
 /// What the pods of a subject, be it a Pod or the template of some, would get when they are created.
 #[must_use]
 pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Preview<'a> {

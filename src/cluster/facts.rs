@@ -1,30 +1,40 @@
 //! Watches namespaces and service accounts and keeps what matters of them.
 
+use super::events;
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
+use crate::lifecycle::{Part, Readiness};
 use crate::live::Live;
+use crate::metrics::Metrics;
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use std::collections::HashSet;
-use tracing::warn;
+use std::sync::Arc;
 
 /// How many events are taken in before the facts are swapped: a start brings thousands at once.
 const BATCH: usize = 1024;
 
 /// Keeps the facts of a state up to date, for ever. Errors of the watches are logged and tried again; what was known
-/// stays known meanwhile.
-pub async fn watch(client: Client, live: &Live) {
-    let mut changes = changes(client).ready_chunks(BATCH);
+/// stays known meanwhile. Says when all is known for the first time.
+pub async fn watch(
+    client: Client,
+    live: Arc<Live>,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+) {
+    let mut changes = changes(client, &metrics).ready_chunks(BATCH);
     let mut learner = Learner::default();
     while let Some(batch) = changes.next().await {
         for change in batch {
             learner.learn(change);
         }
         live.set_facts(learner.facts.clone());
+        if learner.facts.service_accounts_synced() && learner.namespaces_synced {
+            readiness.has(Part::Facts);
+        }
     }
 }
 
@@ -34,40 +44,29 @@ enum Change {
     ServiceAccount(Event<ServiceAccount>),
 }
 
-fn changes(client: Client) -> BoxStream<'static, Change> {
-    let namespaces = watcher(
+fn changes(client: Client, metrics: &Arc<Metrics>) -> BoxStream<'static, Change> {
+    let namespaces = events(
         Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
         watcher::Config::default(),
+        "namespaces",
+        metrics.clone(),
     );
-    let accounts = watcher(
+    let accounts = events(
         Api::<ServiceAccount>::all(client),
         watcher::Config::default(),
+        "serviceaccounts",
+        metrics.clone(),
     );
-    let namespaces = told(namespaces.default_backoff(), "namespaces").map(Change::Namespace);
-    let accounts = told(accounts.default_backoff(), "service accounts").map(Change::ServiceAccount);
+    let namespaces = namespaces.map(Change::Namespace);
+    let accounts = accounts.map(Change::ServiceAccount);
     futures::stream::select(namespaces, accounts).boxed()
-}
-
-fn told<T>(
-    events: impl Stream<Item = Result<T, watcher::Error>>,
-    what: &'static str,
-) -> impl Stream<Item = T> {
-    events.filter_map(move |event| async move {
-        event
-            .inspect_err(|error| {
-                warn!(
-                    error = error as &dyn std::error::Error,
-                    "cannot watch {what}; trying again"
-                );
-            })
-            .ok()
-    })
 }
 
 /// Facts, and what a list that is under way has named so far: what it does not name is gone.
 #[derive(Default)]
 struct Learner {
     facts: Facts,
+    namespaces_synced: bool,
     namespaces: HashSet<String>,
     accounts: HashSet<(String, String)>,
 }
@@ -92,6 +91,7 @@ impl Learner {
                 let named = std::mem::take(&mut self.namespaces);
                 self.facts
                     .retain_namespaces(|namespace| named.contains(namespace));
+                self.namespaces_synced = true;
             }
             Event::Apply(namespace) => self
                 .facts

@@ -1,27 +1,290 @@
-//! The policy as a cluster has it.
+//! The policy as a cluster has it: the `ConfigMap` that people edit, and a second one with what was accepted.
 
+use super::{FIELD_MANAGER, ObjectName, answer, watch_one};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::lifecycle::{Part, Readiness};
+use crate::live::{Live, now, today};
+use crate::metrics::{Metrics, PolicySource};
+use crate::names::POLICY_KEY;
+use crate::policy::{Loaded, Policy};
 use anyhow::{Context, Result};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, Client};
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tracing::{error, info, warn};
 
-/// What the API server may take to answer.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// The pause before what failed is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How many accepted policies are kept: after a downgrade the newest that the older version understands is used.
+const MAX_ACCEPTED: usize = 5;
+/// How large they may be together; a `ConfigMap` holds 1 MiB.
+const MAX_ACCEPTED_BYTES: usize = 900 * 1024;
 
 /// What the key `policy.yaml` of a `ConfigMap` holds.
 ///
 /// # Errors
 /// It is not there, or the API server does not say.
-pub async fn read(client: Client, namespace: &str, name: &str) -> Result<String> {
-    let config_maps: Api<ConfigMap> = Api::namespaced(client, namespace);
-    let what = || format!("cannot read the ConfigMap {namespace}/{name}");
-    let config_map = tokio::time::timeout(DEADLINE, config_maps.get(name))
+pub async fn read(client: Client, source: &ObjectName) -> Result<String> {
+    let config_maps: Api<ConfigMap> = Api::namespaced(client, &source.namespace);
+    let config_map = answer(config_maps.get(&source.name))
         .await
-        .context("the API server does not answer")
-        .with_context(what)?
-        .with_context(what)?;
-    let policy = config_map
-        .data
-        .and_then(|mut data| data.remove("policy.yaml"));
-    policy.with_context(|| format!("the ConfigMap {namespace}/{name} has no key policy.yaml"))
+        .with_context(|| format!("cannot read the ConfigMap {source}"))?;
+    text(&config_map)
+        .map(str::to_owned)
+        .with_context(|| format!("the ConfigMap {source} has no key {POLICY_KEY}"))
+}
+
+fn text(config_map: &ConfigMap) -> Option<&str> {
+    let data = config_map.data.as_ref()?;
+    data.get(POLICY_KEY).map(String::as_str)
+}
+
+/// Keeps the policy of a cluster in force, for ever.
+pub struct Keeper {
+    config_maps: Api<ConfigMap>,
+    source: ObjectName,
+    live: Arc<Live>,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    /// What is to be done once the API server lets us.
+    pending: Pending,
+}
+
+/// What the API server has yet to be asked.
+#[derive(Debug, PartialEq, Eq)]
+enum Pending {
+    Nothing,
+    /// To keep this policy as accepted.
+    Keep(String),
+    /// To find an accepted policy in the place of one with faults.
+    Find,
+}
+
+impl Keeper {
+    /// Follows this `ConfigMap`.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        source: ObjectName,
+        live: Arc<Live>,
+        readiness: Arc<Readiness>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            config_maps: Api::namespaced(client, &source.namespace),
+            source,
+            live,
+            readiness,
+            metrics,
+            pending: Pending::Nothing,
+        }
+    }
+
+    /// Puts each policy in force that has no fault. One with faults changes nothing; where nothing is in force yet, the
+    /// last that was accepted is. Where there is none, an empty one is.
+    pub async fn keep(mut self) {
+        let changes = watch_one(
+            self.config_maps.clone(),
+            &self.source.name,
+            "configmaps",
+            self.metrics.clone(),
+        );
+        let mut changes = pin!(changes);
+        let mut last: Option<Option<String>> = None;
+        loop {
+            let pause = tokio::time::sleep(AGAIN);
+            tokio::select! {
+                change = changes.next() => {
+                    let Some(change) = change else { return };
+                    self.live.set_policy_object(change.as_ref().and_then(ResourceExt::uid));
+                    let now = change.map(|config_map| text(&config_map).unwrap_or_default().to_owned());
+                    // A label or an annotation changed, or the watch began anew.
+                    if last.as_ref() != Some(&now) {
+                        self.changed(now.as_deref());
+                        last = Some(now);
+                    }
+                }
+                () = pause, if self.pending != Pending::Nothing => {}
+            }
+            self.catch_up().await;
+        }
+    }
+
+    fn changed(&mut self, text: Option<&str>) {
+        let file = format!("{}/{POLICY_KEY}", self.source);
+        let Some(text) = text else {
+            info!(
+                config_map = %self.source,
+                "there is no policy: nothing is injected and nothing denied"
+            );
+            self.pending = Pending::Nothing;
+            self.in_force(Policy::default(), PolicySource::None);
+            return;
+        };
+        let loaded = load(text);
+        tell(&loaded.diagnostics, &file);
+        if let Some(policy) = loaded.policy {
+            info!(file, "the policy changed");
+            self.pending = Pending::Keep(text.to_owned());
+            self.in_force(policy, PolicySource::ConfigMap);
+            return;
+        }
+        let (count, first) = faults(&loaded.diagnostics, POLICY_KEY);
+        self.metrics.policy_refused(count);
+        error!(
+            file,
+            "the policy has faults and is not used; the one before stays in force"
+        );
+        if !self.readiness.is_missing(Part::Policy) {
+            self.pending = Pending::Nothing;
+            return;
+        }
+        self.readiness.lacks(
+            Part::Policy,
+            format!(
+                "{} has faults, and none was accepted before: {first}",
+                self.source
+            ),
+        );
+        self.pending = Pending::Find;
+    }
+
+    fn in_force(&self, policy: Policy, source: PolicySource) {
+        self.live.set_policy(policy);
+        self.metrics.policy_loaded(now(), source);
+        self.readiness.has(Part::Policy);
+    }
+
+    async fn catch_up(&mut self) {
+        let done = match &self.pending {
+            Pending::Nothing => return,
+            Pending::Keep(text) => self.accept(text).await,
+            Pending::Find => self.find().await,
+        };
+        match done {
+            Ok(()) => self.pending = Pending::Nothing,
+            Err(error) => warn!(
+                error = format!("{error:#}"),
+                "cannot use the ConfigMap with accepted policies; trying again"
+            ),
+        }
+    }
+
+    /// The newest accepted policy that has no fault. That none has is for people to mend.
+    async fn find(&self) -> Result<()> {
+        let accepted = answer(self.config_maps.get_opt(&self.accepted_name())).await?;
+        let texts = accepted.as_ref().map(accepted_texts).unwrap_or_default();
+        let newest_first = texts.into_iter().rev();
+        let usable = newest_first.filter_map(|(number, text)| Some((number, load(&text).policy?)));
+        let Some((number, policy)) = usable.take(1).next() else {
+            error!(
+                config_map = %self.source,
+                "there is no accepted policy to use in its place: not ready until the policy is corrected"
+            );
+            return Ok(());
+        };
+        warn!(
+            number,
+            config_map = self.accepted_name(),
+            "serving by the policy that was accepted last"
+        );
+        self.live.set_policy(policy);
+        self.metrics.policy_in_force(now(), PolicySource::Accepted);
+        self.readiness.has(Part::Policy);
+        Ok(())
+    }
+
+    /// Keeps a policy as the newest of those that were accepted.
+    async fn accept(&self, text: &str) -> Result<()> {
+        let name = self.accepted_name();
+        let found = answer(self.config_maps.get_opt(&name)).await?;
+        let mut texts = found.as_ref().map(accepted_texts).unwrap_or_default();
+        if texts.last_key_value().is_some_and(|(_, last)| last == text) {
+            return Ok(());
+        }
+        let number = texts.last_key_value().map_or(1, |(number, _)| number + 1);
+        texts.insert(number, text.to_owned());
+        while texts.len() > MAX_ACCEPTED
+            || texts.len() > 1
+                && texts.values().map(String::len).sum::<usize>() > MAX_ACCEPTED_BYTES
+        {
+            texts.pop_first();
+        }
+        let data = texts
+            .into_iter()
+            .map(|(number, text)| (accepted_key(number), text))
+            .collect();
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        // With the resourceVersion that was read: of two replicas one fails, and reads again.
+        if let Some(mut config_map) = found {
+            config_map.data = Some(data);
+            answer(self.config_maps.replace(&name, &params, &config_map)).await?;
+            return Ok(());
+        }
+        let mut config_map = ConfigMap {
+            data: Some(data),
+            ..ConfigMap::default()
+        };
+        config_map.metadata.name = Some(name);
+        config_map.labels_mut().insert(
+            "app.kubernetes.io/managed-by".to_owned(),
+            FIELD_MANAGER.to_owned(),
+        );
+        answer(self.config_maps.create(&params, &config_map)).await?;
+        Ok(())
+    }
+
+    fn accepted_name(&self) -> String {
+        format!("{}-accepted", self.source.name)
+    }
+}
+
+fn load(text: &str) -> Loaded {
+    tokio::task::block_in_place(|| Policy::load(text, today()))
+}
+
+/// The accepted policies by their numbers: the highest is the newest.
+fn accepted_texts(config_map: &ConfigMap) -> BTreeMap<u64, String> {
+    let entries = config_map.data.iter().flatten();
+    entries
+        .filter_map(|(key, text)| {
+            let number = key.strip_prefix("policy-")?.strip_suffix(".yaml")?;
+            Some((number.parse().ok()?, text.clone()))
+        })
+        .collect()
+}
+
+fn accepted_key(number: u64) -> String {
+    format!("policy-{number}.yaml")
+}
+
+/// How many faults there are, and a line about the first.
+#[must_use]
+pub fn faults(diagnostics: &[Diagnostic], file: &str) -> (usize, String) {
+    let mut faults = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Fault);
+    let first = faults.next();
+    (
+        first.iter().count() + faults.count(),
+        first.map(|fault| fault.line(file)).unwrap_or_default(),
+    )
+}
+
+/// Logs what there is to say about a policy, a line each.
+pub fn tell(diagnostics: &[Diagnostic], file: &str) {
+    for diagnostic in diagnostics {
+        match diagnostic.severity {
+            Severity::Fault => error!("{}", diagnostic.line(file)),
+            Severity::Warning | Severity::Note => warn!("{}", diagnostic.line(file)),
+        }
+    }
 }

@@ -16,11 +16,10 @@ const DEPLOYMENT: &str = include_str!("demo-deployment.json");
 ///
 /// # Errors
 /// It has faults.
-pub fn policy() -> Result<(Policy, String)> {
-    let policy = Policy::load(POLICY, today())
+pub fn policy() -> Result<Policy> {
+    Policy::load(POLICY, today())
         .policy
-        .context("the example policy has faults")?;
-    Ok((policy, POLICY.to_owned()))
+        .context("the example policy has faults")
 }
 
 /// Shows a Pod that is given its secret and a Deployment that is refused, and how to send more.

@@ -1,27 +1,27 @@
 //! `pullgate serve`: builds the parts, wires them, runs them.
 
+mod assembly;
+mod preview;
 mod watches;
 
 use super::{Outcome, demo};
-use crate::cluster;
-use crate::lifecycle::{Part, Readiness, Signals};
-use crate::live::{Live, Watches, now, today};
-use crate::manifest;
-use crate::metrics::{ConnectionMetrics, Metrics};
+use crate::cluster::ObjectName;
+use crate::cluster::certificates::Managed;
+use crate::lifecycle::{Part, Readiness, Signals, Tasks};
+use crate::live::{Live, Watches};
+use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::server::admission::Admission;
-use crate::server::certs::{Certificate, SelfSigned};
-use crate::server::clients::Clients;
+use crate::server::certs::Certificate;
 use crate::server::{Access, Server, admin};
 use crate::telemetry::{self, LogArgs};
 use crate::world::Controllers;
 use anyhow::{Context, Result, bail};
+use assembly::Assembly;
 use axum::Router;
-use clap::Args;
-use futures::future::OptionFuture;
-use std::future::pending;
+use clap::{ArgGroup, Args};
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,13 +46,22 @@ Examples:
 
   # For a cluster, with the certificate that its webhook configurations trust
   pullgate serve --policy-file policy.yaml --listen 0.0.0.0:8443 --admin-listen 0.0.0.0:8080 \\
-    --tls-cert tls.crt --tls-key tls.key --kubeconfig ~/.kube/config")]
+    --tls-cert tls.crt --tls-key tls.key --kubeconfig ~/.kube/config
+
+  # In a cluster, as the chart runs it
+  pullgate serve --policy-configmap pullgate/pullgate-policy --preview --listen 0.0.0.0:8443 \\
+    --tls-secret pullgate/pullgate-tls --tls-name pullgate.pullgate.svc --webhook-configurations pullgate")]
+#[command(group = ArgGroup::new("source").required(true))]
 pub struct ServeArgs {
     /// The policy; the file is read again when it changes, and a bad one never replaces a good one.
-    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
+    #[arg(long, value_name = "FILE", group = "source")]
     policy_file: Option<PathBuf>,
+    /// The policy as a cluster has it: the key policy.yaml of this ConfigMap, which is watched; NAME-accepted keeps what
+    /// was accepted.
+    #[arg(long, value_name = "NAMESPACE/NAME", group = "source")]
+    policy_configmap: Option<ObjectName>,
     /// Serve an example policy, show a few reviews, and stay up.
-    #[arg(long, conflicts_with = "policy_file")]
+    #[arg(long, group = "source")]
     demo: bool,
     /// Where to listen for reviews (HTTPS).
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
@@ -76,6 +85,31 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     tls_key: Option<PathBuf>,
+    /// Keep a CA and a certificate in this Secret, shared by all replicas and renewed in good time.
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        conflicts_with = "tls_cert",
+        requires = "tls_names",
+        help_heading = "Certificates"
+    )]
+    tls_secret: Option<ObjectName>,
+    /// With --tls-secret: a DNS name that the certificate is good for; may be given more than once.
+    #[arg(
+        long = "tls-name",
+        value_name = "NAME",
+        requires = "tls_secret",
+        help_heading = "Certificates"
+    )]
+    tls_names: Vec<String>,
+    /// With --tls-secret: the name of the webhook configurations, of both kinds, whose caBundle is kept.
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "tls_secret",
+        help_heading = "Certificates"
+    )]
+    webhook_configurations: Option<String>,
     /// Let in only clients with a certificate of this CA (PEM).
     #[arg(long, value_name = "FILE", help_heading = "Certificates")]
     client_ca: Option<PathBuf>,
@@ -95,15 +129,19 @@ pub struct ServeArgs {
         help_heading = "Limits"
     )]
     max_connections: usize,
-    /// How long to serve on after SIGTERM, not ready, before draining [default: 15 with --kubeconfig, else 0].
+    /// How long to serve on after SIGTERM, not ready, before draining [default: 15 with a cluster, else 0].
     #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
     shutdown_delay: Option<u64>,
-    /// Watch namespaces and service accounts of the cluster that this kubeconfig names.
+    /// The cluster: its namespaces and service accounts are watched [default, where a cluster is needed: that of
+    /// kubectl, or the one that this runs in].
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     kubeconfig: Option<PathBuf>,
     /// One more user whose objects are part of workloads that were judged before, like those of built-in controllers.
     #[arg(long = "controller", value_name = "USER", help_heading = "Cluster")]
     controllers: Vec<String>,
+    /// Tell who edits the policy what the edit would do to running workloads, which are listed for it.
+    #[arg(long, requires = "policy_configmap", help_heading = "Cluster")]
+    preview: bool,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -126,85 +164,58 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Outcome> {
 
 async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Result<()> {
     let mut signals = Signals::listen().context("cannot listen to signals")?;
-    let metrics = Arc::new(Metrics::default());
-    let readiness = Arc::new(Readiness::waiting_for(&[Part::Certificate, Part::Policy]));
+    let mut parts = vec![Part::Certificate, Part::Policy];
+    parts.extend(args.wants_cluster().then_some(Part::Facts));
+    let mut server = Assembly {
+        args,
+        tasks: Tasks::default(),
+        readiness: Arc::new(Readiness::waiting_for(&parts)),
+        metrics: Arc::new(Metrics::default()),
+        certificate: Arc::new(Certificate::default()),
+        live: Arc::new(args.live()),
+    };
     // From the beginning: it says what is still missing.
-    let admin: OptionFuture<_> = bind_admin(args, &readiness, &metrics)
-        .await?
-        .map(|server| server.run(pending()))
-        .into();
+    server.admin().await?;
+    let clients = server.clients()?;
+    let client = server.cluster().await?;
+    server.policy(client.as_ref())?;
+    server.certificate(client.as_ref())?;
     tokio::select! {
-        Some(()) = admin => bail!("the admin server ended"),
-        result = webhook(args, connections, &mut signals, &metrics, &readiness, out) => result,
-    }
-}
-
-async fn webhook(
-    args: &ServeArgs,
-    max_connections: usize,
-    signals: &mut Signals,
-    metrics: &Arc<Metrics>,
-    readiness: &Arc<Readiness>,
-    out: &mut impl Write,
-) -> Result<()> {
-    let (policy, text) = policy(args)?;
-    metrics.policy_loaded(now());
-    readiness.has(Part::Policy);
-    let (certificate, pem) = certificate(args)?;
-    metrics.certificate_loaded(certificate.expires());
-    readiness.has(Part::Certificate);
-    let clients = clients(args)?;
-    let (client, watches) = match &args.kubeconfig {
-        Some(kubeconfig) => (
-            Some(cluster::client(Some(kubeconfig.as_path())).await?),
-            Watches::Cluster,
-        ),
-        None => (None, Watches::Nothing),
-    };
-    let controllers = Controllers::new(args.controllers.clone());
-    let live = Arc::new(Live::new(policy, controllers, watches));
-    let access = Access {
-        tls: Some(certificate.server_config(clients.as_ref().map(|(clients, _)| clients.clone()))),
-        max_connections,
-        metrics: metrics.connections(),
-    };
-    let router = Admission::new(live.clone(), metrics.clone()).router(readiness.clone());
-    let server = bind("--listen", args.listen, access, router).await?;
-    info!(address = %server.local_addr()?, "serving");
-    if args.demo {
-        demo::show(&live, server.local_addr()?, out)?;
-    }
-    let facts: OptionFuture<_> = client
-        .map(|client| cluster::facts::watch(client, &live))
-        .into();
-    let path = args.policy_file.as_deref();
-    let policy = path.map(|path| watches::policy(path, text, &live, metrics));
-    let policy: OptionFuture<_> = policy.into();
-    let pair = async {
-        match pem {
-            Some(files) => watches::pair(files, &certificate, metrics).await,
-            None => watches::renew(&certificate, metrics).await,
+        () = assembly::complete(&server.readiness) => {}
+        what = server.tasks.ended() => bail!("{what} ended"),
+        () = signals.next() => {
+            info!("stopped before there was anything to serve");
+            return Ok(());
         }
+    }
+    let access = Access {
+        tls: Some(server.certificate.server_config(clients)),
+        max_connections: connections,
+        metrics: server.metrics.connections(),
     };
-    let authority: OptionFuture<_> = clients
-        .map(|(clients, files)| watches::authority(files, clients))
-        .into();
+    let preview = client.filter(|_| args.preview);
+    let preview = preview.map(|client| preview::preview(client, server.live.clone()));
+    let admission = Admission::with_preview(server.live.clone(), server.metrics.clone(), preview);
+    let router = admission.router(server.readiness.clone());
+    let webhook = bind("--listen", args.listen, access, router).await?;
+    let address = webhook.local_addr()?;
+    info!(%address, "serving");
+    if args.demo {
+        demo::show(&server.live, address, out)?;
+    }
     let (drain, drained) = oneshot::channel::<()>();
     // A task of its own: loading a large policy must not keep connections waiting.
     let mut serving = JoinSet::new();
-    serving.spawn(server.run(async { drop(drained.await) }));
+    serving.spawn(webhook.run(async { drop(drained.await) }));
     // The first to end ends all: none of them may do so quietly.
     tokio::select! {
         Some(ended) = serving.join_next() => {
             ended.context("the server failed").map(|()| info!("stopped"))
         }
-        () = end(signals, readiness, args.delay(), drain) => {
+        () = end(&mut signals, &server.readiness, args.delay(), drain) => {
             bail!("asked twice to stop: requests under way are not answered")
         }
-        Some(()) = facts => bail!("the watch of the cluster ended"),
-        Some(()) = policy => bail!("the watch of the policy ended"),
-        () = pair => bail!("the watch of the certificate ended"),
-        Some(()) = authority => bail!("the watch of the client CA ended"),
+        what = server.tasks.ended() => bail!("{what} ended"),
     }
 }
 
@@ -231,83 +242,41 @@ async fn end(
 
 impl ServeArgs {
     fn delay(&self) -> Duration {
-        let is_local = self.kubeconfig.is_none();
-        let default = if is_local {
-            Duration::ZERO
-        } else {
+        let default = if self.wants_cluster() {
             SHUTDOWN_DELAY
+        } else {
+            Duration::ZERO
         };
         self.shutdown_delay.map_or(default, Duration::from_secs)
     }
-}
 
-/// The policy and its text.
-fn policy(args: &ServeArgs) -> Result<(Policy, String)> {
-    let Some(path) = &args.policy_file else {
-        return demo::policy();
-    };
-    let text = super::read(path)?;
-    let loaded = manifest::load_policy(&text, today());
-    watches::tell(&loaded.diagnostics, &path.display().to_string());
-    let policy = loaded
-        .policy
-        .with_context(|| format!("{} has faults: correct what is told above", path.display()))?;
-    Ok((policy, text))
+    fn wants_cluster(&self) -> bool {
+        self.kubeconfig.is_some() || self.policy_configmap.is_some() || self.tls_secret.is_some()
+    }
+
+    fn live(&self) -> Live {
+        let watches = if self.wants_cluster() {
+            Watches::Cluster
+        } else {
+            Watches::Nothing
+        };
+        let controllers = Controllers::new(self.controllers.clone());
+        Live::new(Policy::default(), controllers, watches)
+    }
+
+    fn managed(&self) -> Option<Managed> {
+        Some(Managed {
+            secret: self.tls_secret.clone()?,
+            names: self.tls_names.clone(),
+            configurations: self.webhook_configurations.clone(),
+        })
+    }
 }
 
 async fn bind(flag: &str, address: SocketAddr, access: Access, router: Router) -> Result<Server> {
     Server::bind(address, access, router)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
-}
-
-async fn bind_admin(
-    args: &ServeArgs,
-    readiness: &Arc<Readiness>,
-    metrics: &Arc<Metrics>,
-) -> Result<Option<Server>> {
-    let default = (!args.demo).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-    let Some(address) = args.admin_listen.or(default) else {
-        return Ok(None);
-    };
-    let access = Access {
-        tls: None,
-        max_connections: admin::MAX_CONNECTIONS,
-        metrics: ConnectionMetrics::default(),
-    };
-    let router = admin::router(readiness.clone(), metrics.clone());
-    let server = bind("--admin-listen", address, access, router).await?;
-    info!(address = %server.local_addr()?, "admin port");
-    Ok(Some(server))
-}
-
-/// Files that are watched: their paths and what they held when they were first read.
-type Files = (Vec<PathBuf>, Vec<String>);
-
-fn certificate(args: &ServeArgs) -> Result<(Arc<Certificate>, Option<Files>)> {
-    if let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) {
-        let texts = vec![super::read(chain)?, super::read(key)?];
-        let certificate = Certificate::new(&texts[0], &texts[1]).with_context(|| {
-            format!(
-                "cannot serve with {} and {}",
-                chain.display(),
-                key.display()
-            )
-        })?;
-        return Ok((certificate, Some((vec![chain.clone(), key.clone()], texts))));
-    }
-    let made = SelfSigned::local()?;
-    Ok((Certificate::new(&made.certificate, &made.key)?, None))
-}
-
-fn clients(args: &ServeArgs) -> Result<Option<(Arc<Clients>, Files)>> {
-    let Some(path) = &args.client_ca else {
-        return Ok(None);
-    };
-    let text = super::read(path)?;
-    let clients = Clients::new(&text, args.client_names.clone())
-        .with_context(|| format!("cannot use {} as the CA of clients", path.display()))?;
-    Ok(Some((clients, (vec![path.clone()], vec![text]))))
 }
 
 /// Every connection is a file descriptor, and shells allow 1024 unless they are asked for more. Returns how many

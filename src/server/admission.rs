@@ -19,6 +19,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
+use futures::future::BoxFuture;
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,10 +46,23 @@ const MAX_LARGE: usize = 4;
 /// How long a large review waits for its turn, each of two times. The API server waits 3 s for the webhook of pods.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What answers reviews.
+/// Tells what an edit of the policy would do to what runs. The only part of a review that may ask the API server, within
+/// the deadline of that webhook.
+pub type Preview = Box<dyn Fn(PolicyEdit) -> BoxFuture<'static, Vec<String>> + Send + Sync>;
+
+/// An edit of the policy that is about to be admitted.
 #[derive(Debug)]
+pub struct PolicyEdit {
+    /// The policy as it will be.
+    pub text: String,
+    /// The uid of the object that is changed; of a new one there is none.
+    pub changed: Option<String>,
+}
+
+/// What answers reviews.
 pub struct Admission {
     live: Arc<Live>,
+    preview: Option<Preview>,
     metrics: Arc<Metrics>,
     bodies: Arc<Quota>,
     large: Semaphore,
@@ -69,8 +84,19 @@ impl Admission {
     /// Judges by this state, and counts here.
     #[must_use]
     pub fn new(live: Arc<Live>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Self::with_preview(live, metrics, None)
+    }
+
+    /// The same; who edits the policy is told what the edit would do.
+    #[must_use]
+    pub fn with_preview(
+        live: Arc<Live>,
+        metrics: Arc<Metrics>,
+        preview: Option<Preview>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             live,
+            preview,
             metrics,
             bodies: Quota::new(MAX_BODIES),
             large: Semaphore::new(MAX_LARGE),
@@ -123,10 +149,12 @@ impl Admission {
             .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
         self.live.wait_for_facts(&review.subject).await;
+        let foreseen = self.foresee(&review.subject).await;
         let lease = &mut body.lease;
         let judge = || {
             self.live.judge(|world| {
-                let mutation = endpoint.judge(world, &review.subject);
+                let mut mutation = endpoint.judge(world, &review.subject);
+                mutation.notes.warnings.extend(foreseen);
                 let answer = review.answer(&mutation);
                 lease
                     .grow_to(answer.len())
@@ -142,6 +170,23 @@ impl Admission {
             bytes: answer,
             lease: body.lease,
         }))
+    }
+
+    async fn foresee(&self, subject: &Subject<'_>) -> Vec<String> {
+        match (&self.preview, verdict::policy_edit(subject)) {
+            (Some(preview), Some(text)) => {
+                let changed = subject
+                    .old
+                    .as_ref()
+                    .and_then(|old| old.metadata.uid.clone());
+                let edit = PolicyEdit {
+                    text: text.to_owned(),
+                    changed: changed.map(Cow::into_owned),
+                };
+                preview(edit).await
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Receives a body. Of one that is refused the rest is read for a moment and dropped: a client that still sends when

@@ -1,11 +1,8 @@
-//! The serving certificate: from files, or self-signed in memory.
+//! The serving certificate, as handshakes use it.
 
 use super::clients::Clients;
 use anyhow::{Context, Result};
-use arc_swap::ArcSwap;
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
-};
+use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -13,17 +10,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
-use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// How long a self-signed certificate of a local server is good.
-const LIFETIME: Duration = Duration::days(7);
-/// Clocks differ; a certificate of the future is no certificate.
-const BACKDATE: Duration = Duration::hours(1);
-
-/// The certificate that handshakes use, to be swapped while the server runs.
-#[derive(Debug)]
-pub struct Certificate(ArcSwap<Pair>);
+/// The certificate that handshakes use, to be swapped while the server runs. The default has none, and every handshake
+/// fails.
+#[derive(Debug, Default)]
+pub struct Certificate(ArcSwapOption<Pair>);
 
 /// A certificate and its key, and until when it is good.
 #[derive(Debug)]
@@ -32,55 +24,15 @@ struct Pair {
     expires: i64,
 }
 
-/// A certificate and its key as PEM, made here.
-pub struct SelfSigned {
-    /// The certificate.
-    pub certificate: String,
-    /// The key.
-    pub key: String,
-}
-
-impl SelfSigned {
-    /// Makes a certificate for a server that is reached on this machine alone.
-    ///
-    /// # Errors
-    /// There is no randomness.
-    pub fn local() -> Result<Self> {
-        Self::new(&["localhost", "127.0.0.1", "::1"])
-    }
-
-    /// Makes a certificate that is good for these names and addresses, for a week.
-    ///
-    /// # Errors
-    /// A name is none, or there is no randomness.
-    pub fn new(names: &[&str]) -> Result<Self> {
-        let mut params =
-            CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        let mut name = DistinguishedName::new();
-        name.push(DnType::CommonName, "pullgate");
-        params.distinguished_name = name;
-        params.not_before = OffsetDateTime::now_utc() - BACKDATE;
-        params.not_after = OffsetDateTime::now_utc() + LIFETIME;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate()?;
-        let certificate = params.self_signed(&key)?;
-        Ok(Self {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        })
-    }
-}
-
 impl Certificate {
     /// A certificate chain, the leaf first, and its key, both PEM.
     ///
     /// # Errors
     /// There is no certificate or no key, the key belongs to another certificate, or the certificate is not valid now.
     pub fn new(chain: &str, key: &str) -> Result<Arc<Self>> {
-        Ok(Arc::new(Self(ArcSwap::from_pointee(Pair::new(
-            chain, key,
-        )?))))
+        let certificate = Self::default();
+        certificate.replace(chain, key)?;
+        Ok(Arc::new(certificate))
     }
 
     /// Uses another pair from the next handshake on.
@@ -88,14 +40,14 @@ impl Certificate {
     /// # Errors
     /// As for [`Certificate::new`]; then the pair that was there stays.
     pub fn replace(&self, chain: &str, key: &str) -> Result<()> {
-        self.0.store(Arc::new(Pair::new(chain, key)?));
+        self.0.store(Some(Arc::new(Pair::new(chain, key)?)));
         Ok(())
     }
 
-    /// When it expires, in seconds of Unix time.
+    /// When it expires, in seconds of Unix time; 0 where there is none.
     #[must_use]
     pub fn expires(&self) -> i64 {
-        self.0.load().expires
+        self.0.load().as_ref().map_or(0, |pair| pair.expires)
     }
 
     /// A server configuration that uses it: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1; the suites are those of rustls, all of
@@ -118,7 +70,7 @@ impl Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load().key.clone())
+        self.0.load().as_ref().map(|pair| pair.key.clone())
     }
 }
 

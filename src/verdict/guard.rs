@@ -42,23 +42,18 @@ pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Find
 /// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before, or is
 /// about to be gone, is not judged.
 pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> Option<Ruling<'a>> {
-    let (object, old) = (&subject.object, subject.old.as_ref());
-    let is_policy = subject.own_name() == Some(names::POLICY_CONFIG_MAP) && !subject.is_deleting();
-    let text = object
-        .policy
-        .as_ref()
-        .filter(|text| is_policy && old.and_then(|old| old.policy.as_ref()) != Some(text))?;
+    let text = policy_edit(subject)?;
     let diagnostics = Policy::load(text, world.today).diagnostics;
     let (faults, warnings): (Vec<_>, Vec<_>) = diagnostics
         .iter()
         .partition(|diagnostic| diagnostic.severity == Severity::Fault);
     let faults: Vec<_> = faults
         .into_iter()
-        .map(|fault| (fault.path.clone(), fault.line("policy.yaml")))
+        .map(|fault| (fault.path.clone(), fault.line(names::POLICY_KEY)))
         .collect();
     let told = warnings
         .into_iter()
-        .map(|warning| warning.line("policy.yaml"));
+        .map(|warning| warning.line(names::POLICY_KEY));
     let notes = Notes {
         warnings: words::within_limits(told, 0),
         ..Notes::default()
@@ -68,6 +63,15 @@ pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> O
         notes,
         findings: Vec::new(),
     })
+}
+
+/// The policy that comes new with a request.
+pub(super) fn policy_edit<'s>(subject: &'s Subject<'_>) -> Option<&'s str> {
+    let is_policy = subject.own_name() == Some(names::POLICY_CONFIG_MAP) && !subject.is_deleting();
+    let old = subject.old.as_ref().and_then(|old| old.policy.as_ref());
+    let text = subject.object.policy.as_ref();
+    text.filter(|text| is_policy && old != Some(text))
+        .map(|text| &**text)
 }
 
 struct Judge<'a> {

@@ -2,7 +2,7 @@
 
 use crate::control_plane::{ControlPlane, Output};
 use crate::process::{Process, wait_for};
-use pullgate::server::certs::SelfSigned;
+use pullgate::authority::SelfSigned;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -256,11 +256,13 @@ pub(crate) fn namespace(plane: &ControlPlane, name: &str, test: &str, labels: &s
 
 /// Registers the webhooks of the chart for the namespaces of a test.
 pub(crate) fn register(plane: &ControlPlane, test: &str, endpoint: &Endpoint) {
-    for file in [
-        include_str!("../../charts/pullgate/files/mutating.yaml"),
-        include_str!("../../charts/pullgate/files/validating.yaml"),
-    ] {
-        let mut configuration: Value = serde_saphyr::from_str(file).expect("YAML");
+    let chart = include_str!("../chart/default.yaml");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(chart).expect("YAML");
+    let is_configuration = |document: &Value| {
+        let kind = document["kind"].as_str();
+        kind.is_some_and(|kind| kind.ends_with("WebhookConfiguration"))
+    };
+    for mut configuration in documents.into_iter().filter(is_configuration) {
         configuration["metadata"]["name"] = json!(format!("pullgate-{test}"));
         for webhook in configuration["webhooks"].as_array_mut().expect("a list") {
             let path = webhook["clientConfig"]["service"]["path"]

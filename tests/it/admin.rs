@@ -3,10 +3,10 @@
 use crate::policy::EXAMPLE;
 use crate::support::{POLICY, Setting, create_pod};
 use crate::tls::{Client, split, start, status};
+use pullgate::authority::SelfSigned;
 use pullgate::lifecycle::{Part, Readiness};
-use pullgate::metrics::{Metrics, Unanswered};
+use pullgate::metrics::{Metrics, PolicySource, Unanswered};
 use pullgate::server::admin;
-use pullgate::server::certs::SelfSigned;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -390,6 +390,8 @@ async fn the_table_of_metrics_is_what_is_counted() {
         200
     );
     let metrics: &Metrics = &running.metrics;
+    metrics.policy_in_force(0, PolicySource::Accepted);
+    metrics.watch_failed("namespaces");
     metrics.unanswered(Unanswered::Panic);
     metrics.connections().closed("total");
     metrics.connections().refused("total");

@@ -738,8 +738,15 @@ fn trap_14_all_secrets_of_all_rules_are_injected() {
 /// The chart leaves out of `/validate` exactly what the code does not deny.
 #[test]
 fn the_chart_and_the_code_know_the_same_controllers() {
-    let chart = include_str!("../../charts/pullgate/files/validating.yaml");
-    let condition = chart.split("not-of-a-built-in-controller").nth(1).unwrap();
+    let configurations = crate::tidy::configurations();
+    let guard = &configurations[1]["webhooks"][0];
+    assert_eq!(guard["name"], "guard.pullgate.dev");
+    let conditions = guard["matchConditions"].as_array().unwrap();
+    let condition = conditions
+        .iter()
+        .find(|condition| condition["name"] == "not-of-a-built-in-controller")
+        .and_then(|condition| condition["expression"].as_str())
+        .unwrap();
     let list = condition
         .split("username in [")
         .nth(1)

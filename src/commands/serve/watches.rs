@@ -1,40 +1,39 @@
 //! What is read again while the server runs.
 
-use super::Files;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::authority::SelfSigned;
+use crate::cluster::policy::{faults, tell};
 use crate::files::{self, Taken};
 use crate::live::{Live, now, today};
 use crate::manifest;
-use crate::metrics::Metrics;
-use crate::server::certs::{Certificate, SelfSigned};
+use crate::metrics::{Metrics, PolicySource};
+use crate::server::certs::Certificate;
 use crate::server::clients::Clients;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 /// How often a self-signed certificate is looked at.
 const RENEW_CHECK: Duration = Duration::from_hours(1);
 /// How many seconds before its end it is made anew.
 const RENEW_BEFORE: i64 = 2 * 24 * 60 * 60;
 
-pub(super) async fn policy(path: &Path, text: String, live: &Live, metrics: &Metrics) {
+/// Files that are watched: their paths and what they held when they were first read.
+pub(super) type Files = (Vec<PathBuf>, Vec<String>);
+
+pub(super) async fn policy(path: PathBuf, text: String, live: Arc<Live>, metrics: Arc<Metrics>) {
     let file = path.display().to_string();
-    files::poll(vec![path.to_owned()], vec![text], |texts, is_new| {
+    files::poll(vec![path], vec![text], |texts, is_new| {
         // Only its text decides, and that is the same.
         if !is_new {
             return Taken::No;
         }
         let loaded = manifest::load_policy(&texts[0], today());
-        let faults = loaded
-            .diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == Severity::Fault);
-        let faults = faults.count();
+        let (faults, _) = faults(&loaded.diagnostics, &file);
         tell(&loaded.diagnostics, &file);
         if let Some(policy) = loaded.policy {
             live.set_policy(policy);
-            metrics.policy_loaded(now());
+            metrics.policy_loaded(now(), PolicySource::File);
             info!(file, "the policy changed");
             return Taken::Yes;
         }
@@ -48,17 +47,11 @@ pub(super) async fn policy(path: &Path, text: String, live: &Live, metrics: &Met
     .await;
 }
 
-/// Logs what there is to say about a policy, a line each.
-pub(super) fn tell(diagnostics: &[Diagnostic], file: &str) {
-    for diagnostic in diagnostics {
-        match diagnostic.severity {
-            Severity::Fault => error!("{}", diagnostic.line(file)),
-            Severity::Warning | Severity::Note => warn!("{}", diagnostic.line(file)),
-        }
-    }
-}
-
-pub(super) async fn pair((paths, texts): Files, certificate: &Certificate, metrics: &Metrics) {
+pub(super) async fn pair(
+    (paths, texts): Files,
+    certificate: Arc<Certificate>,
+    metrics: Arc<Metrics>,
+) {
     files::poll(paths, texts, |texts, is_new| {
         match certificate.replace(&texts[0], &texts[1]) {
             Ok(()) => {
@@ -99,7 +92,7 @@ fn refused(what: &str, error: &anyhow::Error, is_new: bool) -> Taken {
 }
 
 /// Makes a new self-signed certificate in good time, for ever.
-pub(super) async fn renew(certificate: &Certificate, metrics: &Metrics) {
+pub(super) async fn renew(certificate: Arc<Certificate>, metrics: Arc<Metrics>) {
     loop {
         tokio::time::sleep(RENEW_CHECK).await;
         if certificate.expires() - now() > RENEW_BEFORE {

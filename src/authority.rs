@@ -1,0 +1,442 @@
+//! Certificates that are made here: self-signed ones for a local server, and the CA and serving certificate that the
+//! replicas in a cluster share.
+
+use anyhow::{Context, Result, ensure};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use time::{Duration, OffsetDateTime};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// How long a self-signed certificate of a local server is good.
+const LOCAL_LIFETIME: Duration = Duration::days(7);
+/// How long a serving certificate is good. It is made anew when two thirds are over, and then there are ten days to
+/// notice that this does not work.
+const LEAF_LIFETIME: Duration = Duration::days(30);
+/// How long a CA is good. What it signs never outlives it: it is made anew four months before its end.
+const AUTHORITY_LIFETIME: Duration = Duration::days(365);
+/// Clocks differ; a certificate of the future is no certificate.
+const BACKDATE: Duration = Duration::hours(1);
+/// How many CAs are trusted at the same time at most: the one that signs, and those before it that are still good.
+const MAX_AUTHORITIES: usize = 4;
+
+/// The keys of the Secret.
+const AUTHORITIES: &str = "ca.crt";
+const AUTHORITY_KEY: &str = "ca.key";
+const CHAIN: &str = "tls.crt";
+const KEY: &str = "tls.key";
+
+/// A certificate and its key as PEM, made here.
+pub struct SelfSigned {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+/// A CA with its key, the CAs before it, and a serving certificate with its key, all PEM. It has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// The one that signs comes first.
+    authorities: Vec<String>,
+    authority_key: String,
+    chain: String,
+    key: String,
+}
+
+impl SelfSigned {
+    /// Makes a certificate for a server that is reached on this machine alone.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub fn local() -> Result<Self> {
+        Self::new(&["localhost", "127.0.0.1", "::1"])
+    }
+
+    /// Makes a certificate that is good for these names and addresses, for a week.
+    ///
+    /// # Errors
+    /// A name is none, or there is no randomness.
+    pub fn new(names: &[&str]) -> Result<Self> {
+        let key = KeyPair::generate()?;
+        let now = OffsetDateTime::now_utc();
+        let certificate = leaf(names, now, LOCAL_LIFETIME)?.self_signed(&key)?;
+        Ok(Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+}
+
+impl Keys {
+    /// Makes a CA, and a certificate for these names.
+    ///
+    /// # Errors
+    /// A name is none, or there is no randomness.
+    pub fn new(names: &[String], now: OffsetDateTime) -> Result<Self> {
+        let key = KeyPair::generate()?;
+        let authority = authority(now)?.self_signed(&key)?;
+        let authority_key = key.serialize_pem();
+        let (chain, key) = sign(&authority.pem(), key, names, now)?;
+        Ok(Self {
+            authorities: vec![authority.pem()],
+            authority_key,
+            chain,
+            key,
+        })
+    }
+
+    /// Reads what a Secret holds.
+    ///
+    /// # Errors
+    /// A key is missing or no text, or a certificate cannot be read. What stands there is not repeated.
+    pub fn from_secret(secret: &BTreeMap<String, Vec<u8>>) -> Result<Self> {
+        let text = |key: &str| -> Result<String> {
+            let bytes = secret
+                .get(key)
+                .with_context(|| format!("the key {key} is missing"))?;
+            String::from_utf8(bytes.clone())
+                .ok()
+                .with_context(|| format!("{key} is no text"))
+        };
+        let authorities = certificates(&text(AUTHORITIES)?).context("ca.crt cannot be read")?;
+        ensure!(!authorities.is_empty(), "there is no certificate in ca.crt");
+        Ok(Self {
+            authorities,
+            authority_key: text(AUTHORITY_KEY)?,
+            chain: text(CHAIN)?,
+            key: text(KEY)?,
+        })
+    }
+
+    /// What a Secret is to hold.
+    #[must_use]
+    pub fn to_secret(&self) -> BTreeMap<String, Vec<u8>> {
+        let entries = [
+            (AUTHORITIES, self.bundle()),
+            (AUTHORITY_KEY, self.authority_key.clone()),
+            (CHAIN, self.chain.clone()),
+            (KEY, self.key.clone()),
+        ];
+        entries
+            .into_iter()
+            .map(|(key, text)| (key.to_owned(), text.into_bytes()))
+            .collect()
+    }
+
+    /// What clients have to trust: all CAs as PEM.
+    #[must_use]
+    pub fn bundle(&self) -> String {
+        self.authorities.concat()
+    }
+
+    /// The serving certificate and its key.
+    #[must_use]
+    pub fn pair(&self) -> (&str, &str) {
+        (&self.chain, &self.key)
+    }
+
+    /// Whether who trusts the CAs of this value accepts the certificate of the other.
+    #[must_use]
+    pub fn trusts(&self, other: &Self) -> bool {
+        other
+            .authorities
+            .first()
+            .is_some_and(|signer| self.authorities.contains(signer))
+    }
+
+    /// The same, trusting also the CAs of the other: its certificate is in use somewhere.
+    #[must_use]
+    pub fn with_authorities_of(mut self, other: &Self) -> Self {
+        for authority in &other.authorities {
+            if !self.authorities.contains(authority) {
+                self.authorities.push(authority.clone());
+            }
+        }
+        self.authorities.truncate(MAX_AUTHORITIES);
+        self
+    }
+
+    /// What has to take its place now, or `None` where it is good: for all these names, by its CA, and not before two
+    /// thirds of a lifetime are over. CAs that are still good stay trusted.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub fn renewed(&self, names: &[String], now: OffsetDateTime) -> Result<Option<Self>> {
+        let signer = &self.authorities[0];
+        if !is_young(signer, now) || !belong(signer, &self.authority_key) {
+            let mut keys = Self::new(names, now)?;
+            let is_valid =
+                |pem: &&String| lifetime(pem).is_some_and(|(from, to)| from <= now && now < to);
+            keys.authorities
+                .extend(self.authorities.iter().filter(is_valid).cloned());
+            keys.authorities.truncate(MAX_AUTHORITIES);
+            return Ok(Some(keys));
+        }
+        if is_young(&self.chain, now)
+            && belong(&self.chain, &self.key)
+            && self.is_accepted(names, now)
+        {
+            return Ok(None);
+        }
+        let key = KeyPair::from_pem(&self.authority_key)?;
+        let (chain, key) = sign(signer, key, names, now)?;
+        Ok(Some(Self {
+            chain,
+            key,
+            ..self.clone()
+        }))
+    }
+
+    /// When the CA that signs expires, in seconds of Unix time; 0 where it cannot be read.
+    #[must_use]
+    pub fn authority_expires(&self) -> i64 {
+        lifetime(&self.authorities[0]).map_or(0, |(_, to)| to.unix_timestamp())
+    }
+
+    /// Whether a client that trusts the CA that signs, and nothing else, accepts the certificate for each of the names.
+    fn is_accepted(&self, names: &[String], now: OffsetDateTime) -> bool {
+        let accepted = || -> Result<()> {
+            let mut roots = RootCertStore::empty();
+            roots.add(der(&self.authorities[0])?)?;
+            let verifier = WebPkiServerVerifier::builder(Arc::new(roots)).build()?;
+            let leaf = der(&self.chain)?;
+            let seconds = u64::try_from(now.unix_timestamp())?;
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+            for name in names {
+                let name = ServerName::try_from(name.as_str())?;
+                verifier.verify_server_cert(&leaf, &[], &name, &[], now)?;
+            }
+            Ok(())
+        };
+        accepted().is_ok()
+    }
+}
+
+/// A serving certificate for these names, by the CA of this key.
+fn sign(
+    authority: &str,
+    authority_key: KeyPair,
+    names: &[String],
+    now: OffsetDateTime,
+) -> Result<(String, String)> {
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let key = KeyPair::generate()?;
+    let mut params = leaf(&names, now, LEAF_LIFETIME)?;
+    params.use_authority_key_identifier_extension = true;
+    if let Some((_, end)) = lifetime(authority) {
+        params.not_after = params.not_after.min(end);
+    }
+    let issuer = Issuer::from_ca_cert_pem(authority, authority_key)?;
+    let certificate = params.signed_by(&key, &issuer)?;
+    Ok((certificate.pem(), key.serialize_pem()))
+}
+
+fn leaf(names: &[&str], now: OffsetDateTime, lifetime: Duration) -> Result<CertificateParams> {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = called("pullgate");
+    params.not_before = now - BACKDATE;
+    params.not_after = now + lifetime;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok(params)
+}
+
+fn authority(now: OffsetDateTime) -> Result<CertificateParams> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    // Two CAs of one name would be hard to tell apart for people and for verifiers.
+    params.distinguished_name = called(&format!("pullgate CA {}", now.unix_timestamp_nanos()));
+    params.not_before = now - BACKDATE;
+    params.not_after = now + AUTHORITY_LIFETIME;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+fn called(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
+fn der(pem: &str) -> Result<CertificateDer<'static>> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).context("no certificate")
+}
+
+/// The certificates of a text, each as a text of its own.
+fn certificates(text: &str) -> Result<Vec<String>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let parts = text.split_inclusive(END).map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(|part| der(part).map(|_| format!("{part}\n")))
+        .collect()
+}
+
+fn lifetime(pem: &str) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    let der = der(pem).ok()?;
+    let (_, certificate) = X509Certificate::from_der(&der).ok()?;
+    let validity = certificate.validity();
+    Some((
+        validity.not_before.to_datetime(),
+        validity.not_after.to_datetime(),
+    ))
+}
+
+/// Whether it is valid and less than two thirds of its lifetime are over.
+fn is_young(pem: &str, now: OffsetDateTime) -> bool {
+    lifetime(pem).is_some_and(|(from, to)| from <= now && now < from + (to - from) * 2 / 3)
+}
+
+/// Whether a certificate and a key go together.
+fn belong(certificate: &str, key: &str) -> bool {
+    let (Ok(der), Ok(key)) = (der(certificate), KeyPair::from_pem(key)) else {
+        return false;
+    };
+    X509Certificate::from_der(&der).is_ok_and(|(_, certificate)| {
+        certificate.public_key().raw == key.subject_public_key_info().as_slice()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<String> {
+        vec![
+            "pullgate.pullgate.svc".to_owned(),
+            "pullgate.pullgate.svc.cluster.local".to_owned(),
+        ]
+    }
+
+    fn keys(now: OffsetDateTime) -> Keys {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Keys::new(&names(), now).expect("keys")
+    }
+
+    #[test]
+    fn fresh_keys_are_good_and_survive_the_secret() {
+        let now = OffsetDateTime::now_utc();
+        let keys = keys(now);
+        assert!(keys.renewed(&names(), now).expect("a judgement").is_none());
+        let read = Keys::from_secret(&keys.to_secret()).expect("what was written");
+        assert!(read == keys);
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_by_the_same_ca_after_two_thirds() {
+        let now = OffsetDateTime::now_utc();
+        let keys = keys(now);
+        let before = now + Duration::days(19);
+        assert!(keys.renewed(&names(), before).expect("fine").is_none());
+        let after = now + Duration::days(21);
+        let renewed = keys
+            .renewed(&names(), after)
+            .expect("fine")
+            .expect("it is time");
+        assert_eq!(renewed.bundle(), keys.bundle());
+        assert!(renewed.pair() != keys.pair());
+        assert!(renewed.renewed(&names(), after).expect("fine").is_none());
+    }
+
+    #[test]
+    fn a_ca_is_renewed_after_two_thirds_and_the_old_one_stays_trusted_until_its_end() {
+        let now = OffsetDateTime::now_utc();
+        let keys = keys(now);
+        let after = now + Duration::days(250);
+        let renewed = keys
+            .renewed(&names(), after)
+            .expect("fine")
+            .expect("it is time");
+        assert!(renewed.trusts(&keys) && !keys.trusts(&renewed));
+        assert!(renewed.bundle().ends_with(&keys.bundle()));
+        let much_later = after + Duration::days(250);
+        let again = renewed
+            .renewed(&names(), much_later)
+            .expect("fine")
+            .expect("it is time");
+        assert!(again.trusts(&renewed) && !again.trusts(&keys));
+    }
+
+    #[test]
+    fn what_cannot_serve_is_made_anew_without_a_new_ca() {
+        let now = OffsetDateTime::now_utc();
+        let (keys, other) = (keys(now), keys(now));
+        let renamed = vec!["webhook.other.svc".to_owned()];
+        let foreign = Keys {
+            chain: other.chain.clone(),
+            key: other.key.clone(),
+            ..keys.clone()
+        };
+        let mixed = Keys {
+            key: other.key.clone(),
+            ..keys.clone()
+        };
+        for (bad, names) in [(&keys, &renamed), (&foreign, &names()), (&mixed, &names())] {
+            let renewed = bad.renewed(names, now).expect("fine").expect("it is bad");
+            assert_eq!(renewed.bundle(), keys.bundle());
+            assert!(renewed.renewed(names, now).expect("fine").is_none());
+        }
+    }
+
+    #[test]
+    fn a_ca_without_its_key_is_replaced_and_stays_trusted() {
+        let now = OffsetDateTime::now_utc();
+        let (keys, other) = (keys(now), keys(now));
+        let bad = Keys {
+            authority_key: other.authority_key.clone(),
+            ..keys.clone()
+        };
+        let renewed = bad
+            .renewed(&names(), now)
+            .expect("fine")
+            .expect("it is bad");
+        assert!(renewed.trusts(&keys));
+        assert!(renewed.renewed(&names(), now).expect("fine").is_none());
+    }
+
+    #[test]
+    fn a_secret_that_says_nothing_usable_is_told_without_its_content() {
+        let now = OffsetDateTime::now_utc();
+        let good = keys(now).to_secret();
+        for (key, value, told) in [
+            ("ca.crt", None, "the key ca.crt is missing"),
+            ("tls.key", Some(vec![0xff]), "tls.key is no text"),
+            ("ca.crt", Some(b"hunter2".to_vec()), "ca.crt cannot be read"),
+            (
+                "ca.crt",
+                Some(Vec::new()),
+                "there is no certificate in ca.crt",
+            ),
+        ] {
+            let mut secret = good.clone();
+            match value {
+                Some(value) => drop(secret.insert(key.to_owned(), value)),
+                None => drop(secret.remove(key)),
+            }
+            let error = Keys::from_secret(&secret).err().expect("it is bad");
+            assert_eq!(error.to_string(), told);
+            assert!(!format!("{error:#}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_trusted() {
+        let now = OffsetDateTime::now_utc();
+        let mut all = keys(now);
+        for _ in 0..6 {
+            all = keys(now).with_authorities_of(&all);
+        }
+        assert_eq!(all.authorities.len(), MAX_AUTHORITIES);
+        assert!(all.renewed(&names(), now).expect("fine").is_none());
+    }
+}

@@ -1,0 +1,170 @@
+//! Where each part comes from, and the task that keeps it up to date.
+
+use super::{ServeArgs, bind, watches};
+use crate::authority::SelfSigned;
+use crate::cluster::{self, certificates, facts};
+use crate::commands::{demo, read};
+use crate::lifecycle::{Part, Readiness, Tasks};
+use crate::live::{Live, now, today};
+use crate::manifest;
+use crate::metrics::{ConnectionMetrics, Metrics, PolicySource};
+use crate::server::certs::Certificate;
+use crate::server::clients::Clients;
+use crate::server::{Access, admin};
+use anyhow::{Context, Result};
+use kube::Client;
+use std::future::pending;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+/// How long a replica that has all else waits for what is known of namespaces and service accounts. It serves without,
+/// as it does whenever it does not know.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The parts of a server that is being put together.
+pub(super) struct Assembly<'a> {
+    pub(super) args: &'a ServeArgs,
+    pub(super) tasks: Tasks,
+    pub(super) readiness: Arc<Readiness>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) certificate: Arc<Certificate>,
+    pub(super) live: Arc<Live>,
+}
+
+impl Assembly<'_> {
+    pub(super) async fn admin(&mut self) -> Result<()> {
+        let default = (!self.args.demo).then(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let Some(address) = self.args.admin_listen.or(default) else {
+            return Ok(());
+        };
+        let access = Access {
+            tls: None,
+            max_connections: admin::MAX_CONNECTIONS,
+            metrics: ConnectionMetrics::default(),
+        };
+        let router = admin::router(self.readiness.clone(), self.metrics.clone());
+        let server = bind("--admin-listen", address, access, router).await?;
+        info!(address = %server.local_addr()?, "admin port");
+        self.tasks.spawn("the admin server", server.run(pending()));
+        Ok(())
+    }
+
+    /// A client of the cluster, where one is wanted, and what is known of that.
+    pub(super) async fn cluster(&mut self) -> Result<Option<Client>> {
+        if !self.args.wants_cluster() {
+            return Ok(None);
+        }
+        let client = cluster::client(self.args.kubeconfig.as_deref()).await?;
+        let (live, metrics) = (self.live.clone(), self.metrics.clone());
+        let facts = facts::watch(client.clone(), live, self.readiness.clone(), metrics);
+        self.tasks.spawn("the watch of the cluster", facts);
+        let contact = cluster::contact(client.clone(), self.metrics.clone());
+        self.tasks.spawn("the contact to the API server", contact);
+        Ok(Some(client))
+    }
+
+    pub(super) fn policy(&mut self, client: Option<&Client>) -> Result<()> {
+        let (live, metrics) = (self.live.clone(), self.metrics.clone());
+        if let (Some(source), Some(client)) = (&self.args.policy_configmap, client) {
+            let readiness = self.readiness.clone();
+            let keeper = cluster::policy::Keeper::new(
+                client.clone(),
+                source.clone(),
+                live,
+                readiness,
+                metrics,
+            );
+            self.tasks.spawn("the watch of the policy", keeper.keep());
+            return Ok(());
+        }
+        let policy = if let Some(path) = self.args.policy_file.clone() {
+            let text = read(&path)?;
+            let loaded = manifest::load_policy(&text, today());
+            cluster::policy::tell(&loaded.diagnostics, &path.display().to_string());
+            let policy = loaded.policy.with_context(|| {
+                format!("{} has faults: correct what is told above", path.display())
+            })?;
+            self.tasks.spawn(
+                "the watch of the policy",
+                watches::policy(path, text, live, metrics),
+            );
+            policy
+        } else {
+            demo::policy()?
+        };
+        self.live.set_policy(policy);
+        self.metrics.policy_loaded(now(), PolicySource::File);
+        self.readiness.has(Part::Policy);
+        Ok(())
+    }
+
+    pub(super) fn certificate(&mut self, client: Option<&Client>) -> Result<()> {
+        let (certificate, metrics) = (self.certificate.clone(), self.metrics.clone());
+        if let (Some(managed), Some(client)) = (self.args.managed(), client) {
+            let readiness = self.readiness.clone();
+            let keeper =
+                certificates::Keeper::new(client.clone(), managed, readiness, metrics.clone());
+            let take = move |chain: &str, key: &str| {
+                certificate.replace(chain, key)?;
+                metrics.certificate_loaded(certificate.expires());
+                Ok(())
+            };
+            self.tasks
+                .spawn("the care for the certificate", keeper.keep(take));
+            return Ok(());
+        }
+        if let (Some(chain), Some(key)) = (&self.args.tls_cert, &self.args.tls_key) {
+            let texts = vec![read(chain)?, read(key)?];
+            certificate.replace(&texts[0], &texts[1]).with_context(|| {
+                format!(
+                    "cannot serve with {} and {}",
+                    chain.display(),
+                    key.display()
+                )
+            })?;
+            let files = (vec![chain.clone(), key.clone()], texts);
+            self.tasks.spawn(
+                "the watch of the certificate",
+                watches::pair(files, certificate, metrics),
+            );
+        } else {
+            let made = SelfSigned::local()?;
+            certificate.replace(&made.certificate, &made.key)?;
+            self.tasks.spawn(
+                "the care for the certificate",
+                watches::renew(certificate, metrics),
+            );
+        }
+        self.metrics.certificate_loaded(self.certificate.expires());
+        self.readiness.has(Part::Certificate);
+        Ok(())
+    }
+
+    /// Who is let in, where that is restricted.
+    pub(super) fn clients(&mut self) -> Result<Option<Arc<Clients>>> {
+        let Some(path) = &self.args.client_ca else {
+            return Ok(None);
+        };
+        let text = read(path)?;
+        let clients = Clients::new(&text, self.args.client_names.clone())
+            .with_context(|| format!("cannot use {} as the CA of clients", path.display()))?;
+        let files = (vec![path.clone()], vec![text]);
+        let authority = watches::authority(files, clients.clone());
+        self.tasks.spawn("the watch of the client CA", authority);
+        Ok(Some(clients))
+    }
+}
+
+/// Waits until every part is there; what is known of the cluster may come later.
+pub(super) async fn complete(readiness: &Readiness) {
+    let wanted = [Part::Certificate, Part::Policy];
+    readiness.has_all(&wanted).await;
+    let all = readiness.has_all(&[Part::Facts]);
+    if timeout(PATIENCE, all).await.is_err() {
+        warn!("namespaces and service accounts are not known yet; serving without them");
+        readiness.has(Part::Facts);
+    }
+}
