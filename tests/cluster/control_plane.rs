@@ -1,19 +1,34 @@
-//! A real control plane on loopback: etcd, kube-apiserver, kube-controller-manager. Nodes are to join it later.
+//! A real control plane: etcd, kube-apiserver, kube-controller-manager; on loopback, or where nodes can join it.
 
 use crate::process::{Process, free_port};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The token by which everything in the tests that is not a user of its own talks to the API server.
 const ADMIN_TOKEN: &str = "admin";
 
+/// Where a control plane is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// On loopback; there are no nodes, and webhooks are called by their URL.
+    Loopback,
+    /// By nodes, at [`ADDRESS`]; webhooks are called through their Service.
+    Nodes,
+}
+
+/// The address of a control plane with nodes.
+pub(crate) const ADDRESS: &str = "10.99.0.1";
+
 /// The control plane. Everything of it is in one folder, and ends when this is dropped.
 pub(crate) struct ControlPlane {
     // In the order in which they have to end: an API server without its etcd hangs for a minute.
     controller_manager: Process,
-    api_server: Process,
+    api_server: Mutex<Process>,
     etcd: Process,
+    api_server_args: Vec<String>,
     bin: PathBuf,
     dir: TempDir,
 }
@@ -31,20 +46,23 @@ pub(crate) struct Output {
 
 impl ControlPlane {
     /// Builds what is missing, and starts it.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(reach: Reach) -> Self {
         let bin = binaries();
         let dir = TempDir::with_prefix("pullgate-cluster-").expect("a folder");
-        let [client, peer, port] = [free_port(), free_port(), free_port()];
+        let [client, peer] = [free_port(), free_port()];
+        let port = match reach {
+            Reach::Loopback => free_port(),
+            Reach::Nodes => 443,
+        };
         let etcd = start_etcd(&bin, dir.path(), client, peer);
-        write_identities(dir.path(), port);
-        let mut api_server = start_api_server(&bin, dir.path(), client, port);
-        let kubeconfig = dir.path().join("kubeconfig");
-        let ready = || kubectl(&bin, &kubeconfig, &["get", "--raw", "/readyz"], "").ok;
-        api_server.wait_until("kube-apiserver", ready);
+        write_identities(dir.path(), reach, port);
+        let args = api_server_args(dir.path(), reach, client, port);
+        let api_server = start_api_server(&bin, dir.path(), &args);
         let controller_manager = start_controller_manager(&bin, dir.path());
         let plane = Self {
             controller_manager,
-            api_server,
+            api_server: Mutex::new(api_server),
+            api_server_args: args,
             etcd,
             bin,
             dir,
@@ -59,6 +77,24 @@ impl ControlPlane {
             has_default,
         );
         plane
+    }
+
+    /// Ends the API server, and starts it again after a while.
+    pub(crate) fn restart_api_server(&self, pause: Duration) {
+        self.while_api_server_is_gone(|| std::thread::sleep(pause));
+    }
+
+    /// Ends the API server, does this, and starts it again.
+    pub(crate) fn while_api_server_is_gone(&self, action: impl FnOnce()) {
+        let mut api_server = self.api_server.lock().expect("no panic");
+        api_server.end();
+        action();
+        *api_server = start_api_server(&self.bin, self.dir.path(), &self.api_server_args);
+    }
+
+    /// The folder of the binaries.
+    pub(crate) fn bin(&self) -> &Path {
+        &self.bin
     }
 
     /// Runs kubectl as the administrator.
@@ -85,7 +121,10 @@ impl ControlPlane {
 impl Drop for ControlPlane {
     fn drop(&mut self) {
         self.controller_manager.end();
-        self.api_server.end();
+        self.api_server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .end();
         self.etcd.end();
     }
 }
@@ -93,10 +132,10 @@ impl Drop for ControlPlane {
 /// The folder of the binaries, which `tests/cluster/build` fills where it has to.
 fn binaries() -> PathBuf {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/build");
-    let output = Command::new(script)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("bash");
+    let mut build = Command::new(script);
+    // Which Kubernetes, for the version matrix.
+    build.args(std::env::var_os("PULLGATE_TEST_KUBERNETES"));
+    let output = build.stderr(Stdio::inherit()).output().expect("bash");
     assert!(output.status.success(), "{script} failed: see above");
     PathBuf::from(String::from_utf8(output.stdout).expect("UTF-8").trim())
 }
@@ -113,7 +152,8 @@ fn start_etcd(bin: &Path, dir: &Path, client: u16, peer: u16) -> Process {
 }
 
 /// The tokens, the key that signs the tokens of service accounts, the audit policy and the kubeconfig.
-fn write_identities(dir: &Path, port: u16) {
+fn write_identities(dir: &Path, reach: Reach, port: u16) {
+    let address = reach.address();
     let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect("a file");
     write(
         "tokens.csv",
@@ -130,7 +170,7 @@ fn write_identities(dir: &Path, port: u16) {
         "kubeconfig",
         &format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
-             clusters: [{{name: test, cluster: {{server: 'https://127.0.0.1:{port}', certificate-authority: {ca}}}}}]\n\
+             clusters: [{{name: test, cluster: {{server: 'https://{address}:{port}', certificate-authority: {ca}}}}}]\n\
              users: [{{name: admin, user: {{token: {ADMIN_TOKEN}}}}}]\n\
              contexts: [{{name: test, context: {{cluster: test, user: admin}}}}]\n",
             ca = dir.join("certs/apiserver.crt").display(),
@@ -138,17 +178,23 @@ fn write_identities(dir: &Path, port: u16) {
     );
 }
 
-fn start_api_server(bin: &Path, dir: &Path, etcd: u16, port: u16) -> Process {
+fn start_api_server(bin: &Path, dir: &Path, args: &[String]) -> Process {
+    let mut api_server = Process::start(&bin.join("kube-apiserver"), args, dir, "kube-apiserver");
+    let kubeconfig = dir.join("kubeconfig");
+    let ready = || kubectl(bin, &kubeconfig, &["get", "--raw", "/readyz"], "").ok;
+    api_server.wait_until("kube-apiserver", ready);
+    api_server
+}
+
+fn api_server_args(dir: &Path, reach: Reach, etcd: u16, port: u16) -> Vec<String> {
     let in_dir = |name: &str| dir.join(name).display().to_string();
-    let args = [
+    let address = reach.address();
+    let mut args = vec![
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         format!("--secure-port={port}"),
-        "--bind-address=127.0.0.1".to_owned(),
-        "--advertise-address=127.0.0.1".to_owned(),
+        format!("--advertise-address={address}"),
         format!("--cert-dir={}", in_dir("certs")),
-        "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
         format!("--token-auth-file={}", in_dir("tokens.csv")),
-        "--authorization-mode=RBAC".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         format!(
             "--service-account-signing-key-file={}",
@@ -162,7 +208,33 @@ fn start_api_server(bin: &Path, dir: &Path, etcd: u16, port: u16) -> Process {
         format!("--audit-policy-file={}", in_dir("audit.yaml")),
         format!("--audit-log-path={}", in_dir("audit.log")),
     ];
-    Process::start(&bin.join("kube-apiserver"), &args, dir, "kube-apiserver")
+    let more: &[&str] = match reach {
+        Reach::Loopback => &[
+            "--bind-address=127.0.0.1",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--authorization-mode=RBAC",
+        ],
+        Reach::Nodes => &[
+            "--bind-address=0.0.0.0",
+            "--service-cluster-ip-range=10.96.0.0/24",
+            "--authorization-mode=Node,RBAC",
+            "--allow-privileged=true",
+            // Webhook Services go straight to the pods: there is no kube-proxy.
+            "--enable-aggregator-routing=true",
+            "--kubelet-preferred-address-types=InternalIP",
+        ],
+    };
+    args.extend(more.iter().map(ToString::to_string));
+    args
+}
+
+impl Reach {
+    fn address(self) -> &'static str {
+        match self {
+            Self::Loopback => "127.0.0.1",
+            Self::Nodes => ADDRESS,
+        }
+    }
 }
 
 /// With credentials for each controller, as every distribution runs it: then pods come from

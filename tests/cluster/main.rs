@@ -9,6 +9,7 @@
 )]
 
 mod commands;
+#[allow(dead_code, reason = "what the tests with nodes use of it")]
 mod control_plane;
 mod guard;
 mod inject;
@@ -17,7 +18,7 @@ mod record;
 mod recorder;
 mod webhook;
 
-use control_plane::ControlPlane;
+use control_plane::{ControlPlane, Reach};
 use libtest_mimic::{Arguments, Trial};
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ fn main() {
             .is_none_or(|filter| name.contains(filter.as_str()))
     };
     let plane = (!arguments.list && tests.iter().any(|(name, _)| is_wanted(name)))
-        .then(|| Arc::new(ControlPlane::start()));
+        .then(|| Arc::new(ControlPlane::start(Reach::Loopback)));
     let trial = |(name, test): Test| {
         let plane = plane.clone();
         Trial::test(name, move || {

@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1
+# Two architectures: docker buildx build --platform linux/amd64,linux/arm64 .
+# The compiler runs on the machine that builds, whatever the image is for: nothing is emulated.
+ARG RUST=1.95
+
+FROM --platform=$BUILDPLATFORM rust:${RUST}-bookworm AS build
+ARG TARGETARCH
+WORKDIR /src
+RUN <<SETUP
+set -eu
+case "$TARGETARCH" in
+  amd64) target=x86_64-unknown-linux-gnu gcc=x86_64-linux-gnu-gcc packages="gcc-x86-64-linux-gnu libc6-dev-amd64-cross" ;;
+  arm64) target=aarch64-unknown-linux-gnu gcc=aarch64-linux-gnu-gcc packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+  *) echo "no build for $TARGETARCH: amd64 or arm64" >&2; exit 1 ;;
+esac
+if ! command -v "$gcc" >/dev/null; then
+  apt-get update -q
+  apt-get install -qy --no-install-recommends $packages
+fi
+rustup target add "$target"
+echo "export TARGET=$target CC_$(echo $target | tr - _)=$gcc" > /env
+echo "export CARGO_TARGET_$(echo $target | tr a-z- A-Z_)_LINKER=$gcc" >> /env
+# Static, so that it runs in an empty image; for the program alone, because of --target.
+echo "export CARGO_TARGET_$(echo $target | tr a-z- A-Z_)_RUSTFLAGS='-C target-feature=+crt-static'" >> /env
+SETUP
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+# What Cargo.toml names has to be there, and is not built.
+COPY benches benches
+COPY tests tests
+RUN . /env && cargo build --release --locked --target "$TARGET" --bin pullgate && cp "target/$TARGET/release/pullgate" /pullgate
+
+FROM scratch
+LABEL org.opencontainers.image.title="pullgate" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# For registries that are asked by name; the API server is known by the CA that the kubelet mounts.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /pullgate /pullgate
+# A number, so that runAsNonRoot can be checked.
+USER 65532:65532
+EXPOSE 8443 8080
+ENTRYPOINT ["/pullgate"]

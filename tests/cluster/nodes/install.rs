@@ -1,0 +1,185 @@
+//! Pullgate, by its chart.
+
+use crate::control_plane::Output;
+use crate::ground::Ground;
+use crate::process::wait_for;
+use serde_json::Value;
+
+/// The namespace of the release.
+pub(crate) const NAMESPACE: &str = "pullgate";
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/pullgate");
+
+impl Ground {
+    /// Installs or upgrades it, with more values (`key=value`), and waits until it is there.
+    pub(crate) fn install(&self, values: &[&str]) {
+        self.prepare_namespace();
+        let output = self.helm_upgrade(&[values, &["image.tag=test"]].concat(), &["--wait"]);
+        assert!(output.ok, "{output:?}\n{}", self.pods_of_pullgate());
+    }
+
+    /// Installs it if it is not there, as it is by default.
+    pub(crate) fn ensure_installed(&self) {
+        if !self.is_installed() {
+            self.install(&[]);
+        }
+        self.apply(crate::scenarios::POLICY);
+        wait_for("all replicas are ready", || self.ready_replicas() == 2);
+    }
+
+    /// `helm upgrade --install`.
+    pub(crate) fn helm_upgrade(&self, values: &[&str], flags: &[&str]) -> Output {
+        let image = format!("image.repository={}/pullgate", crate::registry::NAME);
+        let mut args = vec!["upgrade", "--install", "pullgate", CHART, "-n", NAMESPACE];
+        args.extend([
+            "--set",
+            &image,
+            "--set",
+            "imagePullSecrets[0].name=own-pull",
+        ]);
+        args.extend(["--timeout", "120s"]);
+        args.extend_from_slice(flags);
+        for value in values {
+            args.extend(["--set", value]);
+        }
+        self.tool("helm", &args)
+    }
+
+    /// `helm uninstall`, if it is installed.
+    pub(crate) fn uninstall(&self) {
+        if self.is_installed() {
+            let output = self.tool(
+                "helm",
+                &["uninstall", "pullgate", "-n", NAMESPACE, "--wait"],
+            );
+            assert!(output.ok, "{output:?}");
+        }
+    }
+
+    fn is_installed(&self) -> bool {
+        self.tool("helm", &["status", "pullgate", "-n", NAMESPACE])
+            .ok
+    }
+
+    /// The namespace of the release, with the Secret that its own image is pulled with.
+    pub(crate) fn prepare_namespace(&self) {
+        if !self.plane.kubectl(&["get", "namespace", NAMESPACE], "").ok {
+            self.run(&["create", "namespace", NAMESPACE]);
+            self.pull_secret(NAMESPACE, "own-pull");
+        }
+    }
+
+    /// Has so many replicas, and waits until they are ready.
+    pub(crate) fn scale(&self, replicas: u64) {
+        let flag = format!("--replicas={replicas}");
+        self.run(&["-n", NAMESPACE, "scale", "deployment/pullgate", &flag]);
+        if replicas == 0 {
+            self.wait_for_no_pods();
+        } else {
+            wait_for("as many replicas are ready", || {
+                self.ready_replicas() == replicas
+            });
+        }
+    }
+
+    /// Waits until all pods of it are gone.
+    pub(crate) fn wait_for_no_pods(&self) {
+        self.run(&[
+            "-n",
+            NAMESPACE,
+            "wait",
+            "--for=delete",
+            "pod",
+            "-l",
+            "app.kubernetes.io/name=pullgate",
+            "--timeout=90s",
+        ]);
+    }
+
+    /// Waits until pods that are about to end have ended.
+    pub(crate) fn wait_for_old_pods(&self) {
+        wait_for("old pods are gone", || {
+            let get = [
+                "-n",
+                NAMESPACE,
+                "get",
+                "pods",
+                "-l",
+                "app.kubernetes.io/name=pullgate",
+                "-o",
+                "name",
+            ];
+            self.run(&get).lines().count() == self.pullgate_pods().len()
+        });
+    }
+
+    /// What a pod logged.
+    pub(crate) fn logs(&self, pod: &str) -> String {
+        self.plane
+            .kubectl(&["-n", NAMESPACE, "logs", pod], "")
+            .stdout
+    }
+
+    /// How many replicas are ready.
+    pub(crate) fn ready_replicas(&self) -> u64 {
+        let get = [
+            "-n",
+            NAMESPACE,
+            "get",
+            "deployment",
+            "pullgate",
+            "-o",
+            "json",
+        ];
+        let deployment: Value = serde_json::from_str(&self.run(&get)).expect("JSON");
+        deployment["status"]["readyReplicas"]
+            .as_u64()
+            .unwrap_or_default()
+    }
+
+    /// The pods of the release, and what they logged, for people who look for a fault.
+    pub(crate) fn pods_of_pullgate(&self) -> String {
+        let selector = "app.kubernetes.io/name=pullgate";
+        let show = |args: &[&str]| {
+            let output = self.plane.kubectl(&[&["-n", NAMESPACE], args].concat(), "");
+            format!("{}{}\n", output.stdout, output.stderr)
+        };
+        [
+            show(&["get", "pods", "-o", "wide"]),
+            show(&["get", "events"]),
+            show(&["logs", "-l", selector, "--tail=40", "--prefix"]),
+        ]
+        .concat()
+    }
+
+    /// What one of the pods serves on its admin port.
+    pub(crate) fn admin(&self, pod: &str, path: &str) -> Output {
+        let raw = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy{path}");
+        self.plane.kubectl(&["get", "--raw", &raw], "")
+    }
+
+    /// The names of its pods that are not about to end.
+    pub(crate) fn pullgate_pods(&self) -> Vec<String> {
+        let get = [
+            "-n",
+            NAMESPACE,
+            "get",
+            "pods",
+            "-l",
+            "app.kubernetes.io/name=pullgate",
+            "-o",
+            "json",
+        ];
+        let pods: Value = serde_json::from_str(&self.run(&get)).expect("JSON");
+        let pods = pods["items"].as_array().cloned().unwrap_or_default();
+        let pods = pods
+            .iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        pods.map(|pod| {
+            pod["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect()
+    }
+}

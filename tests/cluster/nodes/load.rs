@@ -1,0 +1,191 @@
+//! Admissions without a pause while something happens, and what became of each.
+
+use crate::ground::Ground;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::PostParams;
+use kube::{Api, Client, Error};
+use pullgate::cluster;
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How many admissions there are at least, unless `PULLGATE_TEST_ADMISSIONS` says another number.
+const ADMISSIONS: usize = 2000;
+const WORKERS: usize = 4;
+/// Where the objects would be.
+const NAMESPACE: &str = "load";
+
+/// What became of the admissions.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Calls of webhooks that were answered as they should be.
+    pub good: usize,
+    /// What the API server said where they were not, and when that was.
+    pub failed: Vec<String>,
+    /// Requests for which there was no API server.
+    pub unreached: usize,
+    /// The longest request.
+    pub longest: Duration,
+}
+
+struct Shared {
+    is_over: AtomicBool,
+    good: AtomicUsize,
+    counts: Mutex<Counts>,
+    began: Instant,
+}
+
+/// Lets many ask at once while this happens, and on until there were enough.
+pub(crate) fn during(ground: &Ground, what: &str, action: impl FnOnce()) -> Counts {
+    if !ground
+        .plane
+        .kubectl(&["get", "namespace", NAMESPACE], "")
+        .ok
+    {
+        ground.run(&["create", "namespace", NAMESPACE]);
+    }
+    let shared = Arc::new(Shared {
+        is_over: AtomicBool::new(false),
+        good: AtomicUsize::new(0),
+        counts: Mutex::default(),
+        began: Instant::now(),
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let kubeconfig = ground.plane.kubeconfig();
+    let client = runtime
+        .block_on(cluster::client(Some(&kubeconfig)))
+        .expect("a client");
+    let workers: Vec<_> = (0..WORKERS)
+        .map(|_| runtime.spawn(work(client.clone(), shared.clone())))
+        .collect();
+    action();
+    let wanted = std::env::var("PULLGATE_TEST_ADMISSIONS");
+    let wanted = wanted.map_or(ADMISSIONS, |number| number.parse().expect("a number"));
+    let deadline = Instant::now() + Duration::from_mins(10);
+    while shared.good.load(Ordering::Relaxed) < wanted && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    shared.is_over.store(true, Ordering::Relaxed);
+    for worker in workers {
+        runtime.block_on(worker).expect("no panic");
+    }
+    let mut counts = std::mem::take(&mut *shared.counts.lock().expect("no panic"));
+    counts.good = shared.good.load(Ordering::Relaxed);
+    println!(
+        "{what}: {} admissions in {:.0?}, {} failed, the longest request took {:.1?}{}",
+        counts.good,
+        shared.began.elapsed(),
+        counts.failed.len(),
+        counts.longest,
+        match counts.unreached {
+            0 => String::new(),
+            number => format!(", {number} requests found no API server"),
+        }
+    );
+    counts
+}
+
+/// Turn by turn a Pod, which has to be given its secret (two webhooks), and a Deployment, which has to be refused (one).
+async fn work(client: Client, shared: Arc<Shared>) {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    let deployments: Api<Deployment> = Api::namespaced(client, NAMESPACE);
+    let params = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let spec = |more: serde_json::Value| {
+        let mut spec =
+            json!({"containers": [{"name": "a", "image": "contoso.azurecr.io/shop/api:1"}]});
+        if let Some(more) = more.as_object() {
+            spec.as_object_mut()
+                .expect("an object")
+                .extend(more.clone());
+        }
+        spec
+    };
+    let pod: Pod = serde_json::from_value(json!({
+        "metadata": {"generateName": "load-"}, "spec": spec(json!({})),
+    }))
+    .expect("a pod");
+    let deployment: Deployment = serde_json::from_value(json!({
+        "metadata": {"generateName": "load-"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "load"}},
+            "template": {
+                "metadata": {"labels": {"app": "load"}},
+                "spec": spec(json!({"imagePullSecrets": [{"name": "regcred-shared"}]})),
+            },
+        },
+    }))
+    .expect("a deployment");
+    while !shared.is_over.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        let created = pods.create(&params, &pod).await;
+        shared.note(2, began, created, |created| match created {
+            Ok(pod) if has_secret(&pod) => Ok(()),
+            Ok(_) => Err("a Pod without its secret".to_owned()),
+            Err(error) => Err(error.to_string()),
+        });
+        let began = Instant::now();
+        let created = deployments.create(&params, &deployment).await;
+        shared.note(1, began, created, |created| match created {
+            Err(Error::Api(status)) if status.message.contains("banned by") => Ok(()),
+            Err(error) => Err(error.to_string()),
+            Ok(_) => Err("a Deployment that was not refused".to_owned()),
+        });
+    }
+}
+
+fn has_secret(pod: &Pod) -> bool {
+    let spec = pod.spec.as_ref();
+    let secrets = spec.and_then(|spec| spec.image_pull_secrets.as_ref());
+    secrets.is_some_and(|secrets| secrets.iter().any(|secret| secret.name == "contoso-pull"))
+}
+
+impl Shared {
+    fn note<T>(
+        &self,
+        webhooks: usize,
+        began: Instant,
+        answer: Result<T, Error>,
+        judge: impl FnOnce(Result<T, Error>) -> Result<(), String>,
+    ) {
+        let took = began.elapsed();
+        let is_reached = match &answer {
+            Ok(_) | Err(Error::Api(_)) => true,
+            Err(_) => false,
+        };
+        let judged = judge(answer);
+        let mut counts = self.counts.lock().expect("no panic");
+        if !is_reached {
+            counts.unreached += 1;
+            drop(counts);
+            std::thread::sleep(Duration::from_millis(50));
+            return;
+        }
+        counts.longest = counts.longest.max(took);
+        match judged {
+            Ok(()) => drop(self.good.fetch_add(webhooks, Ordering::Relaxed)),
+            Err(why) => {
+                let after = self.began.elapsed();
+                counts
+                    .failed
+                    .push(format!("after {after:.1?} ({took:.1?}): {why}"));
+            }
+        }
+    }
+}
+
+impl Counts {
+    /// None failed.
+    pub(crate) fn assert_clean(&self) {
+        let first: Vec<_> = self.failed.iter().take(5).collect();
+        assert!(first.is_empty(), "{} failed: {first:#?}", self.failed.len());
+    }
+}

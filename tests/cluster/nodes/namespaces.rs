@@ -1,0 +1,85 @@
+//! Namespaces of its own: nothing of the cluster can be reached from outside or reach out, and all its processes end
+//! with the test.
+
+use std::process::{Command, ExitCode};
+
+/// Says that this process is in the namespaces already.
+const INSIDE: &str = "PULLGATE_TEST_NAMESPACES";
+
+/// Enters them by starting this program anew, and returns how that ended; `None` inside.
+pub(crate) fn enter() -> Option<ExitCode> {
+    if std::env::var_os(INSIDE).is_some() {
+        prepare();
+        return None;
+    }
+    if std::env::args().any(|arg| arg == "--list") {
+        return None;
+    }
+    let missing = missing();
+    if !missing.is_empty() {
+        let must = std::env::var_os("CI").is_some();
+        eprintln!(
+            "{}: the tests with nodes need {}",
+            if must { "FAILED" } else { "SKIPPED" },
+            missing.join(", ")
+        );
+        return Some(if must {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        });
+    }
+    let me = std::env::current_exe().expect("a path");
+    let status = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "--"])
+        .args(["unshare", "--net", "--mount", "--propagation", "private"])
+        .args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"])
+        .arg(me)
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, "yes")
+        .status()
+        .expect("unshare, of util-linux");
+    Some(match status.code() {
+        Some(0) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn missing() -> Vec<&'static str> {
+    let has = |program: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|dir| dir.join(program).exists())
+    };
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|me| {
+        use std::os::unix::fs::MetadataExt;
+        me.uid() == 0
+    });
+    let mut missing = Vec::new();
+    if !is_root {
+        missing.push("root");
+    }
+    for (program, what) in [
+        ("ip", "ip (Debian: iproute2)"),
+        ("runc", "runc (Debian: runc)"),
+        ("unshare", "unshare (Debian: util-linux)"),
+    ] {
+        if !has(program) {
+            missing.push(what);
+        }
+    }
+    missing
+}
+
+/// Sockets and network namespaces are found under /run: ours alone.
+fn prepare() {
+    sh("mount -t tmpfs none /run && mkdir /run/netns && ip link set lo up");
+}
+
+/// Runs a shell command that has to go well.
+pub(crate) fn sh(script: &str) {
+    let status = Command::new("sh")
+        .args(["-ec", script])
+        .status()
+        .expect("sh");
+    assert!(status.success(), "failed: {script}");
+}

@@ -1,0 +1,110 @@
+//! What a cluster lives through, under load: no admission fails.
+
+use super::POLICY;
+use crate::Test;
+use crate::ground::Ground;
+use crate::install::NAMESPACE;
+use crate::load;
+use crate::process::wait_for;
+use std::time::Duration;
+
+pub(super) const TESTS: &[Test] = &[
+    ("promise_7_helm_upgrade", promise_7_helm_upgrade),
+    ("promise_7_rolling_restart", promise_7_rolling_restart),
+    ("promise_7_scale_down", promise_7_scale_down),
+    ("promise_7_policy_edits", promise_7_policy_edits),
+    ("promise_7_api_server_restart", promise_7_api_server_restart),
+    ("promise_7_a_node_dies", promise_7_a_node_dies),
+];
+
+fn promise_7_helm_upgrade(ground: &Ground) {
+    ground.ensure_installed();
+    let counts = load::during(ground, "helm upgrade", || {
+        ground.install(&["podAnnotations.upgraded=yes"]);
+        ground.wait_for_old_pods();
+    });
+    counts.assert_clean();
+}
+
+fn promise_7_rolling_restart(ground: &Ground) {
+    ground.ensure_installed();
+    let counts = load::during(ground, "rolling restart", || {
+        ground.run(&["-n", NAMESPACE, "rollout", "restart", "deployment/pullgate"]);
+        ground.run(&[
+            "-n",
+            NAMESPACE,
+            "rollout",
+            "status",
+            "deployment/pullgate",
+            "--timeout=2m",
+        ]);
+        ground.wait_for_old_pods();
+    });
+    counts.assert_clean();
+}
+
+fn promise_7_scale_down(ground: &Ground) {
+    ground.ensure_installed();
+    ground.scale(4);
+    let counts = load::during(ground, "scale down from four to one", || {
+        ground.scale(1);
+        ground.wait_for_old_pods();
+    });
+    counts.assert_clean();
+    ground.scale(2);
+}
+
+fn promise_7_policy_edits(ground: &Ground) {
+    ground.ensure_installed();
+    let counts = load::during(ground, "twenty policy edits", || {
+        for number in 0..20 {
+            ground.apply(&POLICY.replace("48 namespaces", &format!("{number} namespaces")));
+        }
+        ground.apply(POLICY);
+    });
+    counts.assert_clean();
+}
+
+fn promise_7_api_server_restart(ground: &Ground) {
+    ground.ensure_installed();
+    let counts = load::during(ground, "API server restart", || {
+        std::thread::sleep(Duration::from_secs(2));
+        ground.plane.restart_api_server(Duration::from_secs(5));
+    });
+    counts.assert_clean();
+    assert!(counts.unreached > 0);
+    ground.apply(&POLICY.replace("48 namespaces", "52 namespaces"));
+    wait_for("the watch of the policy goes on", || {
+        ground
+            .pullgate_pods()
+            .iter()
+            .all(|pod| ground.logs(pod).matches("the policy changed").count() >= 2)
+    });
+    ground.apply(POLICY);
+}
+
+/// Until the control plane notices, it goes on calling the replica that is gone, and nobody answers its packets: no webhook
+/// can prevent that. What the chart can do is to keep the wait short.
+fn promise_7_a_node_dies(ground: &Ground) {
+    ground.ensure_installed();
+    let counts = load::during(ground, "a node dies", || {
+        ground.kill_node("node2");
+        wait_for("the node is not ready", || {
+            let wait = [
+                "wait",
+                "--for=condition=Ready=Unknown",
+                "--timeout=5s",
+                "node",
+                "node2",
+            ];
+            ground.plane.kubectl(&wait, "").ok
+        });
+    });
+    let longest = counts.longest;
+    assert!(
+        longest < Duration::from_secs(7),
+        "two webhooks have three seconds each: {longest:?}"
+    );
+    load::during(ground, "after the node was found dead", || {}).assert_clean();
+    ground.start_node(2);
+}

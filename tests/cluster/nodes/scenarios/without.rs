@@ -1,0 +1,191 @@
+//! A cluster without Pullgate, though it is installed; and Pullgate without its cluster.
+
+use super::{POLICY, deployment, is_running, pods};
+use crate::Test;
+use crate::ground::Ground;
+use crate::install::NAMESPACE;
+use crate::process::wait_for;
+use serde_json::{Value, json};
+
+pub(super) const TESTS: &[Test] = &[
+    (
+        "with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs",
+        with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs,
+    ),
+    (
+        "a_fresh_node_comes_up_while_pullgate_is_down",
+        a_fresh_node_comes_up_while_pullgate_is_down,
+    ),
+    (
+        "without_the_api_server_it_answers_from_what_it_knows",
+        without_the_api_server_it_answers_from_what_it_knows,
+    ),
+];
+
+fn with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs(ground: &Ground) {
+    ground.ensure_installed();
+    ground.namespace_with_pull_secret("goes-on");
+    // A template that names its secret: without Pullgate nobody adds it.
+    let image = "contoso.azurecr.io/shop/web:1";
+    let web = deployment(
+        "goes-on",
+        "web",
+        image,
+        ", imagePullSecrets: [{name: contoso-pull}]",
+    );
+    ground.apply(&web);
+    wait_for("it runs", || is_running(ground, "goes-on", "web"));
+    ground.uninstall();
+    ground.prepare_namespace();
+    let installed = ground.helm_upgrade(&["image.tag=not-there"], &[]);
+    assert!(installed.ok, "{installed:?}");
+    wait_for("the guard is registered, and nobody answers", || {
+        let refused = ground.try_apply(&deployment("goes-on", "other", image, ""));
+        refused
+            .stderr
+            .contains("failed calling webhook \"guard.pullgate.dev\"")
+    });
+    let pod = pods(ground, "goes-on", "web")[0]["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    ground.run(&["-n", "goes-on", "delete", "pod", &pod]);
+    wait_for("it is rescheduled", || is_running(ground, "goes-on", "web"));
+    // Scale is a subresource: not asked about.
+    ground.run(&["-n", "goes-on", "scale", "deployment/web", "--replicas=2"]);
+    wait_for("it is scaled", || {
+        pods(ground, "goes-on", "web").len() == 2 && is_running(ground, "goes-on", "web")
+    });
+    ground.uninstall();
+    wait_for("what people apply is admitted again", || {
+        ground
+            .try_apply(&deployment("goes-on", "other", image, ""))
+            .ok
+    });
+    ground.run(&["delete", "namespace", "goes-on", "--wait=false"]);
+    ground.install(&[]);
+}
+
+/// The network of a node is made by pods, of `DaemonSet`s: they must never wait for a webhook.
+fn a_fresh_node_comes_up_while_pullgate_is_down(ground: &Ground) {
+    ground.ensure_installed();
+    ground.namespace_with_pull_secret("calico-system");
+    ground.pull_secret("kube-system", "contoso-pull");
+    let daemon_set = |namespace: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: DaemonSet, metadata: {{name: network, namespace: {namespace}}}, spec: {{\
+             selector: {{matchLabels: {{app: network}}}}, template: {{metadata: {{labels: {{app: network}}}}, spec: {{\
+             hostNetwork: true, terminationGracePeriodSeconds: 1, tolerations: [{{operator: Exists}}], \
+             imagePullSecrets: [{{name: contoso-pull}}], \
+             containers: [{{name: a, image: contoso.azurecr.io/platform/agent:1}}]}}}}}}}}"
+        )
+    };
+    for namespace in ["kube-system", "calico-system"] {
+        ground.apply(&daemon_set(namespace));
+    }
+    ground.scale(0);
+    ground.add_node(3);
+    for namespace in ["kube-system", "calico-system"] {
+        wait_for("the network pod of the fresh node runs", || {
+            pods(ground, namespace, "network").iter().any(|pod| {
+                pod["spec"]["nodeName"] == "node3"
+                    && pod["status"]["containerStatuses"][0]["ready"] == true
+            })
+        });
+    }
+    ground.kill_node("node3");
+    ground.run(&["delete", "node", "node3"]);
+    ground.scale(2);
+    ground.run(&["delete", "namespace", "calico-system", "--wait=false"]);
+    ground.run(&["-n", "kube-system", "delete", "daemonset", "network"]);
+}
+
+fn without_the_api_server_it_answers_from_what_it_knows(ground: &Ground) {
+    ground.ensure_installed();
+    let get = [
+        "-n",
+        NAMESPACE,
+        "get",
+        "pods",
+        "-l",
+        "app.kubernetes.io/name=pullgate",
+        "-o",
+        "json",
+    ];
+    let list: Value = serde_json::from_str(&ground.run(&get)).expect("JSON");
+    let addresses: Vec<_> = list["items"]
+        .as_array()
+        .expect("pods")
+        .iter()
+        .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+        .map(|pod| {
+            pod["status"]["podIP"]
+                .as_str()
+                .expect("an address")
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(addresses.len(), 2);
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "1", "operation": "CREATE", "namespace": "default", "name": "a",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "userInfo": {"username": "alice"},
+            "object": {
+                "metadata": {"name": "a"},
+                "spec": {"containers": [{"name": "a", "image": "contoso.azurecr.io/shop/api:1"}]},
+            },
+        },
+    });
+    ground.plane.while_api_server_is_gone(|| {
+        // Long enough for the contact to be missed once.
+        std::thread::sleep(std::time::Duration::from_secs(12));
+        for address in &addresses {
+            assert_eq!(get_plain(address, "/livez"), "ok\n");
+            assert_eq!(get_plain(address, "/readyz"), "ready\n");
+            let metrics = get_plain(address, "/metrics");
+            let contact = metrics
+                .lines()
+                .find_map(|line| {
+                    line.strip_prefix("pullgate_api_server_contact_timestamp_seconds ")
+                })
+                .expect("the metric");
+            let age = pullgate::live::now() - contact.parse::<i64>().expect("a number");
+            assert!((1..60).contains(&age), "{age}");
+            assert!(post(address, "/mutate", &review.to_string()).contains("\"patch\""));
+        }
+    });
+    ground.apply(POLICY);
+}
+
+/// What the admin port of a pod answers.
+fn get_plain(address: &str, path: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect((address, 8080)).expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    body.to_owned()
+}
+
+/// What the webhook port of a pod answers.
+fn post(address: &str, path: &str, body: &str) -> String {
+    let url = format!("https://{address}:8443").parse().expect("a URL");
+    let mut config = kube::Config::new(url);
+    config.accept_invalid_certs = true;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let client = kube::Client::try_from(config).expect("a client");
+        let request = axum::http::Request::post(path)
+            .body(body.as_bytes().to_vec())
+            .expect("a request");
+        client.request_text(request).await.expect("an answer")
+    })
+}
