@@ -91,9 +91,9 @@ impl Impact {
         ];
         let mut told: Vec<_> = lines.into_iter().flatten().collect();
         let looked_at = match extent {
-            Extent::All => format!("all {} workloads looked at", self.looked_at),
+            Extent::All => format!("all workloads looked at: {}", self.looked_at),
             Extent::Part => format!(
-                "only the first {} workloads looked at: the time was up",
+                "not all workloads looked at, the time was up: {}",
                 self.looked_at
             ),
         };

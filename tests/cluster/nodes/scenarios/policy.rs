@@ -103,8 +103,7 @@ bans:
         "Warning: 1 running workload would be denied if created anew: Deployment preview/own\n",
         "Warning: 2 running workloads would newly get pull secrets with the next pod: Deployment preview/own (shop-pull), \
          Deployment preview/web (shop-pull)\n",
-        "Warning: all ",
-        " workloads looked at\n",
+        "Warning: all workloads looked at: ",
     ] {
         assert!(applied.stderr.contains(told), "{told}: {}", applied.stderr);
     }
@@ -125,9 +124,9 @@ bans:
     );
     let nothing = ground.apply(&POLICY.replace("48 namespaces", "49 namespaces"));
     assert!(
-        nothing
-            .stderr
-            .contains("Warning: this edit changes nothing for running workloads (all "),
+        nothing.stderr.contains(
+            "Warning: this edit changes nothing for running workloads (all workloads looked at: "
+        ),
         "{}",
         nothing.stderr
     );
