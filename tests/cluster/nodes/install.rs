@@ -4,6 +4,8 @@ use crate::control_plane::Output;
 use crate::ground::Ground;
 use crate::process::wait_for;
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 /// The namespace of the release.
 pub(crate) const NAMESPACE: &str = "pullgate";
@@ -113,9 +115,9 @@ impl Ground {
     }
 
     /// What a pod logged.
-    pub(crate) fn logs(&self, pod: &str) -> String {
+    pub(crate) fn logs(&self, pod: &Replica) -> String {
         self.plane
-            .kubectl(&["-n", NAMESPACE, "logs", pod], "")
+            .kubectl(&["-n", NAMESPACE, "logs", &pod.name], "")
             .stdout
     }
 
@@ -151,14 +153,8 @@ impl Ground {
         .concat()
     }
 
-    /// What one of the pods serves on its admin port.
-    pub(crate) fn admin(&self, pod: &str, path: &str) -> Output {
-        let raw = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy{path}");
-        self.plane.kubectl(&["get", "--raw", &raw], "")
-    }
-
-    /// The names of its pods that are not about to end.
-    pub(crate) fn pullgate_pods(&self) -> Vec<String> {
+    /// Its pods that are not about to end.
+    pub(crate) fn pullgate_pods(&self) -> Vec<Replica> {
         let get = [
             "-n",
             NAMESPACE,
@@ -171,15 +167,48 @@ impl Ground {
         ];
         let pods: Value = serde_json::from_str(&self.run(&get)).expect("JSON");
         let pods = pods["items"].as_array().cloned().unwrap_or_default();
-        let pods = pods
-            .iter()
-            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
-        pods.map(|pod| {
-            pod["metadata"]["name"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        })
-        .collect()
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        pods.iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .map(|pod| Replica {
+                name: text(&pod["metadata"]["name"]),
+                address: text(&pod["status"]["podIP"]),
+            })
+            .collect()
+    }
+}
+
+/// A pod of the release.
+pub(crate) struct Replica {
+    /// Its name.
+    pub name: String,
+    /// Its address, empty as long as it has none.
+    pub address: String,
+}
+
+impl Replica {
+    /// What it answers on its admin port, whatever the status is; nothing where it does not listen.
+    pub(crate) fn admin(&self, path: &str) -> String {
+        let ask = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect((self.address.as_str(), 8080))?;
+            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask().unwrap_or_default();
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+        body.unwrap_or_default().to_owned()
+    }
+
+    /// The value of a gauge without labels; 0 where it cannot be had.
+    pub(crate) fn metric(&self, name: &str) -> i64 {
+        let text = self.admin("/metrics");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok())
+            .unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::ground::Ground;
-use crate::install::NAMESPACE;
+use crate::install::{NAMESPACE, Replica};
 use crate::load;
 use crate::process::wait_for;
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -88,17 +88,8 @@ fn bundles(ground: &Ground) -> Vec<String> {
 }
 
 /// When the certificate in use expires, on every replica.
-fn expiries(ground: &Ground) -> Vec<f64> {
-    let expiry = |pod: &String| {
-        let metrics = ground.admin(pod, "/metrics").stdout;
-        let line = metrics
-            .lines()
-            .find(|line| line.starts_with("pullgate_certificate_expiry"));
-        let value = line
-            .and_then(|line| line.split(' ').nth(1))
-            .and_then(|value| value.parse().ok());
-        value.unwrap_or_default()
-    };
+fn expiries(ground: &Ground) -> Vec<i64> {
+    let expiry = |pod: &Replica| pod.metric("pullgate_certificate_expiry_timestamp_seconds");
     ground.pullgate_pods().iter().map(expiry).collect()
 }
 
@@ -189,9 +180,6 @@ fn two_first_starts_at_once_agree(ground: &Ground) {
     ground.scale(2);
     let expiries = expiries(ground);
     assert_eq!(expiries.len(), 2);
-    assert!(
-        (expiries[0] - expiries[1]).abs() < f64::EPSILON,
-        "{expiries:?}"
-    );
+    assert_eq!(expiries[0], expiries[1]);
     assert_eq!(bundles(ground), [data(ground, "ca.crt")]);
 }

@@ -187,8 +187,8 @@ fn promise_4_a_bad_policy_never_replaces_an_accepted_one_also_across_restarts(gr
     ground.apply(&policy(BAD));
     ground.scale(2);
     for pod in ground.pullgate_pods() {
-        assert_eq!(ground.admin(&pod, "/readyz").stdout, "ready\n");
-        let metrics = ground.admin(&pod, "/metrics").stdout;
+        assert_eq!(pod.admin("/readyz"), "ready\n");
+        let metrics = pod.admin("/metrics");
         assert!(
             metrics.contains("pullgate_policy_in_force{source=\"accepted\"} 1"),
             "{metrics}"
@@ -230,7 +230,7 @@ fn with_a_bad_policy_alone_it_says_why_it_is_not_ready(ground: &Ground) {
     wait_for("it says why it is not ready", || {
         let pods = ground.pullgate_pods();
         pods.first().is_some_and(|pod| {
-            let told = ground.admin(pod, "/readyz").stderr;
+            let told = pod.admin("/readyz");
             told.contains("pullgate/pullgate-policy has faults, and none was accepted before: policy.yaml:4:5: registries[0]")
         })
     });
@@ -246,7 +246,7 @@ fn without_a_policy_it_is_ready_and_says_so(ground: &Ground) {
     ground.run(&["-n", NAMESPACE, "delete", "configmap", "pullgate-policy"]);
     wait_for("it says that there is none", || {
         ground.pullgate_pods().iter().all(|pod| {
-            let metrics = ground.admin(pod, "/metrics").stdout;
+            let metrics = pod.admin("/metrics");
             metrics.contains("pullgate_policy_in_force{source=\"none\"} 1")
         })
     });

@@ -3,9 +3,8 @@
 use super::{POLICY, deployment, is_running, pods};
 use crate::Test;
 use crate::ground::Ground;
-use crate::install::NAMESPACE;
 use crate::process::wait_for;
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) const TESTS: &[Test] = &[
     (
@@ -102,30 +101,8 @@ fn a_fresh_node_comes_up_while_pullgate_is_down(ground: &Ground) {
 
 fn without_the_api_server_it_answers_from_what_it_knows(ground: &Ground) {
     ground.ensure_installed();
-    let get = [
-        "-n",
-        NAMESPACE,
-        "get",
-        "pods",
-        "-l",
-        "app.kubernetes.io/name=pullgate",
-        "-o",
-        "json",
-    ];
-    let list: Value = serde_json::from_str(&ground.run(&get)).expect("JSON");
-    let addresses: Vec<_> = list["items"]
-        .as_array()
-        .expect("pods")
-        .iter()
-        .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
-        .map(|pod| {
-            pod["status"]["podIP"]
-                .as_str()
-                .expect("an address")
-                .to_owned()
-        })
-        .collect();
-    assert_eq!(addresses.len(), 2);
+    let replicas = ground.pullgate_pods();
+    assert_eq!(replicas.len(), 2);
     let review = json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {
@@ -142,34 +119,17 @@ fn without_the_api_server_it_answers_from_what_it_knows(ground: &Ground) {
     ground.plane.while_api_server_is_gone(|| {
         // Long enough for the contact to be missed once.
         std::thread::sleep(std::time::Duration::from_secs(12));
-        for address in &addresses {
-            assert_eq!(get_plain(address, "/livez"), "ok\n");
-            assert_eq!(get_plain(address, "/readyz"), "ready\n");
-            let metrics = get_plain(address, "/metrics");
-            let contact = metrics
-                .lines()
-                .find_map(|line| {
-                    line.strip_prefix("pullgate_api_server_contact_timestamp_seconds ")
-                })
-                .expect("the metric");
-            let age = pullgate::live::now() - contact.parse::<i64>().expect("a number");
+        for replica in &replicas {
+            assert_eq!(replica.admin("/livez"), "ok\n");
+            assert_eq!(replica.admin("/readyz"), "ready\n");
+            let contact = replica.metric("pullgate_api_server_contact_timestamp_seconds");
+            let age = pullgate::live::now() - contact;
             assert!((1..60).contains(&age), "{age}");
-            assert!(post(address, "/mutate", &review.to_string()).contains("\"patch\""));
+            let answer = post(&replica.address, "/mutate", &review.to_string());
+            assert!(answer.contains("\"patch\""), "{answer}");
         }
     });
     ground.apply(POLICY);
-}
-
-/// What the admin port of a pod answers.
-fn get_plain(address: &str, path: &str) -> String {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect((address, 8080)).expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-    body.to_owned()
 }
 
 /// What the webhook port of a pod answers.
