@@ -4,6 +4,7 @@ mod certificates;
 mod nothing_fails;
 mod policy;
 mod pull;
+mod values;
 mod without;
 
 use crate::Test;
@@ -36,6 +37,7 @@ pub(crate) fn tests() -> Vec<Test> {
     [
         pull::TESTS,
         policy::TESTS,
+        values::TESTS,
         certificates::TESTS,
         nothing_fails::TESTS,
         without::TESTS,
