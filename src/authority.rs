@@ -4,13 +4,15 @@
 use anyhow::{Context, Result, ensure};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
@@ -155,8 +157,23 @@ impl Keys {
 
     /// The same, trusting also the CAs of the other: its certificate is in use somewhere.
     #[must_use]
-    pub fn with_authorities_of(mut self, other: &Self) -> Self {
-        for authority in &other.authorities {
+    pub fn with_authorities_of(self, other: &Self) -> Self {
+        self.with_authorities(&other.authorities)
+    }
+
+    /// The same, trusting also what a bundle (PEM) trusts now: somebody may serve with a certificate of that. What cannot
+    /// be read, and what is over, is left out.
+    #[must_use]
+    pub fn with_bundle(self, bundle: &str, now: OffsetDateTime) -> Self {
+        let mut authorities = certificates(bundle).unwrap_or_default();
+        authorities.retain(|authority| is_valid(authority, now));
+        self.with_authorities(&authorities)
+    }
+
+    /// Those that come go right behind the one that signs: where there are too many, the oldest go.
+    fn with_authorities(mut self, others: &[String]) -> Self {
+        let known = self.authorities.split_off(1);
+        for authority in others.iter().chain(&known) {
             if !self.authorities.contains(authority) {
                 self.authorities.push(authority.clone());
             }
@@ -165,35 +182,51 @@ impl Keys {
         self
     }
 
+    /// Whether nothing is trusted but the CA that signs.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.authorities.len() == 1
+    }
+
     /// What has to take its place now, or `None` where it is good: for all these names, by its CA, and not before two
     /// thirds of a lifetime are over. CAs that are still good stay trusted.
     ///
     /// # Errors
-    /// There is no randomness.
+    /// There is no randomness, or a certificate for these names is accepted by nobody.
     pub fn renewed(&self, names: &[String], now: OffsetDateTime) -> Result<Option<Self>> {
-        let signer = &self.authorities[0];
-        if !is_young(signer, now) || !belong(signer, &self.authority_key) {
-            let mut keys = Self::new(names, now)?;
-            let is_valid =
-                |pem: &&String| lifetime(pem).is_some_and(|(from, to)| from <= now && now < to);
-            keys.authorities
-                .extend(self.authorities.iter().filter(is_valid).cloned());
-            keys.authorities.truncate(MAX_AUTHORITIES);
-            return Ok(Some(keys));
-        }
-        if is_young(&self.chain, now)
-            && belong(&self.chain, &self.key)
-            && self.is_accepted(names, now)
-        {
+        if self.is_good(names, now) {
             return Ok(None);
         }
-        let key = KeyPair::from_pem(&self.authority_key)?;
-        let (chain, key) = sign(signer, key, names, now)?;
-        Ok(Some(Self {
-            chain,
-            key,
-            ..self.clone()
-        }))
+        let signer = &self.authorities[0];
+        if is_young(signer, now) && certified(signer, &self.authority_key).is_ok() {
+            let key = KeyPair::from_pem(&self.authority_key).ok();
+            let pair = key.and_then(|key| sign(signer, key, names, now).ok());
+            let renewed = pair.map(|(chain, key)| Self {
+                chain,
+                key,
+                ..self.clone()
+            });
+            // What another program made of a CA may have limits of its own.
+            if let Some(renewed) = renewed.filter(|renewed| renewed.is_good(names, now)) {
+                return Ok(Some(renewed));
+            }
+        }
+        let renewed = Self::new(names, now)?.with_bundle(&self.bundle(), now);
+        ensure!(
+            renewed.is_good(names, now),
+            "nobody accepts a certificate for {}",
+            names.join(", ")
+        );
+        Ok(Some(renewed))
+    }
+
+    fn is_good(&self, names: &[String], now: OffsetDateTime) -> bool {
+        let signer = &self.authorities[0];
+        is_young(signer, now)
+            && is_young(&self.chain, now)
+            && certified(signer, &self.authority_key).is_ok()
+            && certified(&self.chain, &self.key).is_ok()
+            && self.is_accepted(names, now)
     }
 
     /// When the CA that signs expires, in seconds of Unix time; 0 where it cannot be read.
@@ -268,8 +301,32 @@ fn called(name: &str) -> DistinguishedName {
     distinguished
 }
 
+/// What is wrong with PEM is not told: the parser would quote it, and it could be a key.
 fn der(pem: &str) -> Result<CertificateDer<'static>> {
-    CertificateDer::from_pem_slice(pem.as_bytes()).context("no certificate")
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .ok()
+        .context("no certificate")
+}
+
+/// A certificate chain, the leaf first, and its key, both PEM, as the server uses them.
+///
+/// # Errors
+/// There is no certificate or no key, or the key belongs to another certificate.
+pub fn certified(chain: &str, key: &str) -> Result<CertifiedKey> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .ok()
+        .context("the certificate file is no PEM")?;
+    ensure!(
+        !chain.is_empty(),
+        "there is no certificate in the certificate file"
+    );
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .ok()
+        .context("there is no private key in the key file")?;
+    let provider = CryptoProvider::get_default()
+        .context("no cryptography: install a rustls provider first")?;
+    CertifiedKey::from_der(chain, key, provider).context("certificate and key do not go together")
 }
 
 /// The certificates of a text, each as a text of its own.
@@ -292,19 +349,13 @@ fn lifetime(pem: &str) -> Option<(OffsetDateTime, OffsetDateTime)> {
     ))
 }
 
+fn is_valid(pem: &str, now: OffsetDateTime) -> bool {
+    lifetime(pem).is_some_and(|(from, to)| from <= now && now < to)
+}
+
 /// Whether it is valid and less than two thirds of its lifetime are over.
 fn is_young(pem: &str, now: OffsetDateTime) -> bool {
     lifetime(pem).is_some_and(|(from, to)| from <= now && now < from + (to - from) * 2 / 3)
-}
-
-/// Whether a certificate and a key go together.
-fn belong(certificate: &str, key: &str) -> bool {
-    let (Ok(der), Ok(key)) = (der(certificate), KeyPair::from_pem(key)) else {
-        return false;
-    };
-    X509Certificate::from_der(&der).is_ok_and(|(_, certificate)| {
-        certificate.public_key().raw == key.subject_public_key_info().as_slice()
-    })
 }
 
 #[cfg(test)]
@@ -427,6 +478,50 @@ mod tests {
             assert_eq!(error.to_string(), told);
             assert!(!format!("{error:#}").contains("hunter2"));
         }
+    }
+
+    #[test]
+    fn names_that_nobody_can_ask_for_are_an_error_and_no_loop() {
+        let now = OffsetDateTime::now_utc();
+        let keys = keys(now);
+        let error = keys.renewed(&["*.x".to_owned()], now).err().expect("bad");
+        assert_eq!(error.to_string(), "nobody accepts a certificate for *.x");
+    }
+
+    /// A key on one line is one section label to the parser, which would quote it.
+    #[test]
+    fn promise_5_a_key_that_lost_its_newlines_is_not_quoted() {
+        let keys = keys(OffsetDateTime::now_utc());
+        let line = keys.key.replace('\n', " ");
+        for (chain, key) in [(&keys.chain, &line), (&line, &keys.key)] {
+            let error = certified(chain, key).expect_err("no PEM");
+            assert!(
+                !format!("{error:#} {error:?}").contains("45, 45"),
+                "{error:#}"
+            );
+        }
+        let bad = Keys {
+            key: line,
+            ..keys.clone()
+        };
+        let now = OffsetDateTime::now_utc();
+        let renewed = bad
+            .renewed(&names(), now)
+            .expect("fine")
+            .expect("it is bad");
+        assert_eq!(renewed.bundle(), keys.bundle());
+    }
+
+    /// The one in use stays, whatever else was trusted.
+    #[test]
+    fn the_newest_of_the_others_survives_the_limit() {
+        let now = OffsetDateTime::now_utc();
+        let mut many = keys(now);
+        for _ in 0..6 {
+            many = keys(now).with_authorities_of(&many);
+        }
+        let in_use = keys(now);
+        assert!(many.with_authorities_of(&in_use).trusts(&in_use));
     }
 
     #[test]

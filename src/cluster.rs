@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use futures::{Stream, StreamExt};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::utils::Backoff;
+use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 use tracing::warn;
 
 /// As whom we change objects: the field manager.
@@ -34,6 +34,11 @@ const CONTACT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest. A policy edit must not wait for half a minute once the API server is back, and we are few.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a watch has to work before the pauses are short again.
+const CALM: Duration = Duration::from_secs(30);
+/// How long nothing may come from the API server: a little more than the 295 s that a watch lasts.
+const SILENCE: Duration = Duration::from_secs(310);
 
 /// An object of a namespace, as users name it: `NAMESPACE/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +91,8 @@ pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
     };
     // kube would repeat a failed call up to 15 times with pauses of minutes; watches have a back-off of their own.
     config.default_retry = false;
+    // Else a connection that says nothing is waited for for ever.
+    config.read_timeout = Some(SILENCE);
     Client::try_from(config).with_context(what)
 }
 
@@ -93,6 +100,7 @@ pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
 /// old as that.
 pub async fn contact(client: Client, metrics: Arc<Metrics>) {
     let mut ticks = tokio::time::interval(CONTACT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         if let Ok(Ok(_)) = timeout(CONTACT, client.apiserver_version()).await {
@@ -126,6 +134,12 @@ impl Backoff for Pauses {
     }
 }
 
+/// Whether somebody else changed or made an object in the meantime.
+fn came_too_late(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(kube::Error::Api(status))
+        if status.is_conflict() || status.is_already_exists())
+}
+
 /// What a watch says, without its errors: they are logged and counted, and it is tried again.
 fn events<K>(
     api: Api<K>,
@@ -137,7 +151,8 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     watcher(api, config)
-        .backoff(Pauses(FIRST_PAUSE))
+        // A list that begins counts as a success, also if it fails then.
+        .backoff(ResetTimerBackoff::new(Pauses(FIRST_PAUSE), CALM))
         .filter_map(move |event| {
             let event = event.inspect_err(|error| {
                 metrics.watch_failed(what);

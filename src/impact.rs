@@ -1,9 +1,10 @@
 //! What an edit of the policy would do to what runs: the same judgement as ever, by the policy before and the one after.
 
+use crate::finding::{Effect, Finding};
 use crate::image::Image;
-use crate::policy::Policy;
+use crate::policy::{Policy, Running};
 use crate::selector::Match;
-use crate::subject::{Kind, Subject};
+use crate::subject::Subject;
 use crate::verdict;
 use crate::words;
 use crate::world::World;
@@ -16,8 +17,10 @@ const MAX_NAMES: usize = 150;
 #[derive(Debug, Default)]
 pub struct Impact {
     looked_at: usize,
+    stopped: BTreeSet<String>,
     denied: BTreeSet<String>,
-    injected: BTreeSet<String>,
+    given: BTreeSet<String>,
+    taken: BTreeSet<String>,
     uncovered: BTreeSet<String>,
 }
 
@@ -26,17 +29,8 @@ pub struct Impact {
 pub enum Extent {
     /// Everything.
     All,
-    /// The time was up before.
-    Part,
-}
-
-/// Whether names are told: they are not for everybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Numbers, and the first names.
-    Names,
-    /// Numbers alone.
-    Numbers,
+    /// Not everything, and why.
+    Part(&'static str),
 }
 
 impl Impact {
@@ -47,59 +41,62 @@ impl Impact {
             ..*before
         };
         self.looked_at += 1;
-        let is_denied = |world| verdict::validate(world, subject).denial.is_some();
-        if is_denied(after) && !is_denied(before) {
+        let (old, new) = (Judged::new(before, subject), Judged::new(after, subject));
+        if new.is_stopped && !old.is_stopped {
+            self.stopped.insert(subject.to_string());
+        }
+        if new.is_denied && !old.is_denied {
             self.denied.insert(subject.to_string());
         }
-        let known = injected(before, subject);
-        let new: Vec<_> = injected(after, subject)
-            .into_iter()
-            .filter(|secret| !known.contains(secret))
-            .collect();
-        if !new.is_empty() {
-            self.injected
-                .insert(format!("{subject} ({})", new.join(", ")));
-        }
-        let covered = uncovered(before, subject);
-        let uncovered = uncovered(after, subject);
-        self.uncovered
-            .extend(uncovered.difference(&covered).map(ToString::to_string));
+        note(
+            &mut self.given,
+            subject,
+            new.secrets.difference(&old.secrets),
+        );
+        note(
+            &mut self.taken,
+            subject,
+            old.secrets.difference(&new.secrets),
+        );
+        let uncovered = new.uncovered.difference(&old.uncovered);
+        self.uncovered.extend(uncovered.map(ToString::to_string));
     }
 
     /// What there is to say, a line each, as warnings of an admission answer.
     #[must_use]
-    pub fn warnings(&self, extent: Extent, detail: Detail) -> Vec<String> {
+    pub fn warnings(&self, extent: Extent) -> Vec<String> {
+        let of_workloads = ["workload", "workloads"];
         let lines = [
+            line(&self.stopped, of_workloads, "would get no new pods"),
             line(
                 &self.denied,
-                ["running workload", "running workloads"],
+                of_workloads,
                 "would be denied if created anew",
-                detail,
             ),
             line(
-                &self.injected,
-                ["running workload", "running workloads"],
+                &self.given,
+                of_workloads,
                 "would newly get pull secrets with the next pod",
-                detail,
+            ),
+            line(
+                &self.taken,
+                of_workloads,
+                "would no longer get pull secrets with the next pod",
             ),
             line(
                 &self.uncovered,
                 ["image", "images"],
                 "would no longer be covered by a rule",
-                detail,
             ),
         ];
         let mut told: Vec<_> = lines.into_iter().flatten().collect();
         let looked_at = match extent {
             Extent::All => format!("all workloads looked at: {}", self.looked_at),
-            Extent::Part => format!(
-                "not all workloads looked at, the time was up: {}",
-                self.looked_at
-            ),
+            Extent::Part(why) => format!("not all workloads looked at, {why}: {}", self.looked_at),
         };
         if told.is_empty() {
             told.push(format!(
-                "this edit changes nothing for running workloads ({looked_at})"
+                "no workload is newly denied, injected or uncovered ({looked_at})"
             ));
         } else {
             told.push(looked_at);
@@ -108,11 +105,41 @@ impl Impact {
     }
 }
 
-/// The secrets that the pods of a subject get.
-fn injected<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<&'a str> {
-    let preview = verdict::preview(world, subject);
-    let injections = preview.injections.into_iter();
-    injections.flat_map(|injection| injection.secrets).collect()
+/// What matters of the judgement of a workload.
+struct Judged<'a> {
+    is_denied: bool,
+    /// Whether also the pods are denied that controllers make for it.
+    is_stopped: bool,
+    secrets: BTreeSet<&'a str>,
+    uncovered: BTreeSet<&'a str>,
+}
+
+impl<'a> Judged<'a> {
+    fn new(world: &World<'a>, subject: &'a Subject<'_>) -> Self {
+        let ruling = verdict::validate(world, subject);
+        let stops = |finding: &Finding<'_>| {
+            let ban = finding.fault.ban();
+            finding.effect == Effect::Deny && ban.is_some_and(|ban| ban.running == Running::Deny)
+        };
+        let injections = verdict::preview(world, subject).injections.into_iter();
+        Self {
+            is_denied: ruling.denial.is_some(),
+            is_stopped: ruling.findings.iter().any(stops),
+            secrets: injections.flat_map(|injection| injection.secrets).collect(),
+            uncovered: uncovered(world, subject),
+        }
+    }
+}
+
+fn note<'s>(
+    found: &mut BTreeSet<String>,
+    subject: &Subject<'_>,
+    secrets: impl Iterator<Item = &'s &'s str>,
+) {
+    let secrets: Vec<&str> = secrets.copied().collect();
+    if !secrets.is_empty() {
+        found.insert(format!("{subject} ({})", secrets.join(", ")));
+    }
 }
 
 /// The images of a subject that no rule covers; those that cannot be parsed are nobody's news.
@@ -131,19 +158,11 @@ fn uncovered<'a>(world: &World<'_>, subject: &'a Subject<'_>) -> BTreeSet<&'a st
         .collect()
 }
 
-fn line(
-    found: &BTreeSet<String>,
-    [one, more]: [&str; 2],
-    what: &str,
-    detail: Detail,
-) -> Option<String> {
+fn line(found: &BTreeSet<String>, [one, more]: [&str; 2], what: &str) -> Option<String> {
     let count = found.len();
     let noun = if count == 1 { one } else { more };
     if count == 0 {
         return None;
-    }
-    if detail == Detail::Numbers {
-        return Some(format!("{count} {noun} {what}"));
     }
     let mut names = String::new();
     let mut untold = count;
@@ -163,16 +182,4 @@ fn line(
         String::new()
     };
     Some(format!("{count} {noun} {what}: {names}{rest}"))
-}
-
-/// Whether a workload is looked at: what another that is looked at controls is part of that one.
-#[must_use]
-pub fn is_of_its_own(subject: &Subject<'_>) -> bool {
-    let controller = subject.object.metadata.controller.as_ref();
-    controller.is_none_or(|(kind, _)| {
-        let groups = ["", "apps", "batch"];
-        groups
-            .iter()
-            .all(|group| Kind::of(group, kind) == Kind::Other)
-    })
 }

@@ -33,6 +33,7 @@ pub struct Metrics {
     unanswered: Family<ReasonLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     injections: Family<InjectionLabels, Counter>,
+    ready: Gauge,
     policy_generation: Gauge,
     policy_loaded: Gauge,
     policy_faults: Gauge,
@@ -141,6 +142,7 @@ impl Default for Metrics {
             unanswered: Family::default(),
             findings: Family::default(),
             injections: Family::default(),
+            ready: Gauge::default(),
             policy_generation: Gauge::default(),
             policy_loaded: Gauge::default(),
             policy_faults: Gauge::default(),
@@ -152,6 +154,11 @@ impl Default for Metrics {
             watch_errors: Family::default(),
             connections: ConnectionMetrics::default(),
         };
+        // What is not there cannot increase: the first of each would go unnoticed.
+        for reason in Unanswered::ALL {
+            let reason = reason.name();
+            drop(metrics.unanswered.get_or_create(&ReasonLabels { reason }));
+        }
         metrics.register_reviews();
         metrics.register_state();
         metrics
@@ -196,6 +203,11 @@ impl Metrics {
             "build",
             "The version that runs",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register(
+            "ready",
+            "1 while reviews can be answered",
+            self.ready.clone(),
         );
         registry.register(
             "policy_generation",
@@ -374,14 +386,20 @@ impl Metrics {
         self.certificate_faults.set(0);
     }
 
+    /// The certificate is what it should be again, with no other in use.
+    pub fn certificate_kept(&self) {
+        self.certificate_faults.set(0);
+    }
+
     /// A certificate cannot be used.
     pub fn certificate_refused(&self) {
         self.certificate_faults.set(1);
     }
 
-    /// All of it in the text format of `OpenMetrics`.
+    /// All of it in the text format of `OpenMetrics`, and whether the webhook is ready now.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, is_ready: bool) -> String {
+        self.ready.set(is_ready.into());
         let mut text = String::new();
         // Writing to a text does not fail.
         let _ = encode(&mut text, &self.registry);
@@ -419,6 +437,14 @@ impl PolicySource {
 }
 
 impl Unanswered {
+    const ALL: [Self; 5] = [
+        Self::BadRequest,
+        Self::TooLarge,
+        Self::Timeout,
+        Self::Overload,
+        Self::Panic,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",

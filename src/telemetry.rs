@@ -45,6 +45,8 @@ pub enum LogFormat {
 pub fn start(args: &LogArgs) -> Result<()> {
     let filter = EnvFilter::try_new(&args.log_filter)
         .with_context(|| format!("bad --log-filter {:?}", args.log_filter))?;
+    // It would log an answer that it cannot read, and that may be our Secret.
+    let filter = filter.add_directive("kube_client::client=error".parse()?);
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(wants_colour(&stderr()))

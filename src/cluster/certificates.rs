@@ -4,7 +4,7 @@
 //! A replica serves with the certificate of the Secret once the API server is told to trust its CA. So the Secret may
 //! change in any way, by the clock, by hand or by being deleted: no call meets a certificate that is not trusted.
 
-use super::{FIELD_MANAGER, ObjectName, answer, watch_one};
+use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, watch_one};
 use crate::authority::Keys;
 use crate::lifecycle::{Part, Readiness};
 use crate::metrics::Metrics;
@@ -14,7 +14,7 @@ use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -25,6 +25,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
+use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
 /// How often the clock is looked at, and what failed is tried again.
@@ -57,9 +58,10 @@ pub struct Keeper {
     validating: Seen<Configuration>,
     /// What is served with.
     in_use: Option<Keys>,
-    /// What both configurations trust, and since when.
-    published: Option<(String, Instant)>,
+    /// What both configurations trust, and since when, if that was not so from the beginning.
+    published: Option<(String, Option<Instant>)>,
     patched: Option<Instant>,
+    wrote: Option<Instant>,
     told: String,
 }
 
@@ -75,7 +77,6 @@ enum Seen<K> {
 /// What matters of a webhook configuration.
 #[derive(Debug, Clone, PartialEq)]
 struct Configuration {
-    resource_version: String,
     /// Of each webhook.
     bundles: Vec<Option<ByteString>>,
 }
@@ -108,6 +109,7 @@ impl Keeper {
             in_use: None,
             published: None,
             patched: None,
+            wrote: None,
             told: String::new(),
         }
     }
@@ -116,6 +118,7 @@ impl Keeper {
     pub async fn keep(mut self, mut take: impl FnMut(&str, &str) -> Result<()> + Send) {
         let mut events = self.events();
         let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 event = events.next() => match event {
@@ -127,7 +130,11 @@ impl Keeper {
                 _ = ticks.tick() => {}
             }
             match self.step(&mut take).await {
-                Ok(()) => self.told.clear(),
+                Ok(()) if !self.told.is_empty() => {
+                    self.told.clear();
+                    self.metrics.certificate_kept();
+                }
+                Ok(()) => {}
                 Err(error) => self.tell(&error),
             }
         }
@@ -173,9 +180,7 @@ impl Keeper {
             return Ok(());
         };
         self.metrics.authority_expires(keys.authority_expires());
-        if !self.publish(&keys).await? {
-            return Ok(());
-        }
+        self.publish(&keys).await?;
         if self.may_use(&keys) {
             let (chain, key) = keys.pair();
             take(chain, key)?;
@@ -190,6 +195,9 @@ impl Keeper {
     async fn agree(&mut self) -> Result<Option<Keys>> {
         let now = OffsetDateTime::now_utc();
         let names = &self.managed.names;
+        if self.mutating == Seen::Unknown || self.validating == Seen::Unknown {
+            return Ok(None);
+        }
         let found = match &self.secret {
             Seen::Unknown => return Ok(None),
             Seen::Absent => None,
@@ -206,7 +214,10 @@ impl Keeper {
         let mut keys = match (&found, &self.in_use) {
             (Some(found), _) => found.clone(),
             (None, Some(in_use)) => in_use.clone(),
-            (None, None) => Keys::new(names, now)?,
+            // Other replicas may serve with what the configurations trust now.
+            (None, None) => self.bundles().fold(Keys::new(names, now)?, |keys, bundle| {
+                keys.with_bundle(bundle, now)
+            }),
         };
         if let Some(renewed) = keys.renewed(names, now)? {
             keys = renewed;
@@ -223,6 +234,11 @@ impl Keeper {
     /// With the resourceVersion that was seen: of two replicas one comes too late, and the watch tells it what the other
     /// wrote.
     async fn write(&mut self, keys: &Keys) -> Result<bool> {
+        // Of two that do not agree on what is good, neither may keep the API server busy.
+        if self.wrote.is_some_and(|wrote| wrote.elapsed() < TICK) {
+            return Ok(false);
+        }
+        self.wrote = Some(Instant::now());
         let name = &self.managed.secret;
         let secrets = Api::<Secret>::namespaced(self.client.clone(), &name.namespace);
         let params = PostParams {
@@ -254,60 +270,57 @@ impl Keeper {
         }
     }
 
-    /// Has the configurations trust our CAs, and no others. Whether they do; one that is not there has nothing to trust.
-    async fn publish(&mut self, keys: &Keys) -> Result<bool> {
-        if self.mutating == Seen::Unknown || self.validating == Seen::Unknown {
-            return Ok(false);
-        }
+    /// Has the configurations trust our CAs, and no others. Those that are not there have nothing to trust.
+    async fn publish(&mut self, keys: &Keys) -> Result<()> {
         let bundle = keys.bundle();
         let differ = [&self.mutating, &self.validating].map(|seen| seen.differs(&bundle));
-        if differ.contains(&true) {
-            if self
-                .patched
-                .is_some_and(|patched| patched.elapsed() < PATCH_PAUSE)
-            {
-                return Ok(false);
+        let is_known = |(published, _): &(String, _)| *published == bundle;
+        if differ == [false, false] {
+            if !self.published.as_ref().is_some_and(is_known) {
+                self.published = Some((bundle, self.patched.map(|_| Instant::now())));
             }
-            self.patched = Some(Instant::now());
-            let name = self.managed.configurations.clone().unwrap_or_default();
-            if let Seen::Present(seen) = &self.mutating
-                && differ[0]
-            {
-                let api = Api::<MutatingWebhookConfiguration>::all(self.client.clone());
-                let Some(patched) = patch(&api, &name, seen, &bundle).await? else {
-                    return Ok(false);
-                };
-                self.mutating = Seen::Present(patched);
-            }
-            if let Seen::Present(seen) = &self.validating
-                && differ[1]
-            {
-                let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
-                let Some(patched) = patch(&api, &name, seen, &bundle).await? else {
-                    return Ok(false);
-                };
-                self.validating = Seen::Present(patched);
-            }
-            info!(name, "the webhook configurations trust our CA");
+            return Ok(());
         }
-        if self
-            .published
-            .as_ref()
-            .is_none_or(|(published, _)| *published != bundle)
-        {
-            self.published = Some((bundle, Instant::now()));
+        if let Some(patched) = self.patched {
+            tokio::time::sleep(PATCH_PAUSE.saturating_sub(patched.elapsed())).await;
         }
-        Ok(true)
+        self.patched = Some(Instant::now());
+        let name = self.managed.configurations.clone().unwrap_or_default();
+        if differ[0] {
+            let api = Api::<MutatingWebhookConfiguration>::all(self.client.clone());
+            patch(&api, &name, &mut self.mutating, &bundle).await?;
+        }
+        if differ[1] {
+            let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
+            patch(&api, &name, &mut self.validating, &bundle).await?;
+        }
+        info!(name, "the webhook configurations trust our CA");
+        self.published = Some((bundle, Some(Instant::now())));
+        Ok(())
+    }
+
+    /// What the configurations trust now (PEM).
+    fn bundles(&self) -> impl Iterator<Item = &str> {
+        let configurations = [&self.mutating, &self.validating].into_iter();
+        let seen = configurations.filter_map(|seen| match seen {
+            Seen::Present(configuration) => Some(&configuration.bundles),
+            Seen::Unknown | Seen::Absent => None,
+        });
+        seen.flatten()
+            .flatten()
+            .filter_map(|bundle| std::str::from_utf8(&bundle.0).ok())
     }
 
     /// A certificate by a CA that is trusted for long is used at once, another only when every API server knows that CA.
+    /// The first certificate of all is used at once too: nobody is called who has none.
     fn may_use(&self, keys: &Keys) -> bool {
-        let Some(in_use) = &self.in_use else {
-            return true;
-        };
-        let since = self.published.as_ref().map(|(_, since)| since.elapsed());
-        in_use.pair() != keys.pair()
-            && (in_use.trusts(keys) || since.is_some_and(|since| since >= PUBLISHED))
+        let since = self.published.as_ref().map(|(_, since)| *since);
+        let is_published =
+            since.is_some_and(|since| since.is_none_or(|since| since.elapsed() >= PUBLISHED));
+        match &self.in_use {
+            Some(in_use) => in_use.pair() != keys.pair() && (in_use.trusts(keys) || is_published),
+            None => keys.is_alone() || is_published,
+        }
     }
 
     /// Once: it is tried again every few seconds.
@@ -344,17 +357,6 @@ fn template(name: &str) -> Secret {
     secret
 }
 
-/// Whether somebody else changed the object in the meantime.
-fn came_too_late(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Api(status))
-        if status.is_conflict() || status.is_already_exists())
-}
-
-/// The same of a JSON patch with a test: that it fails is called invalid.
-fn failed_its_test(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Api(status)) if status.is_invalid())
-}
-
 /// What the API server says about a Secret may quote it.
 fn without_values(error: &anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
@@ -366,40 +368,40 @@ fn without_values(error: &anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// Each webhook gets the same bundle, so that it does not matter if somebody sorts them in the meantime.
 async fn patch<K: WebhookConfiguration>(
     api: &Api<K>,
     name: &str,
-    seen: &Configuration,
+    seen: &mut Seen<Configuration>,
     bundle: &str,
-) -> Result<Option<Configuration>> {
-    let test = json!({
-        "op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version,
-    });
-    let mut operations = vec![test];
-    for number in 0..seen.bundles.len() {
-        operations.push(json!({
+) -> Result<()> {
+    let Seen::Present(configuration) = seen else {
+        return Ok(());
+    };
+    let operation = |number| {
+        json!({
             "op": "add",
             "path": format!("/webhooks/{number}/clientConfig/caBundle"),
             "value": BASE64_STANDARD.encode(bundle),
-        }));
-    }
+        })
+    };
+    let operations: Vec<_> = (0..configuration.bundles.len()).map(operation).collect();
     let patch = Patch::Json::<()>(serde_json::from_value(operations.into())?);
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    match answer(api.patch(name, &params, &patch)).await {
-        Ok(configuration) => Ok(Some(reduce(&configuration))),
-        Err(error) if came_too_late(&error) || failed_its_test(&error) => Ok(None),
-        Err(error) => Err(error).with_context(|| {
+    let patched = answer(api.patch(name, &params, &patch))
+        .await
+        .with_context(|| {
             format!("cannot patch the caBundle of the webhook configuration {name}")
-        }),
-    }
+        })?;
+    *seen = Seen::Present(reduce(&patched));
+    Ok(())
 }
 
 fn reduce<K: WebhookConfiguration>(configuration: &K) -> Configuration {
     Configuration {
-        resource_version: configuration.resource_version().unwrap_or_default(),
         bundles: configuration.bundles(),
     }
 }
@@ -420,7 +422,7 @@ impl WebhookConfiguration for MutatingWebhookConfiguration {
     fn bundles(&self) -> Vec<Option<ByteString>> {
         let webhooks = self.webhooks.iter().flatten();
         webhooks
-            .map(|webhook| bundle(&webhook.client_config))
+            .map(|webhook| webhook.client_config.ca_bundle.clone())
             .collect()
     }
 }
@@ -429,13 +431,9 @@ impl WebhookConfiguration for ValidatingWebhookConfiguration {
     fn bundles(&self) -> Vec<Option<ByteString>> {
         let webhooks = self.webhooks.iter().flatten();
         webhooks
-            .map(|webhook| bundle(&webhook.client_config))
+            .map(|webhook| webhook.client_config.ca_bundle.clone())
             .collect()
     }
-}
-
-fn bundle(config: &WebhookClientConfig) -> Option<ByteString> {
-    config.ca_bundle.clone()
 }
 
 impl Seen<Configuration> {

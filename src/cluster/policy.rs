@@ -1,6 +1,6 @@
 //! The policy as a cluster has it: the `ConfigMap` that people edit, and a second one with what was accepted.
 
-use super::{FIELD_MANAGER, ObjectName, answer, watch_one};
+use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, watch_one};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::lifecycle::{Part, Readiness};
 use crate::live::{Live, now, today};
@@ -51,6 +51,7 @@ pub struct Keeper {
     live: Arc<Live>,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
+    source_in_force: Option<PolicySource>,
     /// What is to be done once the API server lets us.
     pending: Pending,
 }
@@ -81,6 +82,7 @@ impl Keeper {
             live,
             readiness,
             metrics,
+            source_in_force: None,
             pending: Pending::Nothing,
         }
     }
@@ -140,8 +142,7 @@ impl Keeper {
             file,
             "the policy has faults and is not used; the one before stays in force"
         );
-        if !self.readiness.is_missing(Part::Policy) {
-            self.pending = Pending::Nothing;
+        if matches!(self.source_in_force, Some(source) if source != PolicySource::None) {
             return;
         }
         self.readiness.lacks(
@@ -154,7 +155,8 @@ impl Keeper {
         self.pending = Pending::Find;
     }
 
-    fn in_force(&self, policy: Policy, source: PolicySource) {
+    fn in_force(&mut self, policy: Policy, source: PolicySource) {
+        self.source_in_force = Some(source);
         self.live.set_policy(policy);
         self.metrics.policy_loaded(now(), source);
         self.readiness.has(Part::Policy);
@@ -168,6 +170,8 @@ impl Keeper {
         };
         match done {
             Ok(()) => self.pending = Pending::Nothing,
+            // Another replica keeps the same policy.
+            Err(error) if came_too_late(&error) => {}
             Err(error) => warn!(
                 error = format!("{error:#}"),
                 "cannot use the ConfigMap with accepted policies; trying again"
@@ -176,7 +180,7 @@ impl Keeper {
     }
 
     /// The newest accepted policy that has no fault. That none has is for people to mend.
-    async fn find(&self) -> Result<()> {
+    async fn find(&mut self) -> Result<()> {
         let accepted = answer(self.config_maps.get_opt(&self.accepted_name())).await?;
         let texts = accepted.as_ref().map(accepted_texts).unwrap_or_default();
         let newest_first = texts.into_iter().rev();
@@ -193,6 +197,7 @@ impl Keeper {
             config_map = self.accepted_name(),
             "serving by the policy that was accepted last"
         );
+        self.source_in_force = Some(PolicySource::Accepted);
         self.live.set_policy(policy);
         self.metrics.policy_in_force(now(), PolicySource::Accepted);
         self.readiness.has(Part::Policy);

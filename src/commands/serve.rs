@@ -142,6 +142,14 @@ pub struct ServeArgs {
     /// Tell who edits the policy what the edit would do to running workloads, which are listed for it.
     #[arg(long, requires = "policy_configmap", help_heading = "Cluster")]
     preview: bool,
+    /// With --preview: a namespace that the API server does not ask about; may be given more than once.
+    #[arg(
+        long = "excluded-namespace",
+        value_name = "NAME",
+        requires = "preview",
+        help_heading = "Cluster"
+    )]
+    excluded_namespaces: Vec<String>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -180,6 +188,17 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
     let client = server.cluster().await?;
     server.policy(client.as_ref())?;
     server.certificate(client.as_ref())?;
+    let access = Access {
+        tls: Some(server.certificate.server_config(clients)),
+        max_connections: connections,
+        metrics: server.metrics.connections(),
+    };
+    let preview = client.filter(|_| args.preview);
+    let excluded = args.excluded_namespaces.clone();
+    let preview = preview.map(|client| preview::preview(client, server.live.clone(), excluded));
+    let admission = Admission::with_preview(server.live.clone(), server.metrics.clone(), preview);
+    let router = admission.router(server.readiness.clone());
+    let webhook = bind("--listen", args.listen, access, router).await?;
     tokio::select! {
         () = assembly::complete(&server.readiness) => {}
         what = server.tasks.ended() => bail!("{what} ended"),
@@ -188,16 +207,6 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
             return Ok(());
         }
     }
-    let access = Access {
-        tls: Some(server.certificate.server_config(clients)),
-        max_connections: connections,
-        metrics: server.metrics.connections(),
-    };
-    let preview = client.filter(|_| args.preview);
-    let preview = preview.map(|client| preview::preview(client, server.live.clone()));
-    let admission = Admission::with_preview(server.live.clone(), server.metrics.clone(), preview);
-    let router = admission.router(server.readiness.clone());
-    let webhook = bind("--listen", args.listen, access, router).await?;
     let address = webhook.local_addr()?;
     info!(%address, "serving");
     if args.demo {

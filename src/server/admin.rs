@@ -12,6 +12,7 @@ pub const MAX_CONNECTIONS: usize = 256;
 
 /// The three endpoints.
 pub fn router(readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
+    let state = readiness.clone();
     let ready = move || async move {
         let (is_ready, text) = readiness.report();
         let status = if is_ready {
@@ -23,7 +24,7 @@ pub fn router(readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
     };
     let numbers = move || async move {
         let content_type = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
-        (content_type, metrics.text())
+        (content_type, metrics.text(state.report().0))
     };
     Router::new()
         .route("/livez", get(async || "ok\n"))

@@ -20,7 +20,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,15 +47,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells what an edit of the policy would do to what runs. The only part of a review that may ask the API server, within
 /// the deadline of that webhook.
-pub type Preview = Box<dyn Fn(PolicyEdit) -> BoxFuture<'static, Vec<String>> + Send + Sync>;
+pub type Preview =
+    Box<dyn Fn(&PolicyEdit<'_>) -> Option<BoxFuture<'static, Vec<String>>> + Send + Sync>;
 
 /// An edit of the policy that is about to be admitted.
 #[derive(Debug)]
-pub struct PolicyEdit {
+pub struct PolicyEdit<'e> {
     /// The policy as it will be.
-    pub text: String,
+    pub text: &'e str,
     /// The uid of the object that is changed; of a new one there is none.
-    pub changed: Option<String>,
+    pub changed: Option<&'e str>,
 }
 
 /// What answers reviews.
@@ -149,7 +149,10 @@ impl Admission {
             .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
         self.live.wait_for_facts(&review.subject).await;
-        let foreseen = self.foresee(&review.subject).await;
+        let foreseen = match endpoint {
+            Endpoint::Mutate => Vec::new(),
+            Endpoint::Validate => self.foresee(&review.subject).await,
+        };
         let lease = &mut body.lease;
         let judge = || {
             self.live.judge(|world| {
@@ -173,19 +176,14 @@ impl Admission {
     }
 
     async fn foresee(&self, subject: &Subject<'_>) -> Vec<String> {
-        match (&self.preview, verdict::policy_edit(subject)) {
-            (Some(preview), Some(text)) => {
-                let changed = subject
-                    .old
-                    .as_ref()
-                    .and_then(|old| old.metadata.uid.clone());
-                let edit = PolicyEdit {
-                    text: text.to_owned(),
-                    changed: changed.map(Cow::into_owned),
-                };
-                preview(edit).await
-            }
-            _ => Vec::new(),
+        let (Some(preview), Some(text)) = (&self.preview, verdict::policy_edit(subject)) else {
+            return Vec::new();
+        };
+        let old = subject.old.as_ref();
+        let changed = old.and_then(|old| old.metadata.uid.as_deref());
+        match preview(&PolicyEdit { text, changed }) {
+            Some(told) => told.await,
+            None => Vec::new(),
         }
     }
 

@@ -1,12 +1,10 @@
 //! The serving certificate, as handshakes use it.
 
 use super::clients::Clients;
+use crate::authority::certified;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
@@ -91,19 +89,4 @@ impl Pair {
         let key = Arc::new(key);
         Ok(Self { key, expires })
     }
-}
-
-fn certified(chain: &str, key: &str) -> Result<CertifiedKey> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
-        .collect::<Result<_, _>>()
-        .context("the certificate file is no PEM")?;
-    anyhow::ensure!(
-        !chain.is_empty(),
-        "there is no certificate in the certificate file"
-    );
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .context("there is no private key in the key file")?;
-    let provider = CryptoProvider::get_default()
-        .context("no cryptography: install a rustls provider first")?;
-    CertifiedKey::from_der(chain, key, provider).context("certificate and key do not go together")
 }

@@ -42,6 +42,16 @@ pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Find
 /// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before, or is
 /// about to be gone, is not judged.
 pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> Option<Ruling<'a>> {
+    if is_policy(subject) && subject.object.policy.is_none() {
+        let line = format!(
+            "data: the key `{}` is missing: the policy is its value",
+            names::POLICY_KEY
+        );
+        return Some(Ruling {
+            denial: words::policy_denial(subject, &[("data".to_owned(), line)]),
+            ..Ruling::admit()
+        });
+    }
     let text = policy_edit(subject)?;
     let diagnostics = Policy::load(text, world.today).diagnostics;
     let (faults, warnings): (Vec<_>, Vec<_>) = diagnostics
@@ -65,12 +75,17 @@ pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> O
     })
 }
 
+fn is_policy(subject: &Subject<'_>) -> bool {
+    subject.kind == Kind::ConfigMap
+        && subject.own_name() == Some(names::POLICY_CONFIG_MAP)
+        && !subject.is_deleting()
+}
+
 /// The policy that comes new with a request.
 pub(super) fn policy_edit<'s>(subject: &'s Subject<'_>) -> Option<&'s str> {
-    let is_policy = subject.own_name() == Some(names::POLICY_CONFIG_MAP) && !subject.is_deleting();
     let old = subject.old.as_ref().and_then(|old| old.policy.as_ref());
     let text = subject.object.policy.as_ref();
-    text.filter(|text| is_policy && old != Some(text))
+    text.filter(|text| is_policy(subject) && old != Some(text))
         .map(|text| &**text)
 }
 

@@ -70,8 +70,8 @@ const COMBINATIONS: &[&[&str]] = &[
     &["extraControllers[0]=system:serviceaccount:argo-rollouts:argo-rollouts"],
     &[
         "hostNetwork=true",
-        "webhookPort=10250",
-        "adminPort=10251",
+        "webhookPort=10443",
+        "adminPort=10080",
         "bindAddress=[::]",
         "dnsPolicy=ClusterFirst",
     ],
@@ -313,7 +313,7 @@ fn extra_controllers_are_in_the_condition_and_in_the_arguments() {
     let user = "system:serviceaccount:argo-rollouts:argo-rollouts";
     let text = render(&[&format!("extraControllers[0]={user}")]);
     assert_eq!(text.matches(&format!("'{user}'")).count(), 2);
-    assert!(text.contains(&format!("- --controller={user}")));
+    assert!(text.contains(&format!("- \"--controller={user}\"")));
 }
 
 #[test]
@@ -334,12 +334,76 @@ fn bad_values_are_refused_by_name() {
         ("extraControllers[0]=a'b", "/extraControllers/0"),
         ("inventory=everything", "/inventory"),
         ("image.digest=latest", "/image/digest"),
+        ("bindAddress=::", "/bindAddress"),
+        (
+            "tls.certManager.issuerRef.kind=Issuer",
+            "/tls/certManager/issuerRef",
+        ),
     ] {
         let output = helm(&["template", "pullgate"], &[value]);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(
             !output.status.success() && error.contains(told),
             "{value}: {error}"
+        );
+    }
+}
+
+/// Flux puts a commit behind the version.
+#[test]
+fn a_version_with_build_metadata_renders_valid_labels() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let args = ["package", "--version", "0.1.0+abc123", "--destination"];
+    let package = Command::new(&*HELM)
+        .args(args)
+        .arg(dir.path())
+        .arg(chart())
+        .output()
+        .expect("helm");
+    assert!(package.status.success(), "{package:?}");
+    let rendered = Command::new(&*HELM)
+        .args(["template", "123"])
+        .arg(dir.path().join("pullgate-0.1.0+abc123.tgz"))
+        .output()
+        .expect("helm");
+    let text = String::from_utf8(rendered.stdout).expect("UTF-8");
+    assert!(text.contains("helm.sh/chart: pullgate-0.1.0_abc123") && !text.contains("+abc123"));
+    assert!(text.contains("app.kubernetes.io/instance: \"123\""));
+}
+
+fn words(text: &str, prefix: &str) -> BTreeSet<String> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with(prefix))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Alerts and dashboard ask for metrics that there are, and the operations guide says what each alert means.
+#[test]
+fn alerts_and_dashboard_name_what_is_documented() {
+    let read = |path: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        std::fs::read_to_string(path).expect("a file")
+    };
+    let alerts = render(&["monitoring.prometheusRule.enabled=true"]);
+    let rule = of_kind(&alerts, "PrometheusRule")[0].to_string();
+    let dashboard = read("charts/pullgate/dashboards/pullgate.json");
+    let documented = words(&read("docs/metrics.md"), "pullgate_");
+    for metric in words(&rule, "pullgate_").union(&words(&dashboard, "pullgate_")) {
+        let base = metric.trim_end_matches("_bucket");
+        assert!(
+            documented.contains(base),
+            "{metric} is not in docs/metrics.md"
+        );
+    }
+    let named = words(&rule, "Pullgate");
+    let guide = words(&read("docs/operations.md"), "Pullgate");
+    let alerts: Vec<_> = named.iter().filter(|name| *name != "Pullgate").collect();
+    assert!(alerts.len() >= 12, "{alerts:?}");
+    for alert in alerts {
+        assert!(
+            guide.contains(alert),
+            "{alert} is not in docs/operations.md"
         );
     }
 }

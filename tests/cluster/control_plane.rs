@@ -252,6 +252,8 @@ fn start_controller_manager(bin: &Path, dir: &Path) -> Process {
         ),
         format!("--root-ca-file={}", in_dir("certs/apiserver.crt")),
         "--controllers=*,-node-ipam-controller".to_owned(),
+        // 50 s by default: that long the tests need not wait for a dead node.
+        "--node-monitor-grace-period=20s".to_owned(),
     ];
     Process::start(
         &bin.join("kube-controller-manager"),

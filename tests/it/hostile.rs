@@ -62,7 +62,7 @@ async fn rest(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
 }
 
 fn counted(running: &Running, line: &str) -> bool {
-    running.metrics.text().contains(line)
+    running.metrics.text(true).contains(line)
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn trap_21_idle_connections_give_way_and_no_source_holds_more_than_its_sha
     };
     while_answered(&client, crowd).await;
     let number = |name: &str| -> u64 {
-        let text = running.metrics.text();
+        let text = running.metrics.text(true);
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(name))

@@ -1,7 +1,7 @@
 //! What an edit of the policy would do, without a cluster.
 
 use crate::support::{POLICY, Setting, create, in_namespace};
-use pullgate::impact::{Detail, Extent, Impact, is_of_its_own};
+use pullgate::impact::{Extent, Impact};
 use pullgate::policy::Policy;
 use pullgate::review;
 use pullgate::world::World;
@@ -20,7 +20,7 @@ fn deployment(namespace: &str, name: &str, image: &str, secrets: &[&str]) -> Val
 }
 
 /// What is told of an edit from [`POLICY`] to a policy of this body.
-fn told(body: &str, workloads: &[Value], extent: Extent, detail: Detail) -> Vec<String> {
+fn told(body: &str, workloads: &[Value], extent: Extent) -> Vec<String> {
     let setting = Setting::new(POLICY);
     let before = World {
         policy: &setting.policy,
@@ -39,7 +39,7 @@ fn told(body: &str, workloads: &[Value], extent: Extent, detail: Detail) -> Vec<
         let review = review::parse(bytes.as_bytes()).expect("a review");
         impact.add(&before, &after, &review.subject);
     }
-    impact.warnings(extent, detail)
+    impact.warnings(extent)
 }
 
 const SAME: &str =
@@ -59,21 +59,53 @@ bans:
   - {name: team, secrets: [team-pull]}
 ";
     assert_eq!(
-        told(body, &workloads, Extent::All, Detail::Names),
+        told(body, &workloads, Extent::All),
         [
-            "1 running workload would be denied if created anew: Deployment a/one",
-            "2 running workloads would newly get pull secrets with the next pod: Deployment a/one (other-pull), Deployment b/two (other-pull)",
+            "1 workload would be denied if created anew: Deployment a/one",
+            "2 workloads would newly get pull secrets with the next pod: Deployment a/one (other-pull), Deployment b/two (other-pull)",
+            "1 workload would no longer get pull secrets with the next pod: Deployment a/one (contoso-pull)",
             "1 image would no longer be covered by a rule: docker.io/library/nginx",
             "all workloads looked at: 3",
         ]
     );
+    let part = told(body, &workloads[..1], Extent::Part("the time was up"));
     assert_eq!(
-        told(body, &workloads, Extent::Part, Detail::Numbers),
+        part.last().map(String::as_str),
+        Some("not all workloads looked at, the time was up: 1")
+    );
+}
+
+/// A ban that was there, and now hits what runs too.
+#[test]
+fn what_would_get_no_new_pods_is_told_apart() {
+    let workloads = [deployment(
+        "a",
+        "one",
+        "contoso.azurecr.io/x",
+        &["regcred-shared"],
+    )];
+    let body = format!(
+        "{SAME}\n  - {{name: hub, images: [docker.io/library], public: true}}\n\
+         bans:\n  - {{name: b, secrets: [regcred-shared], running: deny}}"
+    );
+    assert_eq!(
+        told(&body, &workloads, Extent::All),
         [
-            "1 running workload would be denied if created anew",
-            "2 running workloads would newly get pull secrets with the next pod",
-            "1 image would no longer be covered by a rule",
-            "not all workloads looked at, the time was up: 3",
+            "1 workload would get no new pods: Deployment a/one",
+            "all workloads looked at: 1"
+        ]
+    );
+}
+
+#[test]
+fn a_secret_that_is_taken_away_is_told() {
+    let workloads = [deployment("a", "one", "contoso.azurecr.io/x", &[])];
+    let body = "registries:\n  - {name: contoso, images: [contoso.azurecr.io], identity: node}";
+    assert_eq!(
+        told(body, &workloads, Extent::All),
+        [
+            "1 workload would no longer get pull secrets with the next pod: Deployment a/one (contoso-pull)",
+            "all workloads looked at: 1"
         ]
     );
 }
@@ -89,13 +121,13 @@ fn what_was_so_before_is_no_news() {
         "{SAME}\n  - {{name: hub, images: [docker.io], public: true}}\nbans:\n  - {{name: b, secrets: [regcred-shared]}}"
     );
     assert_eq!(
-        told(&body, &workloads, Extent::All, Detail::Names),
-        ["this edit changes nothing for running workloads (all workloads looked at: 3)"]
+        told(&body, &workloads, Extent::All),
+        ["no workload is newly denied, injected or uncovered (all workloads looked at: 3)"]
     );
 }
 
 #[test]
-fn a_namespace_that_is_exempt_is_not_hit() {
+fn a_namespace_that_becomes_exempt_is_not_denied_and_not_injected() {
     let workloads = [deployment(
         "a",
         "one",
@@ -106,8 +138,11 @@ fn a_namespace_that_is_exempt_is_not_hit() {
         "{SAME}\nbans:\n  - {{name: team, secrets: [team-pull]}}\nexempt: {{namespaces: {{names: [a]}}}}"
     );
     assert_eq!(
-        told(&body, &workloads, Extent::All, Detail::Names),
-        ["this edit changes nothing for running workloads (all workloads looked at: 1)"]
+        told(&body, &workloads, Extent::All),
+        [
+            "1 workload would no longer get pull secrets with the next pod: Deployment a/one (contoso-pull)",
+            "all workloads looked at: 1"
+        ]
     );
 }
 
@@ -124,25 +159,12 @@ fn many_names_end_in_a_number() {
         })
         .collect();
     let body = format!("{SAME}\nbans:\n  - {{name: team, secrets: [team-pull]}}");
-    let lines = told(&body, &workloads, Extent::All, Detail::Names);
+    let lines = told(&body, &workloads, Extent::All);
     let line = &lines[0];
     assert!(
-        line.starts_with("1000 running workloads would be denied if created anew: Deployment payments/service-number-0000, ")
+        line.starts_with("1000 workloads would be denied if created anew: Deployment payments/service-number-0000, ")
             && line.ends_with(" more")
             && line.chars().count() <= 256,
         "{line}"
     );
-}
-
-/// A `ReplicaSet` of a Deployment is part of it; one of a Rollout is not looked at elsewhere.
-#[test]
-fn what_a_known_controller_owns_is_not_counted_twice() {
-    let owned_by = |kind: &str| {
-        let owner = json!([{"kind": kind, "name": "o", "controller": true}]);
-        let object = json!({"metadata": {"name": "a", "ownerReferences": owner}, "spec": {}});
-        let bytes = create("apps", "ReplicaSet", object).to_string();
-        let review = review::parse(bytes.as_bytes()).expect("a review");
-        is_of_its_own(&review.subject)
-    };
-    assert!(!owned_by("Deployment") && !owned_by("Job") && owned_by("Rollout"));
 }

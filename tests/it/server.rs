@@ -210,7 +210,11 @@ async fn a_panic_is_one_500_counted_and_the_server_goes_on() {
             (200, b"fine".to_vec())
         );
         let counted = format!("pullgate_unanswered_requests_total{{reason=\"panic\"}} {times}");
-        assert!(metrics.text().contains(&counted), "{}", metrics.text());
+        assert!(
+            metrics.text(true).contains(&counted),
+            "{}",
+            metrics.text(true)
+        );
     }
     running.end().await;
 }

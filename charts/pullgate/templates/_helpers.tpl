@@ -6,7 +6,7 @@
 
 {{- define "pullgate.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- /* Ours, and then those of extraLabels. */ -}}
@@ -18,9 +18,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "pullgate.labelsWith" -}}
 {{- $root := index . 0 -}}
 {{- $own := include "pullgate.selector" $root | fromYaml -}}
-{{- $_ := set $own "app.kubernetes.io/version" $root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_") -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service -}}
-{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version) -}}
+{{- /* Flux adds +COMMIT to the version, and no label takes that. */ -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
 {{- merge $own (index . 1) $root.Values.extraLabels | toYaml -}}
 {{- end -}}
 

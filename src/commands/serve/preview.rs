@@ -1,7 +1,7 @@
 //! What an edit of the policy would do, told to whoever makes it.
 
 use crate::cluster::workloads;
-use crate::impact::{Detail, Extent, Impact};
+use crate::impact::{Extent, Impact};
 use crate::live::{Live, today};
 use crate::policy::Policy;
 use crate::server::admission::{PolicyEdit, Preview};
@@ -18,51 +18,49 @@ use tracing::warn;
 const BUDGET: Duration = Duration::from_secs(6);
 
 /// Looks at what runs, for one edit at a time.
-pub(super) fn preview(client: Client, live: Arc<Live>) -> Preview {
+pub(super) fn preview(client: Client, live: Arc<Live>, excluded: Vec<String>) -> Preview {
     let turn = Arc::new(Semaphore::new(1));
-    Box::new(move |edit| {
-        let (client, live, turn) = (client.clone(), live.clone(), turn.clone());
-        async move {
-            let Some(detail) = detail(&edit, &live) else {
-                return Vec::new();
-            };
+    let excluded = Arc::new(excluded);
+    Box::new(move |edit: &PolicyEdit<'_>| {
+        if !is_known(edit, &live) {
+            return None;
+        }
+        let (client, live, excluded) = (client.clone(), live.clone(), excluded.clone());
+        let (turn, text) = (turn.clone(), edit.text.to_owned());
+        let looked = async move {
             let Ok(_turn) = turn.try_acquire() else {
                 return vec![
                     "what this edit does was not looked at: another one is being looked at"
                         .to_owned(),
                 ];
             };
-            look(&client, &live, &edit, detail).await
-        }
-        .boxed()
+            look(&client, &live, &text, &excluded).await
+        };
+        Some(looked.boxed())
     })
 }
 
-/// Anyone who reaches the port can send what looks like an edit. Who knows the uid of the object has read it, and may
-/// read names of workloads; while there is no policy, everybody may read numbers.
-fn detail(edit: &PolicyEdit, live: &Live) -> Option<Detail> {
-    match (&edit.changed, live.policy_object()) {
-        (Some(changed), Some(known)) if *changed == *known => Some(Detail::Names),
-        (None, None) => Some(Detail::Numbers),
-        _ => None,
-    }
+/// Anyone who reaches the port can send what looks like an edit, and would learn what runs in the cluster. Who knows the
+/// uid of the object has read it. Of an object that is only made nobody can know it.
+fn is_known(edit: &PolicyEdit<'_>, live: &Live) -> bool {
+    let known = live.policy_object();
+    known.is_some_and(|known| edit.changed == Some(known.as_str()))
 }
 
-async fn look(client: &Client, live: &Live, edit: &PolicyEdit, detail: Detail) -> Vec<String> {
-    let loaded = tokio::task::block_in_place(|| Policy::load(&edit.text, today()));
+async fn look(client: &Client, live: &Live, text: &str, excluded: &[String]) -> Vec<String> {
+    let loaded = tokio::task::block_in_place(|| Policy::load(text, today()));
     let Some(after) = loaded.policy else {
         return Vec::new();
     };
     let mut impact = Impact::default();
     let see = |subject: &Subject<'_>| live.judge(|before| impact.add(before, &after, subject));
-    match timeout(BUDGET, workloads::each(client, see)).await {
-        Ok(Ok(())) => impact.warnings(Extent::All, detail),
-        Err(_) => impact.warnings(Extent::Part, detail),
+    let extent = match timeout(BUDGET, workloads::each(client, excluded, see)).await {
+        Ok(Ok(())) => Extent::All,
+        Err(_) => Extent::Part("the time was up"),
         Ok(Err(error)) => {
             warn!(error = format!("{error:#}"), "cannot look at what runs");
-            let mut told = impact.warnings(Extent::Part, detail);
-            told.push("the API server did not list the rest".to_owned());
-            told
+            Extent::Part("the API server did not list them")
         }
-    }
+    };
+    impact.warnings(extent)
 }

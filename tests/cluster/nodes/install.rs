@@ -6,6 +6,7 @@ use crate::process::wait_for;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// The namespace of the release.
 pub(crate) const NAMESPACE: &str = "pullgate";
@@ -114,6 +115,13 @@ impl Ground {
         });
     }
 
+    /// How many policies each replica has put in force since its start.
+    pub(crate) fn policy_generations(&self) -> Vec<i64> {
+        let replicas = self.pullgate_pods();
+        let generation = |replica: &Replica| replica.metric("pullgate_policy_generation");
+        replicas.iter().map(generation).collect()
+    }
+
     /// What a pod logged.
     pub(crate) fn logs(&self, pod: &Replica) -> String {
         self.plane
@@ -190,7 +198,11 @@ impl Replica {
     /// What it answers on its admin port, whatever the status is; nothing where it does not listen.
     pub(crate) fn admin(&self, path: &str) -> String {
         let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect((self.address.as_str(), 8080))?;
+            let deadline = Duration::from_secs(5);
+            let address = format!("{}:8080", self.address);
+            let address = address.parse().map_err(std::io::Error::other)?;
+            let mut stream = TcpStream::connect_timeout(&address, deadline)?;
+            stream.set_read_timeout(Some(deadline))?;
             let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
             stream.write_all(request.as_bytes())?;
             let mut answer = String::new();

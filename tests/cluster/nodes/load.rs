@@ -20,7 +20,7 @@ const NAMESPACE: &str = "load";
 /// What became of the admissions.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// Calls of webhooks that were answered as they should be.
+    /// Calls of webhooks that were answered as they should be: two for a Pod, one for a Deployment.
     pub good: usize,
     /// What the API server said where they were not, and when that was.
     pub failed: Vec<String>,
@@ -77,6 +77,11 @@ pub(crate) fn during(ground: &Ground, what: &str, action: impl FnOnce()) -> Coun
     }
     let mut counts = std::mem::take(&mut *shared.counts.lock().expect("no panic"));
     counts.good = shared.good.load(Ordering::Relaxed);
+    assert!(
+        counts.good >= wanted,
+        "{what}: {} of {wanted} admissions",
+        counts.good
+    );
     println!(
         "{what}: {} admissions in {:.0?}, {} failed, the longest request took {:.1?}{}",
         counts.good,
@@ -183,8 +188,14 @@ impl Shared {
 }
 
 impl Counts {
-    /// None failed.
+    /// None failed, and there was always an API server.
     pub(crate) fn assert_clean(&self) {
+        assert_eq!(self.unreached, 0);
+        self.assert_none_failed();
+    }
+
+    /// None failed.
+    pub(crate) fn assert_none_failed(&self) {
         let first: Vec<_> = self.failed.iter().take(5).collect();
         assert!(first.is_empty(), "{} failed: {first:#?}", self.failed.len());
     }

@@ -1,7 +1,7 @@
 //! Namespaces of its own: nothing of the cluster can be reached from outside or reach out, and all its processes end
 //! with the test.
 
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Says that this process is in the namespaces already.
 const INSIDE: &str = "PULLGATE_TEST_NAMESPACES";
@@ -17,7 +17,7 @@ pub(crate) fn enter() -> Option<ExitCode> {
     }
     let missing = missing();
     if !missing.is_empty() {
-        let must = std::env::var_os("CI").is_some();
+        let must = std::env::var_os("CI").is_some() || std::env::args().any(|arg| arg == "play");
         eprintln!(
             "{}: the tests with nodes need {}",
             if must { "FAILED" } else { "SKIPPED" },
@@ -29,6 +29,9 @@ pub(crate) fn enter() -> Option<ExitCode> {
             ExitCode::SUCCESS
         });
     }
+    build();
+    // The processes inside end with the namespaces, and what they left is found here.
+    let dir = tempfile::TempDir::with_prefix("pullgate-nodes-").expect("a folder");
     let me = std::env::current_exe().expect("a path");
     let status = Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "--"])
@@ -37,12 +40,34 @@ pub(crate) fn enter() -> Option<ExitCode> {
         .arg(me)
         .args(std::env::args_os().skip(1))
         .env(INSIDE, "yes")
+        .env("TMPDIR", dir.path())
         .status()
         .expect("unshare, of util-linux");
+    remove_cgroups();
     Some(match status.code() {
         Some(0) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// What has to come from outside, while there is an outside.
+fn build() {
+    for script in ["build", "binary"] {
+        let script = format!("{}/tests/cluster/{script}", env!("CARGO_MANIFEST_DIR"));
+        let mut build = Command::new(&script);
+        if script.ends_with("build") {
+            build.args(std::env::var_os("PULLGATE_TEST_KUBERNETES"));
+        }
+        let output = build.stderr(Stdio::inherit()).output().expect("bash");
+        assert!(output.status.success(), "{script} failed: see above");
+    }
+}
+
+/// Those of the containers, which are empty now.
+fn remove_cgroups() {
+    sh(
+        "find /sys/fs/cgroup -depth -path '*/k8s.io/*' -type d -exec rmdir {} + 2>/dev/null || true",
+    );
 }
 
 fn missing() -> Vec<&'static str> {
@@ -73,6 +98,12 @@ fn missing() -> Vec<&'static str> {
 /// Sockets and network namespaces are found under /run: ours alone.
 fn prepare() {
     sh("mount -t tmpfs none /run && mkdir /run/netns && ip link set lo up");
+    // What the kubelet and the network plugins keep in fixed places, also where the machine is a node itself.
+    for folder in ["/var/lib/kubelet", "/var/lib/cni", "/var/log/containers"] {
+        sh(&format!(
+            "mkdir -p {folder} && mount -t tmpfs none {folder}"
+        ));
+    }
 }
 
 /// Runs a shell command that has to go well.

@@ -179,7 +179,7 @@ replace (
 	k8s.io/component-base => k8s.io/component-base v0.31.14
 	k8s.io/component-helpers => k8s.io/component-helpers v0.31.14
 	k8s.io/controller-manager => k8s.io/controller-manager v0.31.14
-	k8s.io/cri-api => k8s.io/cri-api v0.31.14
+	k8s.io/cri-api => k8s.io/cri-api v0.33.13
 	k8s.io/cri-client => k8s.io/cri-client v0.33.13
 	k8s.io/csi-translation-lib => k8s.io/csi-translation-lib v0.31.12
 	k8s.io/dynamic-resource-allocation => k8s.io/dynamic-resource-allocation v0.31.14

@@ -100,8 +100,8 @@ bans:
 ",
     ));
     for told in [
-        "Warning: 1 running workload would be denied if created anew: Deployment preview/own\n",
-        "Warning: 2 running workloads would newly get pull secrets with the next pod: Deployment preview/own (shop-pull), \
+        "Warning: 1 workload would be denied if created anew: Deployment preview/own\n",
+        "Warning: 2 workloads would newly get pull secrets with the next pod: Deployment preview/own (shop-pull), \
          Deployment preview/web (shop-pull)\n",
         "Warning: all workloads looked at: ",
     ] {
@@ -125,7 +125,7 @@ bans:
     let nothing = ground.apply(&POLICY.replace("48 namespaces", "49 namespaces"));
     assert!(
         nothing.stderr.contains(
-            "Warning: this edit changes nothing for running workloads (all workloads looked at: "
+            "Warning: no workload is newly denied, injected or uncovered (all workloads looked at: "
         ),
         "{}",
         nothing.stderr
@@ -135,6 +135,7 @@ bans:
 
 fn a_namespace_and_its_deployment_in_one_apply_are_injected_by_label(ground: &Ground) {
     ground.ensure_installed();
+    let before = ground.policy_generations();
     ground.apply(&policy(
         "
 registries:
@@ -145,10 +146,8 @@ registries:
 ",
     ));
     wait_for("the policy is in force", || {
-        ground
-            .pullgate_pods()
-            .iter()
-            .all(|pod| ground.logs(pod).contains("the policy changed"))
+        let now = ground.policy_generations();
+        now.iter().zip(&before).all(|(now, before)| now > before)
     });
     for round in 0..10 {
         let name = format!("fresh-{round}");
@@ -251,12 +250,15 @@ fn without_a_policy_it_is_ready_and_says_so(ground: &Ground) {
         })
     });
     assert_eq!(ground.ready_replicas(), 2);
-    // Nobody who asks without knowing the object is told names.
+    // Nobody can prove to know an object that is only made.
     let applied = ground.apply(POLICY);
+    assert!(!applied.stderr.contains("looked at"), "{}", applied.stderr);
+    let empty = policy("{}").replace("policy.yaml:", "policy.yml:");
+    ground.run(&["-n", NAMESPACE, "delete", "configmap", "pullgate-policy"]);
+    let refused = ground.try_apply(&empty);
     assert!(
-        !applied.stderr.contains("Deployment "),
-        "{}",
-        applied.stderr
+        refused.stderr.contains("the key `policy.yaml` is missing"),
+        "{refused:?}"
     );
-    assert!(applied.stderr.contains("looked at"), "{}", applied.stderr);
+    ground.apply(POLICY);
 }

@@ -25,10 +25,7 @@ fn a_private_image_is_pulled_with_pullgate_alone_and_a_banned_secret_is_refused(
     wait_for("the pod with the secret runs", || {
         is_running(ground, "shop", "with")
     });
-    assert_eq!(
-        waiting_reason(ground, "shop", "without"),
-        "ImagePullBackOff"
-    );
+    assert!(!is_running(ground, "shop", "without"));
     // What was created before cannot be helped; the next pod of it can.
     ground.run(&["-n", "shop", "rollout", "restart", "deployment/without"]);
     wait_for("the restarted pod runs", || {
