@@ -214,17 +214,19 @@ impl Keeper {
         let mut keys = match (&found, &self.in_use) {
             (Some(found), _) => found.clone(),
             (None, Some(in_use)) => in_use.clone(),
-            // Other replicas may serve with what the configurations trust now.
-            (None, None) => self.bundles().fold(Keys::new(names, now)?, |keys, bundle| {
-                keys.with_bundle(bundle, now)
-            }),
+            (None, None) => Keys::new(names, now)?,
         };
         if let Some(renewed) = keys.renewed(names, now)? {
             keys = renewed;
         }
-        if let Some(in_use) = self.in_use.as_ref().filter(|in_use| !keys.trusts(in_use)) {
-            keys = keys.with_authorities_of(in_use);
-        }
+        keys = match &self.in_use {
+            Some(in_use) if keys.trusts(in_use) => keys,
+            Some(in_use) => keys.with_authorities_of(in_use),
+            // Other replicas may serve with what the configurations trust now.
+            None => self
+                .bundles()
+                .fold(keys, |keys, bundle| keys.with_bundle(bundle, now)),
+        };
         if found.as_ref() != Some(&keys) {
             return Ok(self.write(&keys).await?.then_some(keys));
         }
