@@ -289,6 +289,22 @@ fn trap_10_the_guard_is_registered_for_ephemeral_containers() {
     }));
 }
 
+/// No Docker runs in the tests: they put into an image what the Dockerfile would.
+#[test]
+fn the_tests_build_the_binary_as_the_dockerfile_does() {
+    for file in ["Dockerfile", "tests/cluster/binary"] {
+        let text = std::fs::read_to_string(root().join(file)).expect("a file");
+        for part in [
+            "_RUSTFLAGS=",
+            "-C target-feature=+crt-static",
+            "cargo build --release --locked --target ",
+            " --bin pullgate",
+        ] {
+            assert!(text.contains(part), "{part} is not in {file}");
+        }
+    }
+}
+
 #[test]
 fn the_version_is_in_the_changelog() {
     let text = std::fs::read_to_string(root().join("CHANGELOG.md")).expect("CHANGELOG.md");

@@ -65,9 +65,7 @@ fn build() {
 
 /// Those of the containers, which are empty now.
 fn remove_cgroups() {
-    sh(
-        "find /sys/fs/cgroup -depth -path '*/k8s.io/*' -type d -exec rmdir {} + 2>/dev/null || true",
-    );
+    sh("find /sys/fs/cgroup -depth -path '*/k8s.io*' -type d -exec rmdir {} + 2>/dev/null || true");
 }
 
 fn missing() -> Vec<&'static str> {
