@@ -234,7 +234,7 @@ fn keeps_running(plane: &ControlPlane) {
         !site.pods(&restarted).is_empty()
     });
     tick(&site);
-    wait_for_minute("the CronJob ticks", || !site.pods("app=cron").is_empty());
+    wait_for("the CronJob ticks", || !site.pods("app=cron").is_empty());
     let audit = plane.audit_log();
     let kept = "\"inject.pullgate.dev/ban.legacy-shared\":\"admitted, workload was admitted earlier: \\\"regcred-shared\\\"\"";
     assert!(
@@ -287,12 +287,6 @@ fn hash(pod: &serde_json::Value) -> String {
         .to_owned()
 }
 
-fn wait_for_minute(what: &str, mut ready: impl FnMut() -> bool) {
-    let began = std::time::Instant::now();
-    wait_for(what, || ready() || began.elapsed().as_secs() > 55);
-    wait_for(what, ready);
-}
-
 fn running_deny(plane: &ControlPlane) {
     let site = Site::new(plane, "running-deny", "");
     offenders(&site);
@@ -311,7 +305,7 @@ fn running_deny(plane: &ControlPlane) {
     site.run(&["rollout", "restart", "deployment/web"]);
     site.run(&["delete", "pod", &before, "--grace-period=0", "--force"]);
     tick(&site);
-    wait_for_minute("the CronJob ticks", || {
+    wait_for("the CronJob ticks", || {
         !site.run(&["get", "jobs", "-o", "name"]).is_empty()
     });
     says("Pod running-deny/cron-");

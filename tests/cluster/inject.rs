@@ -119,14 +119,8 @@ fn pods_of_controllers(plane: &ControlPlane) {
         }
     }
     // The next full minute.
-    wait_for_minutes("the CronJob ticks", || !site.pods("app=cron").is_empty());
+    wait_for("the CronJob ticks", || !site.pods("app=cron").is_empty());
     assert_eq!(names(&site.pods("app=cron")[0]), ["contoso-pull"]);
-}
-
-fn wait_for_minutes(what: &str, mut ready: impl FnMut() -> bool) {
-    let began = std::time::Instant::now();
-    wait_for(what, || ready() || began.elapsed().as_secs() > 55);
-    wait_for(what, ready);
 }
 
 /// Another webhook, called after ours, adds a container: we are called again and add what it needs.
