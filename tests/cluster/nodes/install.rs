@@ -101,18 +101,15 @@ impl Ground {
     /// Waits until pods that are about to end have ended.
     pub(crate) fn wait_for_old_pods(&self) {
         wait_for("old pods are gone", || {
-            let get = [
-                "-n",
-                NAMESPACE,
-                "get",
-                "pods",
-                "-l",
-                "app.kubernetes.io/name=pullgate",
-                "-o",
-                "name",
-            ];
-            self.run(&get).lines().count() == self.pullgate_pods().len()
+            self.release_pods().len() == self.pullgate_pods().len()
         });
+    }
+
+    fn release_pods(&self) -> Vec<Value> {
+        let selector = "app.kubernetes.io/name=pullgate";
+        let get = ["-n", NAMESPACE, "get", "pods", "-l", selector, "-o", "json"];
+        let pods: Value = serde_json::from_str(&self.run(&get)).expect("JSON");
+        pods["items"].as_array().cloned().unwrap_or_default()
     }
 
     /// How many policies each replica has put in force since its start.
@@ -163,18 +160,7 @@ impl Ground {
 
     /// Its pods that are not about to end.
     pub(crate) fn pullgate_pods(&self) -> Vec<Replica> {
-        let get = [
-            "-n",
-            NAMESPACE,
-            "get",
-            "pods",
-            "-l",
-            "app.kubernetes.io/name=pullgate",
-            "-o",
-            "json",
-        ];
-        let pods: Value = serde_json::from_str(&self.run(&get)).expect("JSON");
-        let pods = pods["items"].as_array().cloned().unwrap_or_default();
+        let pods = self.release_pods();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         pods.iter()
             .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
