@@ -283,6 +283,8 @@ impl Keeper {
             }
             return Ok(());
         }
+        // Also if another replica puts it right: until then it is not published.
+        self.published = None;
         if let Some(patched) = self.patched {
             tokio::time::sleep(PATCH_PAUSE.saturating_sub(patched.elapsed())).await;
         }

@@ -140,7 +140,7 @@ impl Keeper {
         self.metrics.policy_refused(count);
         error!(
             file,
-            "the policy has faults and is not used; the one before stays in force"
+            "the policy has faults and is not used; the one before, if there was one, stays in force"
         );
         if matches!(self.source_in_force, Some(source) if source != PolicySource::None) {
             return;
@@ -188,7 +188,7 @@ impl Keeper {
         let Some((number, policy)) = usable.take(1).next() else {
             error!(
                 config_map = %self.source,
-                "there is no accepted policy to use in its place: not ready until the policy is corrected"
+                "there is no accepted policy to use in its place: correct the policy"
             );
             return Ok(());
         };
