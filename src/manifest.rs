@@ -2,6 +2,7 @@
 
 mod facts;
 mod json;
+mod secrets;
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::document;
@@ -15,6 +16,7 @@ use jiff::civil::Date;
 use json::{Writer, path_to};
 
 pub use facts::facts;
+pub use secrets::{CredentialsError, NoBase64};
 
 /// What a text holds.
 #[derive(Debug, Default)]

@@ -1,15 +1,18 @@
 //! `pullgate explain`.
 
-use super::{Format, Outcome, PolicyArgs};
+use super::{Format, Outcome, PolicyArgs, read};
 use crate::image::Image;
+use crate::keyring::Keyring;
+use crate::manifest::{self, CredentialsError};
 use crate::pattern::Host;
 use crate::policy::{Access, Candidate, Policy, Unmatched};
 use crate::selector::{Match, Namespace};
 use crate::words::clean;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Serialize;
 use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 /// What to explain.
 #[derive(Debug, Args)]
@@ -25,6 +28,10 @@ Examples:
   kubectl get pods -A -o jsonpath='{range .items[*].spec.containers[*]}{.image}{\"\\n\"}{end}' |
     sort -u | pullgate explain --policy policy.yaml -o json -
 
+  # Which credentials the kubelet would try with these pull secrets
+  kubectl get secret regcred team-pull -o yaml > secrets.yaml
+  pullgate explain --secrets secrets.yaml contoso.azurecr.io/payments/api:1.4
+
 Without a policy only the parsed reference is shown. Exit codes: 0, 1 where an image cannot be parsed, 2 could not do it.")]
 pub struct ExplainArgs {
     /// Images, or `-` for one on each line of stdin.
@@ -32,6 +39,9 @@ pub struct ExplainArgs {
     images: Vec<String>,
     #[command(flatten)]
     policy: PolicyArgs,
+    /// Secrets (YAML or JSON), in the order in which a pod lists them: also tell which credentials the kubelet would try.
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
     /// The namespace of the pod.
     #[arg(short, long, default_value = "default")]
     namespace: String,
@@ -52,7 +62,28 @@ struct Explanation<'a> {
     via: Option<&'static str>,
     secrets: Vec<&'a str>,
     error: Option<String>,
+    #[serde(flatten)]
+    pull: Option<Pull>,
 }
+
+/// What the kubelet would try; an empty list is an anonymous pull.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pull {
+    keyring: Option<Vec<Tried>>,
+    keyring_error: Option<String>,
+}
+
+/// A credential of a secret. Never its password.
+#[derive(Debug, Clone, Serialize)]
+struct Tried {
+    secret: String,
+    key: String,
+    username: String,
+}
+
+/// The credentials of the secrets of a pod, or why the kubelet fails every pull with them.
+type Secrets = Result<Keyring<Tried>, String>;
 
 /// Explains images.
 ///
@@ -61,6 +92,7 @@ struct Explanation<'a> {
 pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
     let policy = args.policy.load()?;
     let images = images(&args.images)?;
+    let secrets = args.secrets.as_deref().map(read_secrets).transpose()?;
     let namespace = Namespace {
         name: &args.namespace,
         labels: None,
@@ -72,13 +104,16 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
     if args.output == Format::Json {
         let explained: Vec<_> = parsed
             .iter()
-            .map(|image| explain(image, policy.as_ref(), namespace))
+            .map(|image| explain(image, policy.as_ref(), namespace, secrets.as_ref()))
             .collect();
         serde_json::to_writer_pretty(&mut *out, &explained)?;
         writeln!(out)?;
     } else {
         for image in &parsed {
-            show(out, &explain(image, policy.as_ref(), namespace))?;
+            show(
+                out,
+                &explain(image, policy.as_ref(), namespace, secrets.as_ref()),
+            )?;
             if let (Some(policy), Ok(image)) = (&policy, &image.1) {
                 for (name, line) in why(policy, image, namespace) {
                     field(out, name, Some(&line))?;
@@ -115,6 +150,7 @@ fn explain<'a>(
     (text, image): &'a (&'a str, Result<Image<'a>, crate::image::ImageError>),
     policy: Option<&'a Policy>,
     namespace: Namespace<'_>,
+    secrets: Option<&Secrets>,
 ) -> Explanation<'a> {
     let rule = image.as_ref().ok().and_then(|image| {
         let policy = policy.filter(|policy| policy.exempt(namespace) != Match::Yes)?;
@@ -133,7 +169,56 @@ fn explain<'a>(
             .map(|rule| rule.secret_names().collect())
             .unwrap_or_default(),
         error: image.as_ref().err().map(ToString::to_string),
+        pull: secrets.map(|secrets| pull(secrets, image_ref)),
     }
+}
+
+fn pull(secrets: &Secrets, image: Option<&Image<'_>>) -> Pull {
+    let tried = |keyring: &Keyring<Tried>| -> Vec<Tried> {
+        let found = image.map(|image| keyring.lookup(image)).unwrap_or_default();
+        found.into_iter().map(|(_, tried)| tried.clone()).collect()
+    };
+    let keyring = secrets.as_ref().ok().filter(|_| image.is_some());
+    Pull {
+        keyring: keyring.map(tried),
+        keyring_error: secrets.as_ref().err().cloned(),
+    }
+}
+
+fn read_secrets(path: &Path) -> Result<Secrets> {
+    let manifests = manifest::read(&read(path)?);
+    if let Some(fault) = manifests.fault {
+        bail!("{} is no YAML: {}", path.display(), fault.message);
+    }
+    let secrets: Vec<_> = manifests
+        .objects
+        .iter()
+        .filter(|object| object.is_secret())
+        .collect();
+    ensure!(!secrets.is_empty(), "{} holds no Secret", path.display());
+    let mut keyring = Keyring::default();
+    for secret in secrets {
+        let name = secret.name().unwrap_or_default();
+        let entries = match secret.credentials() {
+            Ok(entries) => entries,
+            Err(CredentialsError::Refused(error)) => return Err(error.into()),
+            Err(CredentialsError::Malformed(error)) => {
+                return Ok(Err(format!(
+                    "the kubelet fails every pull of a pod that lists {name:?}: {error}"
+                )));
+            }
+        };
+        for entry in entries {
+            let Some(key) = entry.key else { continue };
+            let tried = Tried {
+                secret: name.to_owned(),
+                key: String::from_utf8_lossy(&key).into_owned(),
+                username: String::from_utf8_lossy(&entry.username).into_owned(),
+            };
+            keyring.add(&key, tried);
+        }
+    }
+    Ok(Ok(keyring))
 }
 
 fn via(access: &Access) -> &'static str {
@@ -172,11 +257,42 @@ fn show(out: &mut impl Write, explanation: &Explanation<'_>) -> Result<()> {
         Some("public") => Some("pulled anonymously: nothing is injected"),
         _ => None,
     };
-    Ok(field(out, "access", words)?)
+    field(out, "access", words)?;
+    show_pull(out, explanation)
 }
 
 fn field(out: &mut impl Write, name: &str, value: Option<&str>) -> std::io::Result<()> {
     value.map_or(Ok(()), |value| writeln!(out, "  {name:<11} {value}"))
+}
+
+/// What the kubelet would try, a line each.
+fn show_pull(out: &mut impl Write, explanation: &Explanation<'_>) -> Result<()> {
+    let Some(pull) = &explanation.pull else {
+        return Ok(());
+    };
+    let error = pull.keyring_error.as_deref().map(clean);
+    field(out, "pull", error.as_deref())?;
+    let Some(keyring) = &pull.keyring else {
+        return Ok(());
+    };
+    if keyring.is_empty() {
+        field(
+            out,
+            "pull",
+            Some("anonymous: no secret has a credential for it"),
+        )?;
+    }
+    for (number, tried) in keyring.iter().enumerate() {
+        let Tried {
+            secret,
+            key,
+            username,
+        } = tried;
+        let which = if number == 0 { "tried first" } else { "then" };
+        let line = format!("{which}: {secret} (key {key}, user {username:?})");
+        field(out, "pull", Some(&clean(&line)))?;
+    }
+    Ok(())
 }
 
 /// The rule, and why that one and none of the others: a line each.

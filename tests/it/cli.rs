@@ -49,6 +49,93 @@ fn explain_prints_json_for_each_line() {
     );
 }
 
+/// Two Secrets as people write them, of which one has another's credential under a longer key.
+const SECRETS: &str = r#"
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Secret
+  metadata: {name: regcred, namespace: payments}
+  type: kubernetes.io/dockerconfigjson
+  stringData:
+    .dockerconfigjson: '{"auths": {"https://reg.io/v1/": {"username": "old", "password": "hunter2"}}}'
+- apiVersion: v1
+  kind: Secret
+  metadata: {name: team-pull, namespace: payments}
+  type: kubernetes.io/dockercfg
+  data:
+    # {"reg.io/team": {"auth": "bmV3OmNvcnJlY3QtaG9yc2U="}}
+    .dockercfg: eyJyZWcuaW8vdGVhbSI6IHsiYXV0aCI6ICJibVYzT21OdmNuSmxZM1F0YUc5eWMyVT0ifX0=
+"#;
+
+#[test]
+fn explain_tells_what_the_kubelet_would_try() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let secrets = policy_file(&dir, SECRETS);
+    let images = ["reg.io/team/app:1", "reg.io/x", "nginx", "No!"];
+    let args = ["explain", "--secrets", &secrets, "-o", "json"];
+    let run = pullgate(&[&args[..], &images].concat(), "");
+    let answers: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let old = json!({"secret": "regcred", "key": "reg.io", "username": "old"});
+    let new = json!({"secret": "team-pull", "key": "reg.io/team", "username": "new"});
+    assert_eq!(answers[0]["keyring"], json!([new, old]));
+    assert_eq!(answers[1]["keyring"], json!([old]));
+    assert_eq!(answers[2]["keyring"], json!([]));
+    assert_eq!(answers[3]["keyring"], Value::Null);
+    assert_eq!(answers[0]["keyringError"], Value::Null);
+    let text = pullgate(
+        &[&["explain", "--secrets", &secrets], &images[..3]].concat(),
+        "",
+    );
+    for expected in [
+        "tried first: team-pull (key reg.io/team, user \"new\")",
+        "then: regcred (key reg.io, user \"old\")",
+        "anonymous: no secret has a credential for it",
+    ] {
+        assert!(text.stdout.contains(expected), "{}", text.stdout);
+    }
+    for password in ["hunter2", "correct-horse"] {
+        assert!(!run.stdout.contains(password) && !text.stdout.contains(password));
+    }
+}
+
+#[test]
+fn explain_tells_what_makes_every_pull_fail() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let broken = SECRETS.replace(
+        "{\"username\": \"old\", \"password\": \"hunter2\"}",
+        "{\"auth\": \"hunter2!\"}",
+    );
+    let secrets = policy_file(&dir, &broken);
+    let run = pullgate(
+        &["explain", "--secrets", &secrets, "-o", "json", "nginx"],
+        "",
+    );
+    let answers: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(answers[0]["keyring"], Value::Null);
+    assert_eq!(
+        answers[0]["keyringError"],
+        "the kubelet fails every pull of a pod that lists \"regcred\": `auth` of an entry is no base64"
+    );
+    assert!(!run.stdout.contains("hunter2"));
+    for (text, message) in [
+        ("kind: ConfigMap\napiVersion: v1\n", "holds no Secret"),
+        ("a: [", "is no YAML"),
+        (
+            &SECRETS.replace("eyJy", "e!"),
+            "is no base64: the API server would refuse it",
+        ),
+    ] {
+        let run = pullgate(
+            &["explain", "--secrets", &policy_file(&dir, text), "nginx"],
+            "",
+        );
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn explain_tells_the_rule_and_why() {
     let args = ["explain", "--policy", &example(), "-n", "payments-eu"];

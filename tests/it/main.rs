@@ -19,6 +19,7 @@ mod hostile;
 mod image;
 mod impact;
 mod inject;
+mod keyring;
 mod lifecycle;
 mod policy;
 mod reviews;

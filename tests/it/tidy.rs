@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules that take values and return values.
-const PURE: [&str; 23] = [
+const PURE: [&str; 26] = [
     "diagnostic",
+    "docker_config",
     "document",
     "facts",
     "finding",
     "glob",
+    "golang",
     "image",
     "impact",
+    "keyring",
     "manifest",
     "names",
     "object",
