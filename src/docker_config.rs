@@ -88,8 +88,6 @@ pub struct Entry {
     pub username: Bytes,
     /// The password, as bytes.
     pub password: Bytes,
-    /// Whether it has an `identitytoken` or a `registrytoken`, which the kubelet does not read.
-    pub has_unread_token: bool,
 }
 
 /// Reads the entries, in the order of the text; of entries with the same name the last.
@@ -149,7 +147,6 @@ impl Entry {
     fn read(name: &str, json: Json<'_>) -> Result<Self, Malformed> {
         const FIELDS: [&str; 4] = ["username", "password", "email", "auth"];
         let mut fields: [Zeroizing<String>; 4] = Default::default();
-        let mut has_unread_token = false;
         let members = if json.is_null() {
             None
         } else {
@@ -160,10 +157,6 @@ impl Entry {
             if let Some(number) = number.filter(|_| !value.is_null()) {
                 fields[number] = value.string().ok_or(Malformed::NoString(FIELDS[number]))?;
             }
-            let is_token = ["identitytoken", "registrytoken"]
-                .iter()
-                .any(|field| names_field(&name, field));
-            has_unread_token |= is_token && value.string().is_some_and(|token| !token.is_empty());
         }
         let [username, password, _, auth] = fields;
         let (username, password) = if auth.is_empty() {
@@ -176,7 +169,6 @@ impl Entry {
             key: key(name),
             username,
             password,
-            has_unread_token,
         })
     }
 }

@@ -5,8 +5,9 @@ mod json;
 mod secrets;
 
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::docker_config::Form;
 use crate::document;
-use crate::names::{self, POLICY_KEY};
+use crate::names::{POLICY_CONFIG_MAP, POLICY_KEY};
 use crate::object;
 use crate::policy::{Loaded, Policy};
 use crate::subject::{Kind, Object, Operation, Place, Source, Subject};
@@ -233,7 +234,7 @@ impl Manifest {
     #[must_use]
     pub fn is_policy(&self) -> bool {
         let is_meant = |value: &Node| {
-            self.name() == Some(names::POLICY_CONFIG_MAP)
+            self.name() == Some(POLICY_CONFIG_MAP)
                 || value.text().is_some_and(|text| {
                     text.contains("pullgate.dev/") && text.contains(document::KIND)
                 })
@@ -275,7 +276,7 @@ impl Manifest {
         let of_type = self.node.get("type").and_then(Node::text);
         // What SOPS has encrypted is no credential to whoever reads it.
         let is_encrypted = self.node.get("sops").is_some();
-        self.kind == Kind::Secret && !is_encrypted && of_type.is_some_and(names::is_docker_type)
+        self.kind == Kind::Secret && !is_encrypted && of_type.and_then(Form::of).is_some()
     }
 
     /// Where its type stands.

@@ -18,12 +18,6 @@ pub const POLICY_CONFIG_MAP: &str = "pullgate-policy";
 /// Its key that does.
 pub const POLICY_KEY: &str = "policy.yaml";
 
-/// Whether Secrets of this type hold credentials of registries.
-#[must_use]
-pub fn is_docker_type(secret_type: &str) -> bool {
-    ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"].contains(&secret_type)
-}
-
 /// The name of a Secret: a DNS-1123 subdomain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecretName(Box<str>);

@@ -3,6 +3,7 @@
 use super::references::{Use, uses};
 use super::{Notes, Ruling};
 use crate::diagnostic::Severity;
+use crate::docker_config::Form;
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::{Image, ImageError};
 use crate::names;
@@ -267,7 +268,8 @@ impl<'a> Judge<'a> {
             .object
             .secret_type
             .as_deref()
-            .is_some_and(names::is_docker_type);
+            .and_then(Form::of)
+            .is_some();
         if !is_docker || subject.operation != Operation::Create {
             return;
         }
