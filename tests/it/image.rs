@@ -1,12 +1,11 @@
 //! The reference grammar: the tables of the projects that define it, and a differential test against Go's own package.
 
+use crate::support;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use pullgate::image::{Image, ImageError};
 use serde_json::Value;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 #[test]
 fn every_row_of_the_table_holds() {
@@ -286,30 +285,9 @@ fn go_reads_every_reference_the_same() {
 }
 
 fn ask_go(texts: &[String]) -> Vec<Value> {
-    let mut go = Command::new("go")
-        .args(["run", "."])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Go on the PATH (https://go.dev/dl): the reference grammar is compared with Go's own package");
-    let mut stdin = go.stdin.take().expect("piped");
-    let lines: String = texts
-        .iter()
-        .map(|text| serde_json::to_string(text).expect("a string") + "\n")
-        .collect();
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
-    let output = go.wait_with_output().expect("go run");
-    writer
-        .join()
-        .expect("no panic")
-        .expect("Go read everything");
-    assert!(output.status.success(), "go run failed: {}", output.status);
-    String::from_utf8(output.stdout)
-        .expect("UTF-8")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect()
+    let line = |text| serde_json::to_string(text).expect("a string") + "\n";
+    let lines = texts.iter().map(line).collect();
+    support::ask_go("tests/reference", ".", lines)
 }
 
 /// References that are nearly right: each part mostly by the grammar, sometimes at its edge, sometimes past it.

@@ -1,5 +1,6 @@
 //! The kubelet's keyring: its own tables, and a differential test against its own packages.
 
+use crate::support::ask_go;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -9,8 +10,6 @@ use pullgate::docker_config::{self, Entry, Form};
 use pullgate::image::Image;
 use pullgate::keyring::Keyring;
 use serde_json::{Value, json};
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 fn tables() -> Value {
     serde_json::from_str(include_str!("../tables/kubelet_keyring.json")).expect("JSON")
@@ -370,31 +369,8 @@ fn as_line(question: &Question) -> String {
 }
 
 fn ask_the_kubelet(questions: &[Question]) -> Vec<Value> {
-    let mut go = Command::new("go")
-        .args(["run", "./keyring"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/modules/kubernetes-1.37"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("Go on the PATH (https://go.dev/dl): the keyring is compared with the kubelet's own packages");
-    let mut stdin = go.stdin.take().expect("piped");
-    let lines: String = questions.iter().map(as_line).collect();
-    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
-    let output = go.wait_with_output().expect("go run");
-    writer
-        .join()
-        .expect("no panic")
-        .expect("Go read everything");
-    assert!(
-        output.status.success(),
-        "go run ./keyring failed: {}",
-        output.status
-    );
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect()
+    let lines = questions.iter().map(as_line).collect();
+    ask_go("tests/cluster/modules/kubernetes-1.37", "./keyring", lines)
 }
 
 /// 100 000 generated lists of secrets and images, the same each time, through the kubelet's packages and through ours.

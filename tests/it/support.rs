@@ -221,3 +221,28 @@ pub(crate) fn run_in(dir: &Path, args: &[&str], stdin: &str) -> Run {
         stderr: text(output.stderr),
     }
 }
+
+/// What a program in Go, a package of the module in that folder, says to each of these lines.
+pub(crate) fn ask_go(folder: &str, package: &str, lines: String) -> Vec<Value> {
+    let mut go = Command::new("go")
+        .args(["run", package])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect(
+            "Go on the PATH (https://go.dev/dl): what is read as Go reads it is compared with Go",
+        );
+    let mut stdin = go.stdin.take().expect("piped");
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let output = go.wait_with_output().expect("go run");
+    writer
+        .join()
+        .expect("no panic")
+        .expect("Go read everything");
+    assert!(output.status.success(), "go run failed: {}", output.status);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect()
+}
