@@ -188,7 +188,10 @@ fn pull(secrets: &Secrets, image: Option<&Image<'_>>) -> Pull {
 fn read_secrets(path: &Path) -> Result<Secrets> {
     let manifests = manifest::read(&read(path)?);
     if let Some(fault) = manifests.fault {
-        bail!("{} is no YAML: {}", path.display(), fault.message);
+        bail!(
+            "this is no YAML: {}",
+            fault.line(&path.display().to_string())
+        );
     }
     let secrets: Vec<_> = manifests
         .objects

@@ -121,7 +121,7 @@ fn explain_tells_what_makes_every_pull_fail() {
     assert!(!run.stdout.contains("hunter2"));
     for (text, message) in [
         ("kind: ConfigMap\napiVersion: v1\n", "holds no Secret"),
-        ("a: [", "is no YAML"),
+        ("a: [", "this is no YAML: "),
         (
             &SECRETS.replace("eyJy", "e!"),
             "is no base64: the API server would refuse it",
@@ -134,6 +134,11 @@ fn explain_tells_what_makes_every_pull_fail() {
         assert_eq!(run.code, 2, "{}", run.stderr);
         assert!(run.stderr.contains(message), "{}", run.stderr);
     }
+    let run = pullgate(
+        &["explain", "--secrets", &policy_file(&dir, "a: ["), "nginx"],
+        "",
+    );
+    assert!(run.stderr.contains("policy.yaml:1:"), "{}", run.stderr);
 }
 
 #[test]
