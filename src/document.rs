@@ -82,6 +82,26 @@ pub struct RegistryEntry {
     pub namespaces: Option<NamespaceSelector>,
     /// Keep the secret present in the namespaces that use the rule.
     pub provision: Option<Provision>,
+    /// What runs at these hosts, where their names do not tell: it says which accounts are administrators.
+    pub product: Option<Product>,
+}
+
+/// A registry by the names that its accounts have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Product {
+    /// Harbor.
+    Harbor,
+    /// Sonatype Nexus Repository.
+    Nexus,
+    /// JFrog Artifactory.
+    Artifactory,
+    /// The container registry of GitLab.
+    Gitlab,
+    /// Quay.
+    Quay,
+    /// Azure Container Registry, under a domain of one's own.
+    Acr,
 }
 
 /// Who authenticates to the registry where no secret does.

@@ -1,5 +1,7 @@
 //! What is known about the cluster beside the request. Each fact may be unknown, and what is unknown never denies.
 
+use crate::credentials::FingerprintKey;
+use crate::inventory::{Depth, Inventory};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -16,6 +18,9 @@ pub struct Facts {
     labels: HashMap<Box<str>, Arc<Labels>>,
     service_accounts: HashMap<Box<str>, Arc<ServiceAccounts>>,
     service_accounts_synced: bool,
+    depth: Depth,
+    inventory: Option<Inventory>,
+    fingerprint_key: Option<Arc<FingerprintKey>>,
 }
 
 /// The service accounts of one namespace by name.
@@ -52,6 +57,35 @@ impl Facts {
     /// Says that every `ServiceAccount` is known.
     pub fn set_service_accounts_synced(&mut self) {
         self.service_accounts_synced = true;
+    }
+
+    /// How much is known of Secrets once all of them are.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// The docker-type Secrets, or `None` where not all of them are known.
+    #[must_use]
+    pub fn inventory(&self) -> Option<&Inventory> {
+        self.inventory.as_ref()
+    }
+
+    /// What fingerprints of credentials are made with.
+    #[must_use]
+    pub fn fingerprint_key(&self) -> Option<&FingerprintKey> {
+        self.fingerprint_key.as_deref()
+    }
+
+    /// Says how much will be known of Secrets, and what fingerprints are made with.
+    pub fn set_depth(&mut self, depth: Depth, key: Option<FingerprintKey>) {
+        self.depth = depth;
+        self.fingerprint_key = key.map(Arc::new);
+    }
+
+    /// Learns all docker-type Secrets.
+    pub fn set_inventory(&mut self, inventory: Inventory) {
+        self.inventory = Some(inventory);
     }
 
     /// Learns the labels of a namespace, or forgets them.

@@ -1,5 +1,7 @@
 //! What is found wrong with an object.
 
+use crate::account::Account;
+use crate::docker_config::Malformed;
 use crate::policy::{Ban, Exception, RegistryRule};
 use crate::subject::Place;
 
@@ -36,6 +38,8 @@ pub enum Fault<'a> {
         is_pull_secret: bool,
         /// Who put it there.
         origin: Origin<'a>,
+        /// What about it is banned.
+        grounds: Grounds,
     },
     /// An image that no registry rule covers.
     Uncovered {
@@ -63,10 +67,21 @@ pub enum Fault<'a> {
         /// The `ServiceAccount`.
         service_account: &'a str,
     },
-    /// A docker-type Secret that is created under a banned name.
-    BannedName {
+    /// A docker-type Secret that is created or changed.
+    BannedSecret {
         /// The ban.
         ban: &'a Ban,
+        /// What about it is banned.
+        grounds: Grounds,
+    },
+    /// A pull secret that pods will have and that will not do what it is for.
+    PullSecret {
+        /// The secret.
+        secret: &'a str,
+        /// The rule that injects it, and the registry that it is for; `None` where somebody listed it.
+        wanted_for: Option<(&'a RegistryRule, String)>,
+        /// What is wrong.
+        trouble: Trouble<'a>,
     },
     /// A ban, or `unmatched` where none is given, that would have had something to say and is lifted.
     Lifted {
@@ -74,6 +89,46 @@ pub enum Fault<'a> {
         ban: Option<&'a Ban>,
         /// The exception that lifts it.
         exception: &'a Exception,
+    },
+}
+
+/// What about a Secret is banned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grounds {
+    /// Its name.
+    Name,
+    /// A credential that it holds.
+    Credential {
+        /// Of which registry.
+        registry: String,
+        /// Whose it is, where that is banned.
+        account: Option<Account>,
+        /// In more than how many namespaces it is, where that is banned.
+        shared_beyond: Option<u32>,
+    },
+}
+
+/// What is wrong with a pull secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble<'a> {
+    /// It is not there.
+    Missing {
+        /// A namespace in which there is one of this name, and in how many more.
+        elsewhere: Option<(&'a str, usize)>,
+    },
+    /// The kubelet fails every pull of a pod that lists it.
+    Malformed {
+        /// Why.
+        error: Malformed,
+        /// Whether it is not injected, because other images of the pod can be pulled without it.
+        is_withheld: bool,
+    },
+    /// A credential in it has expired.
+    Expired {
+        /// Of which registry.
+        registry: &'a str,
+        /// When, in seconds of Unix time.
+        at: i64,
     },
 }
 
@@ -114,6 +169,8 @@ pub enum Mercy {
     UnknownLabels,
     /// The policy itself injects the secret here.
     InjectedHere,
+    /// What kind of account it is, is a guess.
+    Unsure,
 }
 
 impl<'a> Fault<'a> {
@@ -126,7 +183,16 @@ impl<'a> Fault<'a> {
             Self::NoImage { .. } => "invalid-image",
             Self::TooLate { .. } => "secret-missing",
             Self::NotMountable { .. } => "secret-not-mountable",
-            Self::BannedName { .. } => "banned-name",
+            Self::BannedSecret {
+                grounds: Grounds::Name,
+                ..
+            } => "banned-name",
+            Self::BannedSecret { .. } => "banned-credential",
+            Self::PullSecret { trouble, .. } => match trouble {
+                Trouble::Missing { .. } => "secret-not-found",
+                Trouble::Malformed { .. } => "secret-malformed",
+                Trouble::Expired { .. } => "secret-expired",
+            },
         }
     }
 
@@ -134,7 +200,7 @@ impl<'a> Fault<'a> {
     #[must_use]
     pub fn ban(&self) -> Option<&'a Ban> {
         match self {
-            Self::Banned { ban, .. } | Self::BannedName { ban } => Some(ban),
+            Self::Banned { ban, .. } | Self::BannedSecret { ban, .. } => Some(ban),
             Self::Lifted { ban, .. } => *ban,
             _ => None,
         }

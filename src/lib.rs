@@ -8,10 +8,12 @@
 //! A module is pure (values in, values out) or an edge (sockets, files, clocks, the API server); ARCHITECTURE.md names
 //! them, and `tests/it/tidy.rs` holds them to it.
 
+pub mod account;
 pub mod authority;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
+pub mod credentials;
 pub mod diagnostic;
 pub mod docker_config;
 pub mod document;
@@ -22,6 +24,7 @@ pub mod glob;
 mod golang;
 pub mod image;
 pub mod impact;
+pub mod inventory;
 pub mod keyring;
 pub mod lifecycle;
 pub mod live;

@@ -69,7 +69,7 @@ impl Live {
             policy: &policy,
             facts: &facts,
             controllers: &self.controllers,
-            today: today(),
+            now: Timestamp::now(),
         })
     }
 

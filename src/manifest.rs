@@ -4,6 +4,7 @@ mod facts;
 mod json;
 mod secrets;
 
+use crate::credentials::SecretContent;
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::docker_config::Form;
 use crate::document;
@@ -187,7 +188,13 @@ impl Manifest {
         if self.kind == Kind::Other {
             return Ok(Object::default());
         }
-        object::read(self.kind, &self.json).map_err(|error| self.unreadable(&error))
+        let mut object =
+            object::read(self.kind, &self.json).map_err(|error| self.unreadable(&error))?;
+        // As the API server makes it of `stringData`; what it would refuse is told apart.
+        if let Ok(Some((form, bytes))) = self.docker_content() {
+            object.content = SecretContent::new(form, bytes);
+        }
+        Ok(object)
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> Unreadable {

@@ -490,6 +490,7 @@ fn effect(effect: Effect) -> &'static str {
             (Mercy::UnknownLabels, _) => "labels_unknown",
             (Mercy::InjectedHere, _) => "injected_here",
             (Mercy::None, Effect::Audit(_)) => "audited",
+            (Mercy::Unsure, _) => "unsure",
             (Mercy::None, _) => "warned",
         },
     }

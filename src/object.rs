@@ -1,12 +1,16 @@
 //! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
 
+use crate::credentials::SecretContent;
+use crate::docker_config::{CONFIG_JSON_KEY, Form};
 use crate::subject::{
     ContainerList, INJECT, INJECTED, ImageUse, Kind, MIRROR_POD, Metadata, Object, Place, PodSpec,
     Presence, Reference,
 };
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Reads what matters of the JSON of an object of this kind.
 ///
@@ -74,11 +78,26 @@ fn service_account(account: JsonServiceAccount<'_>) -> Object<'_> {
 
 fn secret(secret: JsonSecret<'_>) -> Object<'_> {
     let secret_type = secret.r#type.map(|text| text.0);
+    let form = secret_type.as_deref().and_then(Form::of);
     Object {
         metadata: metadata(secret.metadata),
+        content: form.and_then(|form| content(form, secret.data?)),
         secret_type,
         ..Object::default()
     }
+}
+
+/// The API server gives nothing that is no base64.
+fn content(form: Form, data: JsonSecretData<'_>) -> Option<SecretContent> {
+    let encoded = match form.key() {
+        CONFIG_JSON_KEY => data.config_json?,
+        _ => data.config?,
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    // In one piece: a growing buffer would leave copies behind.
+    bytes.reserve_exact(encoded.0.len());
+    BASE64_STANDARD.decode_vec(&*encoded.0, &mut bytes).ok()?;
+    SecretContent::new(form, bytes)
 }
 
 fn config_map(config_map: JsonConfigMap<'_>) -> Object<'_> {
@@ -376,7 +395,7 @@ json! {
     JsonCronJobSpec { job_template: JsonJobTemplate<'a>, }
     JsonJobTemplate { spec: JsonWorkloadSpec<'a>, }
     JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Named<'a>>, secrets: Vec<Named<'a>>, }
-    JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, }
+    JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, data: JsonSecretData<'a>, }
     JsonConfigMap { metadata: JsonMetadata<'a>, data: JsonPolicyData<'a>, }
     JsonPodSpec {
         image_pull_secrets: Vec<Named<'a>>,
@@ -422,6 +441,14 @@ struct JsonOwner<'a> {
     #[serde(borrow)]
     name: Option<Text<'a>>,
     controller: Option<bool>,
+}
+
+#[derive(serde::Deserialize)]
+struct JsonSecretData<'a> {
+    #[serde(borrow, rename = ".dockerconfigjson")]
+    config_json: Option<Text<'a>>,
+    #[serde(borrow, rename = ".dockercfg")]
+    config: Option<Text<'a>>,
 }
 
 #[derive(serde::Deserialize)]

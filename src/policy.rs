@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 pub use crate::document::{
-    AccountClass, CredentialClause, Mode, NamespaceSelector, Provision, Running, Unmatched,
+    AccountClass, CredentialClause, Mode, NamespaceSelector, Product, Provision, Running, Unmatched,
 };
 
 /// A valid policy. The default is the absent one: nothing is injected and nothing denied.
@@ -29,6 +29,8 @@ pub struct Policy {
     bans: Vec<Ban>,
     bans_by_name: HashMap<Box<str>, Vec<usize>>,
     bans_by_glob: Vec<(Glob, usize)>,
+    products_by_host: HashMap<Box<str>, Product>,
+    products_by_glob: Vec<(Host, Product)>,
     exceptions: Vec<Exception>,
     exempt: Option<NamespaceSelector>,
 }
@@ -46,6 +48,8 @@ pub struct RegistryRule {
     pub namespaces: Option<NamespaceSelector>,
     /// Whether and from where copies of the secret are kept.
     pub provision: Option<Provision>,
+    /// What runs at its hosts, where the policy says it.
+    pub product: Option<Product>,
 }
 
 /// How nodes authenticate to a registry.
@@ -246,6 +250,26 @@ impl Policy {
             .map(|number| (number, &self.bans[number]))
     }
 
+    /// The bans on what a secret holds, in the order of the document.
+    pub fn credential_bans(&self) -> impl Iterator<Item = (usize, &Ban, &CredentialClause)> {
+        let all = self.bans.iter().enumerate();
+        all.filter_map(|(number, ban)| match &ban.target {
+            BanTarget::Credentials(clause) => Some((number, ban, clause)),
+            BanTarget::Secrets(_) => None,
+        })
+    }
+
+    /// What runs at a registry (`host[:port]`), where a rule says it; of several the first.
+    #[must_use]
+    pub fn product_of(&self, registry: &str) -> Option<Product> {
+        let registry = registry.to_ascii_lowercase();
+        let exact = self.products_by_host.get(registry.as_str()).copied();
+        exact.or_else(|| {
+            let mut globs = self.products_by_glob.iter();
+            globs.find_map(|(host, product)| host.covers(&registry).then_some(*product))
+        })
+    }
+
     /// Whether a ban is lifted in a namespace on that day (UTC).
     #[must_use]
     pub fn lifted(&self, ban: usize, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
@@ -363,6 +387,24 @@ impl From<Document> for Policy {
             exempt: document.exempt.map(|exempt| exempt.namespaces),
             ..Self::default()
         };
+        for rule in &policy.registries {
+            let Some(product) = rule.product else {
+                continue;
+            };
+            for pattern in &rule.images {
+                match pattern.host() {
+                    Host::Exact(host) => {
+                        policy
+                            .products_by_host
+                            .entry(host.clone())
+                            .or_insert(product);
+                    }
+                    glob @ Host::Glob { .. } => {
+                        policy.products_by_glob.push((glob.clone(), product))
+                    }
+                }
+            }
+        }
         for (number, ban) in bans.iter().enumerate() {
             let BanTarget::Secrets(globs) = &ban.target else {
                 continue;
@@ -398,6 +440,7 @@ impl From<RegistryEntry> for RegistryRule {
             access,
             namespaces: entry.namespaces,
             provision: entry.provision,
+            product: entry.product,
         }
     }
 }

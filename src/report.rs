@@ -13,6 +13,7 @@ use crate::subject::{Kind, Place, Subject};
 use crate::verdict::{self, Preview};
 use crate::words;
 use crate::world::{Controllers, World};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use std::fmt::Write as _;
 
@@ -34,8 +35,8 @@ pub struct Settings<'s> {
     pub policy: &'s Policy,
     /// The namespace of objects that name none.
     pub namespace: &'s str,
-    /// The day (UTC).
-    pub today: Date,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// All that was found.
@@ -130,7 +131,7 @@ impl Report {
             policy: settings.policy,
             facts: &facts,
             controllers: &controllers,
-            today: settings.today,
+            now: settings.now,
         };
         for (input, manifests) in inputs.into_iter().zip(read) {
             let number = self.inputs.len();
@@ -148,7 +149,7 @@ impl Report {
             let text = &self.inputs[input].text;
             let policy = manifest
                 .is_policy()
-                .then(|| manifest.policy(text, world.today));
+                .then(|| manifest.policy(text, world.today()));
             if let Some(Loaded { diagnostics, .. }) = policy.flatten() {
                 if !self.inputs[input].is_policy {
                     self.add_policy_items(input, diagnostics);
@@ -211,7 +212,7 @@ impl Report {
                     owner: exception.owner.clone(),
                     reason: exception.reason.clone(),
                     expires: exception.expires,
-                    days_left: days(world.today, exception.expires),
+                    days_left: days(world.today(), exception.expires),
                 });
                 continue;
             }

@@ -1,5 +1,6 @@
 //! What is judged: an object of the API with the fields that matter, as the request or a manifest gave it.
 
+use crate::credentials::SecretContent;
 use crate::names::MAX_SUBDOMAIN;
 use std::borrow::Cow;
 use std::fmt;
@@ -85,6 +86,8 @@ pub struct Object<'a> {
     pub references: Vec<Reference<'a>>,
     /// Of a Secret: its type.
     pub secret_type: Option<Cow<'a, str>>,
+    /// Of a docker-type Secret: what it holds.
+    pub content: Option<SecretContent>,
     /// Of a ConfigMap: what its key `policy.yaml` holds.
     pub policy: Option<Cow<'a, str>>,
 }
@@ -186,6 +189,8 @@ pub enum Place {
     ServiceAccountName,
     /// `metadata.name`.
     Name,
+    /// `data[KEY]` of a Secret.
+    Data(&'static str),
 }
 
 impl Kind {
@@ -294,6 +299,7 @@ impl fmt::Display for Place {
             Self::ImageVolume(i) => write!(f, "volumes[{i}].image.reference"),
             Self::ServiceAccountName => f.write_str("serviceAccountName"),
             Self::Name => f.write_str("metadata.name"),
+            Self::Data(key) => write!(f, "data[{key:?}]"),
         }
     }
 }

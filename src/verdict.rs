@@ -1,12 +1,14 @@
 //! The judgement: what becomes of a subject. `serve` and everything else that judges calls these two functions.
 
+mod grounds;
 mod guard;
 mod inject;
+mod pull_secrets;
 mod references;
 
-use crate::finding::{Denial, Finding};
+use crate::finding::{Denial, Fault, Finding, Trouble};
 use crate::policy::RegistryRule;
-use crate::subject::Subject;
+use crate::subject::{Kind, Operation, Source, Subject};
 use crate::words;
 use crate::world::World;
 use inject::Injected;
@@ -110,7 +112,11 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
     if let Some(ruling) = guard::policy_document(world, subject) {
         return ruling;
     }
-    let findings = guard::guard(world, subject);
+    let mut findings = guard::guard(world, subject);
+    // Whoever applies a workload is there to be told; its pods are made when nobody looks.
+    if subject.kind != Kind::Pod && subject.source == Source::Request {
+        findings.extend(inject::foresee(world, subject));
+    }
     let mut ruling = Ruling {
         denial: words::denial(world, subject, &findings),
         ..Ruling::admit()
@@ -124,6 +130,19 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
 #[must_use]
 pub fn policy_edit<'s>(subject: &'s Subject<'_>) -> Option<&'s str> {
     guard::policy_edit(subject)
+}
+
+/// Whether pods of a subject lack a Secret that may be on its way: it often comes in the same `kubectl apply`.
+#[must_use]
+pub fn lacks_secrets(world: &World<'_>, subject: &Subject<'_>) -> bool {
+    let is_asked = subject.kind != Kind::Pod || subject.operation == Operation::Create;
+    let is_missing = |finding: &Finding<'_>| {
+        let Fault::PullSecret { trouble, .. } = &finding.fault else {
+            return false;
+        };
+        matches!(trouble, Trouble::Missing { .. })
+    };
+    is_asked && inject::foresee(world, subject).iter().any(is_missing)
 }
 
 /// What the pods of a subject, be it a Pod or the template of some, would get when they are created.

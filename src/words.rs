@@ -2,11 +2,13 @@
 
 mod limits;
 
-use crate::finding::{Denial, Effect, Fault, Finding, Mercy, Origin};
+use crate::account::{Account, AccountClass};
+use crate::finding::{Denial, Effect, Fault, Finding, Grounds, Mercy, Origin, Trouble};
 use crate::policy::{Ban, Exception};
 use crate::selector::Match;
 use crate::subject::{ContainerList, Kind, Place, Source, Subject};
 use crate::world::World;
+use jiff::Timestamp;
 use limits::{MAX_WARNING, WANTED, shorten};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -141,8 +143,22 @@ pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
                 audit_key("ban", &ban.name),
                 format!("{outcome} \"{secret}\""),
             ),
-            Fault::BannedName { ban } => {
-                (audit_key("ban", &ban.name), format!("{outcome} the name"))
+            Fault::BannedSecret { ban, grounds } => {
+                let what = match grounds {
+                    Grounds::Name => "the name",
+                    Grounds::Credential { .. } => "the content",
+                };
+                (audit_key("ban", &ban.name), format!("{outcome} {what}"))
+            }
+            Fault::PullSecret {
+                secret, trouble, ..
+            } => {
+                let what = match trouble {
+                    Trouble::Missing { .. } => "missing",
+                    Trouble::Malformed { .. } => "malformed",
+                    Trouble::Expired { .. } => "expired",
+                };
+                ("pull-secret".to_owned(), format!("{what} \"{secret}\""))
             }
             Fault::Uncovered { image } | Fault::NoImage { image, .. } => {
                 let image = credentials(image).unwrap_or(image);
@@ -236,17 +252,31 @@ impl<'s> Teller<'s> {
                 ..
             } => {
                 let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
-                let reason = told(&ban.reason)
-                    .map(|reason| format!(" ({reason})"))
-                    .unwrap_or_default();
                 let fix = self.fix(world, ban, *is_pull_secret, *origin);
-                let ask = told(&ban.contact)
-                    .map(|contact| format!(" Ask {contact}."))
-                    .unwrap_or_default();
-                let docs = told(&ban.docs)
-                    .map(|docs| format!(" See {docs}"))
-                    .unwrap_or_default();
-                (format!("{what}{reason}"), Some(format!("{fix}{ask}{docs}")))
+                (
+                    format!("{what}{}", reason(told(&ban.reason))),
+                    Some(format!(
+                        "{fix}{}",
+                        whom(told(&ban.contact), told(&ban.docs))
+                    )),
+                )
+            }
+            Fault::BannedSecret {
+                ban,
+                grounds: Grounds::Credential { .. },
+            } => {
+                let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
+                let fix = match &ban.instead {
+                    Some(instead) => format!("Use \"{instead}\" instead."),
+                    None => "Use a credential of its own that can only pull.".to_owned(),
+                };
+                (
+                    format!("{what}{}", reason(told(&ban.reason))),
+                    Some(format!(
+                        "{fix}{}",
+                        whom(told(&ban.contact), told(&ban.docs))
+                    )),
+                )
             }
             Fault::Uncovered { .. } => {
                 let help = "Use an image from a registry that the policy knows, or ask its owners for a rule.";
@@ -266,8 +296,9 @@ impl<'s> Teller<'s> {
                 secret,
                 ban,
                 origin,
+                grounds,
                 ..
-            } => self.banned(&field, secret, ban, *origin),
+            } => self.banned(&field, secret, *origin, &by(ban, grounds)),
             Fault::Uncovered { image } => format!(
                 "{field} {} is covered by no registry rule",
                 self.quote(image)
@@ -302,18 +333,67 @@ impl<'s> Teller<'s> {
                 "\"{secret}\" is not injected: ServiceAccount {} allows only what it lists; list it there",
                 self.quote(service_account)
             ),
-            Fault::BannedName { ban } => {
+            Fault::BannedSecret {
+                ban,
+                grounds: Grounds::Name,
+            } => {
                 format!(
                     "the name is banned by \"{}\": workloads that use it may be refused",
                     ban.name
                 )
             }
+            Fault::BannedSecret { ban, grounds } => format!("{field} holds {}", by(ban, grounds)),
+            Fault::PullSecret {
+                secret,
+                wanted_for,
+                trouble,
+            } => {
+                let registry = wanted_for.as_ref().map(|(_, registry)| registry.as_str());
+                self.pull_secret(&field, secret, registry, trouble)
+            }
             Fault::Lifted { ban, exception } => lifted(*ban, exception),
         }
     }
 
-    fn banned(&self, field: &str, secret: &str, ban: &Ban, origin: Origin<'_>) -> String {
-        let (secret, by) = (self.quote(secret), format!("banned by \"{}\"", ban.name));
+    /// A pull secret that will not do what it is for, and the command that mends it.
+    fn pull_secret(
+        &self,
+        field: &str,
+        secret: &str,
+        registry: Option<&str>,
+        trouble: &Trouble<'_>,
+    ) -> String {
+        let namespace = shorten(&self.subject.namespace, self.most);
+        let name = self.quote(secret);
+        let what = match registry {
+            Some(registry) => format!("pull secret {name} for {}", shorten(registry, self.most)),
+            None => format!("{field} names {name}, which"),
+        };
+        match trouble {
+            Trouble::Missing { .. } => format!(
+                "{what} is missing in {namespace}: kubectl create secret docker-registry {} -n {namespace} \
+                 --docker-server={} --docker-username=... --docker-password=...",
+                shorten(secret, self.most),
+                server(registry)
+            ),
+            Trouble::Malformed { error, is_withheld } => {
+                let then = if *is_withheld {
+                    "not injected, for other images can be pulled without it"
+                } else {
+                    "no image can be pulled with it listed"
+                };
+                format!("{what} cannot be used ({error}), {then}: make it anew")
+            }
+            Trouble::Expired { registry, at } => format!(
+                "{what} has a credential for {} that expired {}: renew it",
+                shorten(registry, self.most),
+                moment(*at)
+            ),
+        }
+    }
+
+    fn banned(&self, field: &str, secret: &str, origin: Origin<'_>, by: &str) -> String {
+        let secret = self.quote(secret);
         match origin {
             Origin::Own => format!("{field} names {secret}, {by}"),
             Origin::Inherited(account) => {
@@ -435,13 +515,20 @@ impl<'s> Teller<'s> {
             _ => format!("{}: {}", self.subject, self.short(finding)),
         };
         text.extend(why_not_denied(mercy).map(|why| format!("; {why}")));
+        let mut add = |part: Option<String>, most| {
+            let part = part.unwrap_or_default();
+            if text.chars().count() + part.chars().count() <= most {
+                text.push_str(&part);
+            }
+        };
+        if let Fault::PullSecret {
+            trouble: Trouble::Missing { elsewhere },
+            ..
+        } = &finding.fault
+        {
+            add(elsewhere.map(elsewhere_in_words), MAX_WARNING);
+        }
         if let Fault::Banned { ban, .. } = &finding.fault {
-            let mut add = |part: Option<String>, most| {
-                let part = part.unwrap_or_default();
-                if text.chars().count() + part.chars().count() <= most {
-                    text.push_str(&part);
-                }
-            };
             add(
                 ban.instead
                     .as_ref()
@@ -454,6 +541,79 @@ impl<'s> Teller<'s> {
             );
         }
         text
+    }
+}
+
+fn reason(reason: Option<String>) -> String {
+    reason
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default()
+}
+
+/// Whom to ask and where to read.
+fn whom(contact: Option<String>, docs: Option<String>) -> String {
+    let ask = contact.map(|contact| format!(" Ask {contact}."));
+    let docs = docs.map(|docs| format!(" See {docs}"));
+    format!("{}{}", ask.unwrap_or_default(), docs.unwrap_or_default())
+}
+
+/// What of a secret is banned, and by what.
+fn by(ban: &Ban, grounds: &Grounds) -> String {
+    let by = format!("banned by \"{}\"", ban.name);
+    let Grounds::Credential {
+        registry,
+        account,
+        shared_beyond,
+    } = grounds
+    else {
+        return by;
+    };
+    let credential = account.map_or("a credential", kind_of_account);
+    let why = account.map(|account| format!(" ({})", account.reason));
+    let shared = shared_beyond.map(|limit| {
+        let noun = if limit == 1 {
+            "namespace"
+        } else {
+            "namespaces"
+        };
+        format!(" that is in more than {limit} {noun}")
+    });
+    let (why, shared) = (why.unwrap_or_default(), shared.unwrap_or_default());
+    format!("{credential} of {registry}{why}{shared}, {by}")
+}
+
+fn kind_of_account(account: Account) -> &'static str {
+    match account.class {
+        AccountClass::Admin => "an admin account",
+        AccountClass::Personal => "a personal account",
+        AccountClass::Robot => "a robot account",
+        AccountClass::ServicePrincipal => "a service principal",
+        AccountClass::Token => "a token",
+        AccountClass::NodeIdentity => "a token of a node identity",
+        AccountClass::Unknown => "an account of unknown kind",
+    }
+}
+
+/// What `kubectl create secret docker-registry` calls a registry.
+fn server(registry: Option<&str>) -> &str {
+    match registry {
+        Some("docker.io") => "https://index.docker.io/v1/",
+        Some(registry) => registry,
+        None => "...",
+    }
+}
+
+/// A second of Unix time as people read it.
+fn moment(seconds: i64) -> String {
+    let time = Timestamp::from_second(seconds).ok();
+    let time = time.map(|time| time.strftime("on %Y-%m-%d at %H:%M UTC").to_string());
+    time.unwrap_or_else(|| "long ago".to_owned())
+}
+
+fn elsewhere_in_words((namespace, more): (&str, usize)) -> String {
+    match more {
+        0 => format!(" (there is one in {namespace})"),
+        more => format!(" (there is one in {namespace} and in {more} more)"),
     }
 }
 
@@ -484,6 +644,7 @@ fn why_not_denied(mercy: Mercy) -> Option<&'static str> {
         Mercy::Old => Some("it was there before"),
         Mercy::UnknownLabels => Some("labels of the namespace unknown"),
         Mercy::InjectedHere => Some("injected by the policy"),
+        Mercy::Unsure => Some("what it is, is a guess"),
     }
 }
 
@@ -493,6 +654,7 @@ fn outcome(effect: Effect) -> &'static str {
         Effect::Warn(Mercy::Old) => "admitted, was there before:",
         Effect::Warn(Mercy::UnknownLabels) => "admitted, namespace unknown:",
         Effect::Warn(Mercy::InjectedHere) => "admitted, injected by the policy:",
+        Effect::Warn(Mercy::Unsure) => "admitted, what it is being a guess:",
         Effect::Warn(_) => "warned of",
         Effect::Audit(Mercy::Running) => "admitted, workload was admitted earlier:",
         Effect::Audit(_) => "audited",

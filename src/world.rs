@@ -4,7 +4,9 @@ use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::selector::Namespace;
 use crate::subject::{INJECT, Operation, PodSpec, Subject};
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// All that a judgement depends on beside its subject.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +17,8 @@ pub struct World<'w> {
     pub facts: &'w Facts,
     /// Whose creations are part of workloads that were judged before.
     pub controllers: &'w Controllers,
-    /// The day (UTC).
-    pub today: Date,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// The users as which built-in controllers create objects.
@@ -37,6 +39,12 @@ impl<'w> World<'w> {
 }
 
 impl World<'_> {
+    /// The day (UTC), by which exceptions end.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.now.to_zoned(TimeZone::UTC).date()
+    }
+
     /// Whether injection is switched off for a subject, by its annotation or by the label of its namespace.
     #[must_use]
     pub fn injection_is_off(&self, subject: &Subject<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! Any text is judged by `check` without a panic, in each of its formats.
 #![no_main]
 
+use jiff::Timestamp;
 use jiff::civil::date;
 use libfuzzer_sys::fuzz_target;
 use pullgate::diagnostic::Colour;
@@ -20,7 +21,7 @@ fuzz_target!(|text: &str| {
     let settings = Settings {
         policy: &POLICY,
         namespace: "default",
-        today: date(2026, 1, 1),
+        now: Timestamp::UNIX_EPOCH,
     };
     report.add_manifests(
         vec![Input {

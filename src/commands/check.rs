@@ -9,6 +9,7 @@ use crate::policy::Loaded;
 use crate::report::{Input, Report, Settings};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
@@ -99,7 +100,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
         let settings = Settings {
             policy,
             namespace: &args.namespace,
-            today: today(),
+            now: Timestamp::now(),
         };
         report.add_manifests(inputs, &settings);
         let is_empty = !args.filenames.is_empty() && skipped.is_empty() && report.is_empty();

@@ -4,8 +4,8 @@ use super::fields::Fields;
 use super::reader::Reader;
 use super::{
     API_VERSION, AccountClass, At, BanEntry, CredentialClause, Document, ExceptionEntry,
-    ExemptEntry, Identity, KIND, LabelSelector, Mode, NamespaceSelector, Operator, Provision,
-    RegistryEntry, Requirement, Running, Unmatched,
+    ExemptEntry, Identity, KIND, LabelSelector, Mode, NamespaceSelector, Operator, Product,
+    Provision, RegistryEntry, Requirement, Running, Unmatched,
 };
 use crate::diagnostic::{Diagnostic, Span};
 use crate::image::Image;
@@ -104,6 +104,20 @@ impl RegistryEntry {
         });
         let namespaces = fields.optional(reader, "namespaces", NamespaceSelector::read);
         let provision = fields.optional(reader, "provision", Provision::read);
+        let product = fields.optional(reader, "product", |r, n, p| {
+            r.choice(
+                n,
+                p,
+                &[
+                    ("harbor", Product::Harbor),
+                    ("nexus", Product::Nexus),
+                    ("artifactory", Product::Artifactory),
+                    ("gitlab", Product::Gitlab),
+                    ("quay", Product::Quay),
+                    ("acr", Product::Acr),
+                ],
+            )
+        });
         fields.exactly_one(reader, &["secrets", "identity", "public"]);
         if provision.is_some() && secrets.is_none() {
             let help = "add `secrets` with the name that the copies get, or remove `provision`";
@@ -127,6 +141,7 @@ impl RegistryEntry {
             public,
             namespaces,
             provision,
+            product,
         };
         Some(At {
             value,

@@ -1,15 +1,19 @@
 //! What is wrong with an object, and what comes of it.
 
+use super::grounds::{self, Holder};
 use super::references::{Use, uses};
 use super::{Notes, Ruling};
+use crate::account::Confidence;
+use crate::credentials::Unshared;
 use crate::diagnostic::Severity;
 use crate::docker_config::Form;
-use crate::finding::{Effect, Fault, Finding, Mercy};
+use crate::finding::{Effect, Fault, Finding, Grounds, Mercy};
 use crate::image::{Image, ImageError};
+use crate::inventory::Depth;
 use crate::names;
 use crate::policy::{Ban, Lifted, Mode, Policy, RegistryRule, Running, Unmatched};
 use crate::selector::{Match, Namespace};
-use crate::subject::{ImageUse, Kind, Operation, Place, PodSpec, Subject};
+use crate::subject::{ImageUse, Kind, Object, Operation, Place, PodSpec, Subject};
 use crate::words;
 use crate::world::World;
 use std::cell::OnceCell;
@@ -54,8 +58,9 @@ pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> O
         });
     }
     let text = policy_edit(subject)?;
-    let diagnostics = Policy::load(text, world.today).diagnostics;
-    let (faults, warnings): (Vec<_>, Vec<_>) = diagnostics
+    let loaded = Policy::load(text, world.today());
+    let (faults, warnings): (Vec<_>, Vec<_>) = loaded
+        .diagnostics
         .iter()
         .partition(|diagnostic| diagnostic.severity == Severity::Fault);
     let faults: Vec<_> = faults
@@ -65,6 +70,7 @@ pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> O
     let told = warnings
         .into_iter()
         .map(|warning| warning.line(names::POLICY_KEY));
+    let told = told.chain(without_inventory(world, loaded.policy.as_ref()));
     let notes = Notes {
         warnings: words::within_limits(told, 0),
         ..Notes::default()
@@ -73,6 +79,19 @@ pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> O
         denial: words::policy_denial(subject, &faults),
         notes,
         findings: Vec::new(),
+    })
+}
+
+/// What of a policy does nothing as long as the content of Secrets is not known.
+fn without_inventory(world: &World<'_>, policy: Option<&Policy>) -> Option<String> {
+    let bans = policy.into_iter().flat_map(Policy::credential_bans);
+    let names: Vec<_> = bans.map(|(_, ban, _)| format!("`{}`", ban.name)).collect();
+    let is_idle = world.facts.depth() != Depth::Contents && !names.is_empty();
+    is_idle.then(|| {
+        format!(
+            "bans by `credentials` do nothing here, for no Secret is read: {}; install the chart with inventory=contents",
+            names.join(", ")
+        )
     })
 }
 
@@ -110,19 +129,51 @@ impl<'a> Judge<'a> {
         let old: HashSet<&str> = old.iter().map(|used| used.secret).collect();
         for used in uses_of(&self.subject.object) {
             for (number, ban) in self.world.policy.bans_on(used.secret) {
-                self.banned(&used, number, ban, old.contains(used.secret));
+                let is_old = old.contains(used.secret);
+                self.banned(&used, (number, ban), Grounds::Name, is_old);
             }
+            self.held(&used, old.contains(used.secret));
         }
         if let Some(pod) = &self.subject.object.pod {
             self.images(pod);
         }
     }
 
-    fn banned(&mut self, used: &Use<'a>, number: usize, ban: &'a Ban, is_old: bool) {
+    /// Bans on what the secret holds.
+    fn held(&mut self, used: &Use<'a>, is_old: bool) {
+        let Some(inventory) = self.world.facts.inventory() else {
+            return;
+        };
+        let policy = self.world.policy;
+        let mut bans = policy.credential_bans().peekable();
+        let Some(facts) = bans
+            .peek()
+            .and_then(|_| inventory.get(self.namespace.name, used.secret))
+        else {
+            return;
+        };
+        for (number, ban, clause) in bans {
+            let grounds = grounds::find(&self.world, clause, &facts.content, Holder::Known);
+            if let Some(grounds) = grounds {
+                self.banned(used, (number, ban), grounds, is_old);
+            }
+        }
+    }
+
+    fn banned(
+        &mut self,
+        used: &Use<'a>,
+        (number, ban): (usize, &'a Ban),
+        grounds: Grounds,
+        is_old: bool,
+    ) {
         let Some(mut effect) = self.unless_lifted(Some((number, ban)), used.place, ban.mode.into())
         else {
             return;
         };
+        if let Some(mercy) = self.mercy(&grounds, used.secret) {
+            effect = effect.soften(mercy);
+        }
         if is_old {
             effect = effect.soften(Mercy::Old);
         }
@@ -137,8 +188,31 @@ impl<'a> Judge<'a> {
             ban,
             is_pull_secret,
             origin: used.origin,
+            grounds,
         };
         self.add(used.place, fault, self.spare(effect, ban.running));
+    }
+
+    /// What a reference is spared for: a policy may not refuse what it injects, whoever shares a credential is not who
+    /// refers to it, and a guess is no reason.
+    fn mercy(&self, grounds: &Grounds, secret: &str) -> Option<Mercy> {
+        let Grounds::Credential {
+            account,
+            shared_beyond,
+            ..
+        } = grounds
+        else {
+            return None;
+        };
+        let applies = |rule: &RegistryRule| rule.applies(self.namespace) != Match::No;
+        let mut rules = self.world.policy.registries().iter();
+        if rules.any(|rule| applies(rule) && rule.secret_names().any(|name| name == secret)) {
+            return Some(Mercy::InjectedHere);
+        }
+        let is_guess = account.is_some_and(|account| account.confidence == Confidence::Low);
+        is_guess
+            .then_some(Mercy::Unsure)
+            .or(shared_beyond.map(|_| Mercy::None))
     }
 
     /// The effect, or `None` where an exception is in use, which is told once.
@@ -149,7 +223,7 @@ impl<'a> Judge<'a> {
         effect: Effect,
     ) -> Option<Effect> {
         let number = ban.map(|(number, _)| number);
-        let (policy, namespace, today) = (self.world.policy, self.namespace, self.world.today);
+        let (policy, namespace, today) = (self.world.policy, self.namespace, self.world.today());
         let is_first = !self.lifted.contains_key(&number);
         let lifted = *self.lifted.entry(number).or_insert_with(|| match number {
             Some(number) => policy.lifted(number, namespace, today),
@@ -261,8 +335,54 @@ impl<'a> Judge<'a> {
         self.add(used.place, fault, self.spare(effect, Running::Keep));
     }
 
-    /// A docker-type Secret under a banned name is warned of when it is made; later it passes, because rotation must work.
+    /// A docker-type Secret is judged by its name and by what it holds.
     fn secret(&mut self) {
+        self.name_of_secret();
+        self.content_of_secret();
+    }
+
+    /// What was there before is not refused: of what is banned it may be rid only by and by.
+    fn content_of_secret(&mut self) {
+        let (subject, world) = (self.subject, self.world);
+        let key = world.facts.fingerprint_key();
+        let reduce = |object: &Object<'_>| {
+            let content = object.content.as_ref();
+            content.map(|content| content.reduce(key, &mut Unshared))
+        };
+        let mut bans = world.policy.credential_bans().peekable();
+        let Some(new) = bans.peek().and_then(|_| reduce(&subject.object)) else {
+            return;
+        };
+        let old = subject.old.as_ref().and_then(reduce);
+        let form = subject.object.secret_type.as_deref().and_then(Form::of);
+        let place = Place::Data(form.map_or("", Form::key));
+        for (number, ban, clause) in bans {
+            let find = |content, holder| grounds::find(&world, clause, content, holder);
+            let Some(grounds) = find(&new, Holder::With(self.namespace.name)) else {
+                continue;
+            };
+            let is_old = old
+                .as_ref()
+                .is_some_and(|old| find(old, Holder::Known).is_some())
+                || find(&new, Holder::Joining(self.namespace.name)).is_none();
+            let is_guess = matches!(&grounds, Grounds::Credential { account: Some(account), .. }
+                if account.confidence == Confidence::Low);
+            let Some(effect) = self.unless_lifted(Some((number, ban)), place, ban.mode.into())
+            else {
+                continue;
+            };
+            let effect = match (is_old, is_guess) {
+                (true, _) => effect.soften(Mercy::Old),
+                (_, true) => effect.soften(Mercy::Unsure),
+                _ => effect,
+            };
+            let effect = self.spare(effect, ban.running);
+            self.add(place, Fault::BannedSecret { ban, grounds }, effect);
+        }
+    }
+
+    /// Under a banned name it is warned of when it is made; later it passes, because rotation must work.
+    fn name_of_secret(&mut self) {
         let subject = self.subject;
         let is_docker = subject
             .object
@@ -281,11 +401,9 @@ impl<'a> Judge<'a> {
             if let Some(effect) =
                 self.unless_lifted(Some((number, ban)), Place::Name, ban.mode.into())
             {
-                self.add(
-                    Place::Name,
-                    Fault::BannedName { ban },
-                    effect.soften(Mercy::None),
-                );
+                let grounds = Grounds::Name;
+                let fault = Fault::BannedSecret { ban, grounds };
+                self.add(Place::Name, fault, effect.soften(Mercy::None));
             }
         }
     }

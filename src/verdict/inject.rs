@@ -1,12 +1,13 @@
 //! Which secrets a pod gets.
 
+use super::pull_secrets::{self, Listed};
 use super::{Injection, Preview};
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::Image;
 use crate::patch;
 use crate::policy::RegistryRule;
 use crate::selector::{Match, Namespace};
-use crate::subject::{ContainerList, Kind, Operation, Place, PodSpec, Subject};
+use crate::subject::{ContainerList, ImageUse, Kind, Operation, Place, PodSpec, Source, Subject};
 use crate::world::World;
 use json_patch::Patch;
 
@@ -28,21 +29,22 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
     else {
         return Injected::default();
     };
+    let plan = plan(world, subject, pod);
+    let mut findings = pull_secrets::findings(world, subject, plan.listed(world, subject, pod));
     let Plan {
         rules,
         wanted,
         refused,
-    } = plan(world, subject, pod);
+        ..
+    } = plan;
+    findings.extend(refused.into_iter().map(|secret| not_mountable(pod, secret)));
     let injection = patch::put_first(pod, &subject.object.metadata, &wanted);
     let added = injection
         .as_ref()
         .map_or(&[][..], |injection| &injection.added);
     Injected {
         injections: injections(&rules, |name| added.contains(&name)),
-        findings: refused
-            .into_iter()
-            .map(|secret| not_mountable(pod, secret))
-            .collect(),
+        findings,
         patch: injection.map(|injection| injection.patch),
     }
 }
@@ -57,6 +59,7 @@ pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Previe
         rules,
         wanted,
         refused,
+        ..
     } = plan(world, subject, pod);
     let is_added = |name: &str| wanted.contains(&name) && !is_listed(pod, name);
     let refused = refused.into_iter();
@@ -64,6 +67,22 @@ pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Previe
         injections: injections(&rules, is_added),
         findings: refused.map(|secret| not_mountable(pod, secret)).collect(),
     }
+}
+
+/// What is wrong with the pull secrets that the pods of a template will have.
+pub(super) fn foresee<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Finding<'a>> {
+    let pod = subject.object.pod.as_ref();
+    let Some(pod) =
+        pod.filter(|_| world.facts.inventory().is_some() && is_left_to_us(world, subject))
+    else {
+        return Vec::new();
+    };
+    let plan = if world.injection_is_off(subject) {
+        Plan::default()
+    } else {
+        plan(world, subject, pod)
+    };
+    pull_secrets::findings(world, subject, plan.listed(world, subject, pod))
 }
 
 fn injections<'a>(
@@ -78,6 +97,7 @@ fn injections<'a>(
 }
 
 /// What a pod is to get.
+#[derive(Default)]
 struct Plan<'a> {
     /// The rules that cover its images, in the order of first use.
     rules: Vec<&'a RegistryRule>,
@@ -85,6 +105,68 @@ struct Plan<'a> {
     wanted: Vec<&'a str>,
     /// Those that its `ServiceAccount` does not allow.
     refused: Vec<&'a str>,
+    /// Those that would do more harm than good.
+    withheld: Vec<&'a str>,
+}
+
+impl<'a> Plan<'a> {
+    /// The pull secrets that the pod will have in the end, and those that are withheld, each once.
+    fn listed<'p>(
+        &'p self,
+        world: &'p World<'a>,
+        subject: &'p Subject<'_>,
+        pod: &'a PodSpec<'_>,
+    ) -> impl Iterator<Item = Listed<'a>> + 'p {
+        let given = self.wanted.iter().map(|name| (*name, false));
+        let given = given.chain(self.withheld.iter().map(|name| (*name, true)));
+        let given = given.map(move |(secret, is_withheld)| {
+            let wanted_for = wanted_for(world, subject, pod, secret);
+            Listed {
+                secret,
+                place: wanted_for
+                    .as_ref()
+                    .map_or(Place::ServiceAccountName, |(_, _, place)| *place),
+                wanted_for: wanted_for.map(|(rule, registry, _)| (rule, registry)),
+                is_withheld,
+            }
+        });
+        let own = pod.pull_secrets.iter().enumerate();
+        let own = own.map(|(i, name)| (&**name, Place::PullSecret(i)));
+        // What the API server copies into a Pod that lists nothing.
+        let is_template = subject.kind != Kind::Pod || subject.source == Source::Manifest;
+        let account = world
+            .facts
+            .service_account(&subject.namespace, pod.service_account())
+            .filter(|_| is_template && pod.pull_secrets.is_empty());
+        let inherited = account
+            .into_iter()
+            .flat_map(|account| &account.image_pull_secrets);
+        let inherited = inherited.map(|name| (&**name, Place::ServiceAccountName));
+        let is_other = |(name, _): &(&str, Place)| !name.is_empty() && !self.wanted.contains(name);
+        let others = own.chain(inherited).filter(is_other);
+        given.chain(others.map(|(secret, place)| Listed {
+            secret,
+            place,
+            wanted_for: None,
+            is_withheld: false,
+        }))
+    }
+}
+
+/// The rule that wants a secret for a pod, the registry, and the first image of it.
+fn wanted_for<'a>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+    pod: &PodSpec<'_>,
+    secret: &str,
+) -> Option<(&'a RegistryRule, String, Place)> {
+    let namespace = world.namespace(subject);
+    pulled_at_start(pod).find_map(|used| {
+        let image = Image::parse(&used.image).ok()?;
+        let rule = world.policy.rule_for(&image, namespace)?;
+        let wants_it = rule.secret_names().any(|name| name == secret);
+        wants_it.then(|| (rule, image.registry().to_owned(), used.place))
+    })
 }
 
 fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan<'a> {
@@ -104,13 +186,21 @@ fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan
             !account.enforce_mountable_secrets || listed(&account.image_pull_secrets)
         })
     };
-    let (wanted, refused) = names
+    let (wanted, refused): (Vec<_>, Vec<_>) = names
         .into_iter()
         .partition(|name| is_listed(pod, name) || is_allowed(name));
+    let does_harm = |name: &str| {
+        let own = pod.pull_secrets.iter().map(|name| &**name);
+        let all: Vec<&str> = wanted.iter().copied().chain(own).collect();
+        pull_secrets::does_harm(world, subject, pod, name, &all)
+    };
+    let is_kept = |name: &&str| is_listed(pod, name) || !does_harm(name);
+    let (wanted, withheld) = wanted.iter().partition(|name| is_kept(name));
     Plan {
         rules,
         wanted,
         refused,
+        withheld,
     }
 }
 
@@ -120,9 +210,20 @@ fn is_listed(pod: &PodSpec<'_>, name: &str) -> bool {
 
 fn is_wanted(world: &World<'_>, subject: &Subject<'_>) -> bool {
     subject.operation == Operation::Create
-        && !subject.object.metadata.is_mirror_pod
+        && is_left_to_us(world, subject)
         && !world.injection_is_off(subject)
+}
+
+fn is_left_to_us(world: &World<'_>, subject: &Subject<'_>) -> bool {
+    !subject.object.metadata.is_mirror_pod
+        && !subject.is_deleting()
         && world.policy.exempt(world.namespace(subject)) != Match::Yes
+}
+
+/// The images that are pulled when a pod starts.
+pub(super) fn pulled_at_start<'p>(pod: &'p PodSpec<'_>) -> impl Iterator<Item = &'p ImageUse<'p>> {
+    let is_late = |place| matches!(place, Place::Image(ContainerList::Ephemeral, _));
+    pod.images.iter().filter(move |used| !is_late(used.place))
 }
 
 /// The rules that cover the images of a pod, in the order of first use.
@@ -132,8 +233,7 @@ fn rules<'a>(
     namespace: Namespace<'_>,
 ) -> Vec<&'a RegistryRule> {
     let mut rules: Vec<&RegistryRule> = Vec::new();
-    let pulled_at_start = |place| !matches!(place, Place::Image(ContainerList::Ephemeral, _));
-    for used in pod.images.iter().filter(|used| pulled_at_start(used.place)) {
+    for used in pulled_at_start(pod) {
         let Ok(image) = Image::parse(&used.image) else {
             continue;
         };

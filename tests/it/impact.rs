@@ -26,7 +26,7 @@ fn told(body: &str, workloads: &[Value], extent: Extent) -> Vec<String> {
         policy: &setting.policy,
         facts: &setting.facts,
         controllers: &setting.controllers,
-        today: setting.today,
+        now: setting.now(),
     };
     let text = format!("apiVersion: pullgate.dev/v1\nkind: PullPolicy\n{body}");
     let after = Policy::load(&text, setting.today);

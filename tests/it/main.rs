@@ -9,6 +9,7 @@
     reason = "tests fail by panicking, a table is as long as it has rows, and values are made to be given away"
 )]
 
+mod account;
 mod admin;
 mod check;
 mod cli;
@@ -23,6 +24,7 @@ mod keyring;
 mod lifecycle;
 mod policy;
 mod reviews;
+mod secrets;
 mod server;
 mod support;
 mod tidy;

@@ -1,6 +1,8 @@
 //! Requests, policies and judgements in a few words.
 
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::policy::Policy;
 use pullgate::review;
@@ -71,6 +73,12 @@ impl Setting {
         self
     }
 
+    /// Midnight of its day.
+    pub(crate) fn now(&self) -> Timestamp {
+        let midnight = self.today.to_zoned(TimeZone::UTC).expect("a time");
+        midnight.timestamp()
+    }
+
     pub(crate) fn mutate(&self, review: &Value) -> Answer {
         self.answer(review, mutate)
     }
@@ -91,7 +99,7 @@ impl Setting {
             policy: &self.policy,
             facts: &self.facts,
             controllers: &self.controllers,
-            today: self.today,
+            now: self.now(),
         };
         Answer::read(&parsed.answer(&judge(&world, &parsed.subject)))
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules that take values and return values.
-const PURE: [&str; 26] = [
+const PURE: [&str; 29] = [
+    "account",
+    "credentials",
     "diagnostic",
     "docker_config",
     "document",
@@ -14,6 +16,7 @@ const PURE: [&str; 26] = [
     "golang",
     "image",
     "impact",
+    "inventory",
     "keyring",
     "manifest",
     "names",

@@ -1,0 +1,61 @@
+//! Whether a ban by `credentials` covers what a Secret holds, and by what of it.
+
+use crate::credentials::{Content, Credential};
+use crate::finding::Grounds;
+use crate::policy::CredentialClause;
+use crate::world::World;
+
+/// In which namespaces a credential counts as being.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Holder<'n> {
+    /// In those that are known to have it.
+    Known,
+    /// In this one too.
+    With(&'n str),
+    /// In this one too, and nowhere if it was there before.
+    Joining(&'n str),
+}
+
+/// The first credential that a clause covers. What the clause says has to hold of one and the same.
+pub(super) fn find(
+    world: &World<'_>,
+    clause: &CredentialClause,
+    content: &Content,
+    holder: Holder<'_>,
+) -> Option<Grounds> {
+    let mut credentials = content.credentials().iter();
+    credentials.find_map(|credential| {
+        let registry = credential.registry();
+        let account = match &clause.class {
+            None => None,
+            Some(classes) => {
+                let account = credential.account(world.policy.product_of(registry));
+                classes.contains(&account.class).then_some(Some(account))?
+            }
+        };
+        let limit = clause.shared_across_namespaces;
+        let passes = limit.is_none_or(|limit| is_beyond(world, limit, credential, holder));
+        passes.then(|| Grounds::Credential {
+            registry: registry.to_owned(),
+            account,
+            shared_beyond: limit,
+        })
+    })
+}
+
+/// Looks at no more namespaces than it takes.
+fn is_beyond(world: &World<'_>, limit: u32, credential: &Credential, holder: Holder<'_>) -> bool {
+    let Some((inventory, fingerprint)) = world.facts.inventory().zip(credential.fingerprint) else {
+        return false;
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let known = || inventory.namespaces_with(fingerprint);
+    let is_there = |namespace: &str| known().any(|known| known == namespace);
+    let more = match holder {
+        Holder::Known => 0,
+        Holder::Joining(namespace) if is_there(namespace) => return false,
+        Holder::With(namespace) if is_there(namespace) => 0,
+        Holder::With(_) | Holder::Joining(_) => 1,
+    };
+    known().take(limit.saturating_add(1)).count() + more > limit
+}

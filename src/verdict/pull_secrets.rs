@@ -1,0 +1,117 @@
+//! Whether the pull secrets that a pod will have are there, can be read, and still work.
+
+use crate::credentials::Content;
+use crate::finding::{Effect, Fault, Finding, Mercy, Trouble};
+use crate::image::Image;
+use crate::inventory::{Inventory, SecretFacts};
+use crate::keyring::Keyring;
+use crate::policy::{Access, RegistryRule};
+use crate::subject::{Place, PodSpec, Subject};
+use crate::world::World;
+
+/// A pull secret that a pod will have, or should have.
+pub(super) struct Listed<'a> {
+    pub(super) secret: &'a str,
+    /// The field that lists it, or that of an image which needs it.
+    pub(super) place: Place,
+    /// The rule that wants it, and the registry it is wanted for.
+    pub(super) wanted_for: Option<(&'a RegistryRule, String)>,
+    /// Whether it is left out because it would do harm.
+    pub(super) is_withheld: bool,
+}
+
+/// What is wrong with pull secrets; nothing as long as not all Secrets are known.
+pub(super) fn findings<'a>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+    listed: impl Iterator<Item = Listed<'a>>,
+) -> Vec<Finding<'a>> {
+    let Some(inventory) = world.facts.inventory() else {
+        return Vec::new();
+    };
+    let now = world.now.as_second();
+    let look = |listed: Listed<'a>| {
+        let facts = inventory.get(&subject.namespace, listed.secret);
+        let trouble = match facts {
+            None => Some(missing(inventory, listed.secret)),
+            Some(facts) => trouble(facts, listed.is_withheld, now),
+        };
+        Some(Finding {
+            place: listed.place,
+            fault: Fault::PullSecret {
+                secret: listed.secret,
+                wanted_for: listed.wanted_for,
+                trouble: trouble?,
+            },
+            effect: Effect::Warn(Mercy::None),
+        })
+    };
+    listed.filter_map(look).collect()
+}
+
+fn missing<'a>(inventory: &'a Inventory, secret: &str) -> Trouble<'a> {
+    let mut elsewhere = inventory.namespaces_of(secret);
+    Trouble::Missing {
+        elsewhere: elsewhere.next().map(|first| (first, elsewhere.count())),
+    }
+}
+
+fn trouble(facts: &SecretFacts, is_withheld: bool, now: i64) -> Option<Trouble<'_>> {
+    if let Content::Malformed(error) = &facts.content {
+        return Some(Trouble::Malformed {
+            error: *error,
+            is_withheld,
+        });
+    }
+    let credentials = facts.content.credentials();
+    let works = |key: &str| {
+        let mut same = credentials.iter().filter(|other| *other.key == *key);
+        same.any(|other| !other.is_expired(now))
+    };
+    let expired = credentials
+        .iter()
+        .find(|credential| !works(&credential.key))?;
+    Some(Trouble::Expired {
+        registry: expired.registry(),
+        at: expired.expires?,
+    })
+}
+
+/// Whether a secret would stop pulls that go well without it: the kubelet cannot read it, and some image of the pod
+/// does not need it.
+pub(super) fn does_harm(
+    world: &World<'_>,
+    subject: &Subject<'_>,
+    pod: &PodSpec<'_>,
+    secret: &str,
+    others: &[&str],
+) -> bool {
+    let Some(inventory) = world.facts.inventory() else {
+        return false;
+    };
+    let content = |name: &str| Some(&inventory.get(&subject.namespace, name)?.content);
+    if !matches!(content(secret), Some(Content::Malformed(_))) {
+        return false;
+    }
+    let mut keyring = Keyring::default();
+    let others = others.iter().filter(|other| **other != secret);
+    for credential in others
+        .filter_map(|name| content(name))
+        .flat_map(Content::credentials)
+    {
+        keyring.add(credential.key.as_bytes(), ());
+    }
+    let namespace = world.namespace(subject);
+    super::inject::pulled_at_start(pod).any(|used| {
+        Image::parse(&used.image).is_ok_and(|image| {
+            let needs_it = world
+                .policy
+                .rule_for(&image, namespace)
+                .is_some_and(|rule| {
+                    matches!(rule.access, Access::Secrets(_))
+                        && rule.secret_names().any(|name| name == secret)
+                });
+            !needs_it || !keyring.lookup(&image).is_empty()
+        })
+    })
+}
