@@ -6,6 +6,7 @@
     reason = "it prints, or says why not"
 )]
 
+use jiff::Timestamp;
 use jiff::civil::date;
 use pullgate::diagnostic::Colour;
 use pullgate::policy::Policy;
@@ -55,7 +56,7 @@ fn check(text: &str, policy: &Policy) -> Duration {
     let settings = Settings {
         policy,
         namespace: "default",
-        today: date(2026, 1, 1),
+        now: Timestamp::UNIX_EPOCH,
     };
     report.add_manifests(vec![input], &settings);
     let shown = report.text(Colour::Never);

@@ -2,18 +2,21 @@
 
 pub mod certificates;
 pub mod facts;
+mod fingerprint;
 pub mod policy;
+pub mod secrets;
 pub mod workloads;
 
 use crate::live::now;
 use crate::metrics::Metrics;
 use anyhow::{Context, Result, ensure};
 use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::Secret;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client, Config, Resource};
+use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::fmt::{self, Debug};
 use std::future::ready;
@@ -134,6 +137,20 @@ impl Backoff for Pauses {
     }
 }
 
+/// A Secret of our own, without data.
+fn own_secret(name: &str, secret_type: &str) -> Secret {
+    let mut secret = Secret {
+        type_: Some(secret_type.to_owned()),
+        ..Secret::default()
+    };
+    secret.metadata.name = Some(name.to_owned());
+    secret.labels_mut().insert(
+        "app.kubernetes.io/managed-by".to_owned(),
+        FIELD_MANAGER.to_owned(),
+    );
+    secret
+}
+
 /// Whether somebody else changed or made an object in the meantime.
 fn came_too_late(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(kube::Error::Api(status))
@@ -155,7 +172,7 @@ where
         .backoff(ResetTimerBackoff::new(Pauses(FIRST_PAUSE), CALM))
         .filter_map(move |event| {
             let event = event.inspect_err(|error| {
-                metrics.watch_failed(what);
+                metrics.watch_failed(what, now());
                 warn!(
                     error = error as &dyn std::error::Error,
                     "cannot watch {what}; trying again"

@@ -94,7 +94,7 @@ pub enum Product {
     Harbor,
     /// Sonatype Nexus Repository.
     Nexus,
-    /// JFrog Artifactory.
+    /// Artifactory.
     Artifactory,
     /// The container registry of GitLab.
     Gitlab,
@@ -203,7 +203,7 @@ pub struct CredentialClause {
 }
 
 /// What kind of account a credential belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum AccountClass {
     /// The administrator of the registry.

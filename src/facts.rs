@@ -59,6 +59,12 @@ impl Facts {
         self.service_accounts_synced = true;
     }
 
+    /// The names of the namespaces whose labels are known.
+    #[must_use]
+    pub fn namespaces(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.labels.keys().map(|name| &**name)
+    }
+
     /// How much is known of Secrets once all of them are.
     #[must_use]
     pub fn depth(&self) -> Depth {

@@ -4,7 +4,7 @@
 
 mod shards;
 
-use crate::credentials::{Content, Fingerprint, Intern};
+use crate::credentials::{Content, Credential, Fingerprint, Intern};
 use crate::docker_config::Form;
 use shards::Shards;
 use std::collections::HashSet;
@@ -25,12 +25,15 @@ pub enum Depth {
 /// Docker-type Secrets by namespace and name.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    namespaces: Shards<Arc<str>, Arc<Vec<(Arc<str>, SecretFacts)>>>,
+    namespaces: Shards<Arc<str>, Arc<Vec<Named>>>,
     /// The namespaces that have a Secret of a name.
     names: Shards<Arc<str>, Holders>,
     /// The namespaces that have a credential, copies of our own not counted; with one that has it twice named twice.
     credentials: Shards<Fingerprint, Holders>,
 }
+
+/// A Secret and its name; those of a namespace are in the order of their names.
+type Named = (Arc<str>, SecretFacts);
 
 /// What is kept about a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +156,7 @@ impl Inventory {
     }
 }
 
-fn position(secrets: &[(Arc<str>, SecretFacts)], name: &str) -> Result<usize, usize> {
+fn position(secrets: &[Named], name: &str) -> Result<usize, usize> {
     secrets.binary_search_by(|(known, _)| (**known).cmp(name))
 }
 
@@ -220,7 +223,31 @@ impl Holders {
     }
 }
 
+impl SecretFacts {
+    /// The same with texts that others share.
+    #[must_use]
+    pub fn shared(self, names: &mut Names) -> Self {
+        let Content::Credentials(credentials) = &self.content else {
+            return self;
+        };
+        let shared = credentials.iter().map(|credential| Credential {
+            key: names.intern(&credential.key),
+            username: names.intern(&credential.username),
+            ..*credential
+        });
+        Self {
+            content: Content::Credentials(shared.collect()),
+            ..self
+        }
+    }
+}
+
 impl Names {
+    /// The text that all share.
+    pub fn text(&mut self, text: &str) -> Arc<str> {
+        self.intern(text)
+    }
+
     /// Forgets what nobody else has any more.
     pub fn forget_unused(&mut self) {
         self.0.retain(|text| Arc::strong_count(text) > 1);

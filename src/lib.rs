@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod authority;
+pub mod census;
 pub mod cli;
 pub mod cluster;
 pub mod commands;

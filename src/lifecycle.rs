@@ -64,7 +64,7 @@ pub enum Part {
     Certificate,
     /// The policy.
     Policy,
-    /// Namespaces and service accounts.
+    /// Namespaces and service accounts, and Secrets where they are watched.
     Facts,
 }
 

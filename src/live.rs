@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::subject::{Kind, PodSpec, Subject};
+use crate::verdict;
 use crate::world::{Controllers, World};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ use tokio::sync::Notify;
 /// How long a review waits for the watch to know what it is about. A namespace and what is in it often come in one
 /// `kubectl apply`, and the watch is a few milliseconds behind the API server.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long somebody who lacks a Secret waits for it to come after all, from the same `kubectl apply`.
+const PATIENCE_FOR_SECRETS: Duration = Duration::from_millis(200);
 
 /// The policy, the facts and what else a judgement depends on.
 #[derive(Debug)]
@@ -128,5 +131,25 @@ impl Live {
         };
         // Still unknown: the judgement knows what to do without.
         let _ = tokio::time::timeout(PATIENCE, known).await;
+        self.wait_for_secrets(subject).await;
+    }
+
+    /// A warning about a Secret that is on its way would be wrong a moment later. Controllers are not told anyway.
+    async fn wait_for_secrets(&self, subject: &Subject<'_>) {
+        let lacks = || {
+            self.judge(|world| {
+                !world.controllers.created(subject) && verdict::lacks_secrets(world, subject)
+            })
+        };
+        let there = async {
+            loop {
+                let changed = self.facts_changed.notified();
+                if !lacks() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE_FOR_SECRETS, there).await;
     }
 }

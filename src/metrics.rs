@@ -1,5 +1,8 @@
 //! What is counted. `docs/metrics.md` says what each of them is for.
 
+mod secrets;
+
+use crate::census::Census;
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::policy::{Ban, Mode};
 use crate::review::Review;
@@ -13,10 +16,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use secrets::SecretMetrics;
 use std::time::Duration;
 
 /// What the text of the metrics is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How the watches of docker-type Secrets are called.
+pub const PULL_SECRETS: &str = "pullsecrets";
 
 /// In seconds: from what a small pod takes to what the API server waits at most.
 const BUCKETS: [f64; 13] = [
@@ -43,6 +50,7 @@ pub struct Metrics {
     authority_expiry: Gauge,
     api_server_contact: Gauge,
     watch_errors: Family<ResourceLabels, Counter>,
+    secrets: SecretMetrics,
     connections: ConnectionMetrics,
 }
 
@@ -152,6 +160,7 @@ impl Default for Metrics {
             authority_expiry: Gauge::default(),
             api_server_contact: Gauge::default(),
             watch_errors: Family::default(),
+            secrets: SecretMetrics::default(),
             connections: ConnectionMetrics::default(),
         };
         // What is not there cannot increase: the first of each would go unnoticed.
@@ -242,6 +251,7 @@ impl Metrics {
             self.certificate_faults.clone(),
         );
         self.register_cluster();
+        self.secrets.register(&mut self.registry);
         self.register_connections();
     }
 
@@ -365,10 +375,22 @@ impl Metrics {
     /// The API server answered at this second of Unix time.
     pub fn api_server_contact(&self, now: i64) {
         self.api_server_contact.set(now);
+        self.secrets.contact(now);
     }
 
-    /// A watch failed.
-    pub fn watch_failed(&self, resource: &'static str) {
+    /// All docker-type Secrets are known.
+    pub fn inventory_synced(&self) {
+        self.secrets.synced();
+    }
+
+    /// What there is of docker-type Secrets.
+    pub fn census(&self, census: &Census) {
+        self.secrets.count(census);
+    }
+
+    /// A watch failed, at this second of Unix time.
+    pub fn watch_failed(&self, resource: &'static str, now: i64) {
+        self.secrets.watch_failed(resource, now);
         self.watch_errors
             .get_or_create(&ResourceLabels { resource })
             .inc();

@@ -311,6 +311,39 @@ impl Policy {
             .map_or(Match::No, |selector| selector.matches(namespace))
     }
 
+    fn index_products(&mut self) {
+        for rule in &self.registries {
+            let Some(product) = rule.product else {
+                continue;
+            };
+            for pattern in &rule.images {
+                if let Host::Exact(host) = pattern.host() {
+                    let place = self.products_by_host.entry(host.clone());
+                    place.or_insert(product);
+                } else {
+                    let glob = (pattern.host().clone(), product);
+                    self.products_by_glob.push(glob);
+                }
+            }
+        }
+    }
+
+    fn index_bans(&mut self) {
+        for (number, ban) in self.bans.iter().enumerate() {
+            let BanTarget::Secrets(globs) = &ban.target else {
+                continue;
+            };
+            for glob in globs {
+                if let Some(name) = glob.literal() {
+                    let place = self.bans_by_name.entry(name.into());
+                    place.or_default().push(number);
+                } else {
+                    self.bans_by_glob.push((glob.clone(), number));
+                }
+            }
+        }
+    }
+
     /// The rules that inject a secret.
     pub fn rules_injecting(&self, secret: &SecretName) -> impl Iterator<Item = &RegistryRule> {
         self.registries
@@ -387,40 +420,9 @@ impl From<Document> for Policy {
             exempt: document.exempt.map(|exempt| exempt.namespaces),
             ..Self::default()
         };
-        for rule in &policy.registries {
-            let Some(product) = rule.product else {
-                continue;
-            };
-            for pattern in &rule.images {
-                match pattern.host() {
-                    Host::Exact(host) => {
-                        policy
-                            .products_by_host
-                            .entry(host.clone())
-                            .or_insert(product);
-                    }
-                    glob @ Host::Glob { .. } => {
-                        policy.products_by_glob.push((glob.clone(), product))
-                    }
-                }
-            }
-        }
-        for (number, ban) in bans.iter().enumerate() {
-            let BanTarget::Secrets(globs) = &ban.target else {
-                continue;
-            };
-            for glob in globs {
-                match glob.literal() {
-                    Some(name) => policy
-                        .bans_by_name
-                        .entry(name.into())
-                        .or_default()
-                        .push(number),
-                    None => policy.bans_by_glob.push((glob.clone(), number)),
-                }
-            }
-        }
         policy.bans = bans;
+        policy.index_products();
+        policy.index_bans();
         policy
     }
 }

@@ -1,15 +1,16 @@
 //! What people are told: one sentence a finding.
 
 mod limits;
+mod secrets;
 
-use crate::account::{Account, AccountClass};
 use crate::finding::{Denial, Effect, Fault, Finding, Grounds, Mercy, Origin, Trouble};
+use crate::image::ImageError;
 use crate::policy::{Ban, Exception};
 use crate::selector::Match;
 use crate::subject::{ContainerList, Kind, Place, Source, Subject};
 use crate::world::World;
-use jiff::Timestamp;
 use limits::{MAX_WARNING, WANTED, shorten};
+use secrets::{PullSecret, by};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
@@ -303,19 +304,7 @@ impl<'s> Teller<'s> {
                 "{field} {} is covered by no registry rule",
                 self.quote(image)
             ),
-            Fault::NoImage { image, .. } if credentials(image).is_some() => {
-                let rest = self.quote(credentials(image).unwrap_or_default());
-                format!(
-                    "{field} has a user and a password before {rest}, and is no image reference"
-                )
-            }
-            Fault::NoImage { image, error } => {
-                let error = shorten(&error.to_string(), self.most);
-                format!(
-                    "{field} {} is no image reference ({error})",
-                    self.quote(image)
-                )
-            }
+            Fault::NoImage { image, error } => self.no_image(&field, image, error),
             Fault::TooLate { rule, secret } => {
                 let advice = match finding.place {
                     Place::Image(ContainerList::Ephemeral, _) => "use an image that it can pull",
@@ -349,47 +338,31 @@ impl<'s> Teller<'s> {
                 trouble,
             } => {
                 let registry = wanted_for.as_ref().map(|(_, registry)| registry.as_str());
-                self.pull_secret(&field, secret, registry, trouble)
+                let namespace = &self.subject.namespace;
+                PullSecret {
+                    field: &field,
+                    secret,
+                    namespace,
+                    registry,
+                }
+                .trouble(trouble, self.most)
             }
             Fault::Lifted { ban, exception } => lifted(*ban, exception),
         }
     }
 
-    /// A pull secret that will not do what it is for, and the command that mends it.
-    fn pull_secret(
-        &self,
-        field: &str,
-        secret: &str,
-        registry: Option<&str>,
-        trouble: &Trouble<'_>,
-    ) -> String {
-        let namespace = shorten(&self.subject.namespace, self.most);
-        let name = self.quote(secret);
-        let what = match registry {
-            Some(registry) => format!("pull secret {name} for {}", shorten(registry, self.most)),
-            None => format!("{field} names {name}, which"),
-        };
-        match trouble {
-            Trouble::Missing { .. } => format!(
-                "{what} is missing in {namespace}: kubectl create secret docker-registry {} -n {namespace} \
-                 --docker-server={} --docker-username=... --docker-password=...",
-                shorten(secret, self.most),
-                server(registry)
-            ),
-            Trouble::Malformed { error, is_withheld } => {
-                let then = if *is_withheld {
-                    "not injected, for other images can be pulled without it"
-                } else {
-                    "no image can be pulled with it listed"
-                };
-                format!("{what} cannot be used ({error}), {then}: make it anew")
-            }
-            Trouble::Expired { registry, at } => format!(
-                "{what} has a credential for {} that expired {}: renew it",
-                shorten(registry, self.most),
-                moment(*at)
-            ),
+    fn no_image(&self, field: &str, image: &str, error: &ImageError) -> String {
+        if let Some(rest) = credentials(image) {
+            let rest = self.quote(rest);
+            return format!(
+                "{field} has a user and a password before {rest}, and is no image reference"
+            );
         }
+        let error = shorten(&error.to_string(), self.most);
+        format!(
+            "{field} {} is no image reference ({error})",
+            self.quote(image)
+        )
     }
 
     fn banned(&self, field: &str, secret: &str, origin: Origin<'_>, by: &str) -> String {
@@ -526,7 +499,7 @@ impl<'s> Teller<'s> {
             ..
         } = &finding.fault
         {
-            add(elsewhere.map(elsewhere_in_words), MAX_WARNING);
+            add(elsewhere.map(secrets::elsewhere), MAX_WARNING);
         }
         if let Fault::Banned { ban, .. } = &finding.fault {
             add(
@@ -555,66 +528,6 @@ fn whom(contact: Option<String>, docs: Option<String>) -> String {
     let ask = contact.map(|contact| format!(" Ask {contact}."));
     let docs = docs.map(|docs| format!(" See {docs}"));
     format!("{}{}", ask.unwrap_or_default(), docs.unwrap_or_default())
-}
-
-/// What of a secret is banned, and by what.
-fn by(ban: &Ban, grounds: &Grounds) -> String {
-    let by = format!("banned by \"{}\"", ban.name);
-    let Grounds::Credential {
-        registry,
-        account,
-        shared_beyond,
-    } = grounds
-    else {
-        return by;
-    };
-    let credential = account.map_or("a credential", kind_of_account);
-    let why = account.map(|account| format!(" ({})", account.reason));
-    let shared = shared_beyond.map(|limit| {
-        let noun = if limit == 1 {
-            "namespace"
-        } else {
-            "namespaces"
-        };
-        format!(" that is in more than {limit} {noun}")
-    });
-    let (why, shared) = (why.unwrap_or_default(), shared.unwrap_or_default());
-    format!("{credential} of {registry}{why}{shared}, {by}")
-}
-
-fn kind_of_account(account: Account) -> &'static str {
-    match account.class {
-        AccountClass::Admin => "an admin account",
-        AccountClass::Personal => "a personal account",
-        AccountClass::Robot => "a robot account",
-        AccountClass::ServicePrincipal => "a service principal",
-        AccountClass::Token => "a token",
-        AccountClass::NodeIdentity => "a token of a node identity",
-        AccountClass::Unknown => "an account of unknown kind",
-    }
-}
-
-/// What `kubectl create secret docker-registry` calls a registry.
-fn server(registry: Option<&str>) -> &str {
-    match registry {
-        Some("docker.io") => "https://index.docker.io/v1/",
-        Some(registry) => registry,
-        None => "...",
-    }
-}
-
-/// A second of Unix time as people read it.
-fn moment(seconds: i64) -> String {
-    let time = Timestamp::from_second(seconds).ok();
-    let time = time.map(|time| time.strftime("on %Y-%m-%d at %H:%M UTC").to_string());
-    time.unwrap_or_else(|| "long ago".to_owned())
-}
-
-fn elsewhere_in_words((namespace, more): (&str, usize)) -> String {
-    match more {
-        0 => format!(" (there is one in {namespace})"),
-        more => format!(" (there is one in {namespace} and in {more} more)"),
-    }
 }
 
 /// What comes after a user and a password, or a token, in what was meant as an image; `None` where there is none.

@@ -17,7 +17,7 @@ pub enum Shape {
     Empty,
     /// A key or reference token of Artifactory (gitleaks: `AKCp`, `cmVmdGtu`).
     ArtifactoryKey,
-    /// A token of Artifactory whose scope has `applied-permissions/admin` (JFrog: "Create scoped tokens").
+    /// A token of Artifactory whose scope has `applied-permissions/admin` ("Create scoped tokens" of its documentation).
     ArtifactoryAdmin,
     /// `gldt-`.
     GitlabDeploy,

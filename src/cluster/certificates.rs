@@ -4,7 +4,7 @@
 //! A replica serves with the certificate of the Secret once the API server is told to trust its CA. So the Secret may
 //! change in any way, by the clock, by hand or by being deleted: no call meets a certificate that is not trusted.
 
-use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, watch_one};
+use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, own_secret, watch_one};
 use crate::authority::Keys;
 use crate::lifecycle::{Part, Readiness};
 use crate::metrics::Metrics;
@@ -18,7 +18,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client, Error, Resource, ResourceExt};
+use kube::{Api, Client, Error, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::fmt::Debug;
@@ -250,7 +250,7 @@ impl Keeper {
         let is_new = !matches!(self.secret, Seen::Present(_));
         let mut secret = match &self.secret {
             Seen::Present(secret) => secret.clone(),
-            Seen::Unknown | Seen::Absent => template(&name.name),
+            Seen::Unknown | Seen::Absent => own_secret(&name.name, "kubernetes.io/tls"),
         };
         let data = keys.to_secret().into_iter();
         secret.data = Some(data.map(|(key, value)| (key, ByteString(value))).collect());
@@ -346,19 +346,6 @@ fn read(secret: &Secret) -> Result<Keys> {
             .map(|(key, value)| (key.clone(), value.0.clone()))
             .collect(),
     )
-}
-
-fn template(name: &str) -> Secret {
-    let mut secret = Secret {
-        type_: Some("kubernetes.io/tls".to_owned()),
-        ..Secret::default()
-    };
-    secret.metadata.name = Some(name.to_owned());
-    secret.labels_mut().insert(
-        "app.kubernetes.io/managed-by".to_owned(),
-        FIELD_MANAGER.to_owned(),
-    );
-    secret
 }
 
 /// What the API server says about a Secret may quote it.

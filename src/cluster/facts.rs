@@ -1,6 +1,7 @@
-//! Watches namespaces and service accounts and keeps what matters of them.
+//! Watches namespaces, service accounts and Secrets and keeps what matters of them.
 
 use super::events;
+use super::secrets::{self, Scope};
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
 use crate::lifecycle::{Part, Readiness};
 use crate::live::Live;
@@ -24,15 +25,23 @@ pub async fn watch(
     live: Arc<Live>,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
+    scope: Scope,
 ) {
-    let mut changes = changes(client, &metrics).ready_chunks(BATCH);
+    let wants_secrets = scope != Scope::Off;
+    let mut changes = changes(client, &metrics, scope).ready_chunks(BATCH);
     let mut learner = Learner::default();
     while let Some(batch) = changes.next().await {
         for change in batch {
             learner.learn(change);
         }
+        let inventory = learner.secrets.inventory();
+        if let Some(inventory) = inventory {
+            learner.facts.set_inventory(inventory.clone());
+            metrics.inventory_synced();
+        }
         live.set_facts(learner.facts.clone());
-        if learner.facts.service_accounts_synced() && learner.namespaces_synced {
+        let knows_secrets = learner.facts.inventory().is_some() || !wants_secrets;
+        if learner.facts.service_accounts_synced() && learner.namespaces_synced && knows_secrets {
             readiness.has(Part::Facts);
         }
     }
@@ -42,9 +51,11 @@ pub async fn watch(
 enum Change {
     Namespace(Event<PartialObjectMeta<Namespace>>),
     ServiceAccount(Event<ServiceAccount>),
+    Secret(secrets::Change),
 }
 
-fn changes(client: Client, metrics: &Arc<Metrics>) -> BoxStream<'static, Change> {
+fn changes(client: Client, metrics: &Arc<Metrics>, scope: Scope) -> BoxStream<'static, Change> {
+    let secrets = secrets::changes(client.clone(), scope, metrics).map(Change::Secret);
     let namespaces = events(
         Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
         watcher::Config::default(),
@@ -59,7 +70,8 @@ fn changes(client: Client, metrics: &Arc<Metrics>) -> BoxStream<'static, Change>
     );
     let namespaces = namespaces.map(Change::Namespace);
     let accounts = accounts.map(Change::ServiceAccount);
-    futures::stream::select(namespaces, accounts).boxed()
+    let objects = futures::stream::select(namespaces, accounts);
+    futures::stream::select(objects, secrets).boxed()
 }
 
 /// Facts, and what a list that is under way has named so far: what it does not name is gone.
@@ -69,6 +81,7 @@ struct Learner {
     namespaces_synced: bool,
     namespaces: HashSet<String>,
     accounts: HashSet<(String, String)>,
+    secrets: secrets::Learner,
 }
 
 impl Learner {
@@ -76,6 +89,10 @@ impl Learner {
         match change {
             Change::Namespace(event) => self.namespace(event),
             Change::ServiceAccount(event) => self.service_account(event),
+            Change::Secret(secrets::Change::Depth(depth, key)) => {
+                self.facts.set_depth(depth, key);
+            }
+            Change::Secret(change) => self.secrets.learn(change),
         }
     }
 

@@ -7,6 +7,7 @@ mod watches;
 use super::{Outcome, demo};
 use crate::cluster::ObjectName;
 use crate::cluster::certificates::Managed;
+use crate::cluster::secrets::Scope;
 use crate::lifecycle::{Part, Readiness, Signals, Tasks};
 use crate::live::{Live, Watches};
 use crate::metrics::Metrics;
@@ -19,7 +20,7 @@ use crate::world::Controllers;
 use anyhow::{Context, Result, bail};
 use assembly::Assembly;
 use axum::Router;
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -150,8 +151,36 @@ pub struct ServeArgs {
         help_heading = "Cluster"
     )]
     excluded_namespaces: Vec<String>,
+    /// How much to know of docker-type Secrets, all of which are watched for it.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "DEPTH",
+        default_value = "off",
+        help_heading = "Cluster"
+    )]
+    inventory: Inventory,
+    /// With --inventory contents: the Secret with the key of fingerprints, which is made where there is none.
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        required_if_eq("inventory", "contents"),
+        help_heading = "Cluster"
+    )]
+    fingerprint_secret: Option<ObjectName>,
     #[command(flatten)]
     log: LogArgs,
+}
+
+/// How much to know of docker-type Secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Inventory {
+    /// Nothing: bans by name work.
+    Off,
+    /// Which there are: whoever needs one that is missing is told.
+    Names,
+    /// What kind of accounts they hold and until when; never a password.
+    Contents,
 }
 
 /// Serves until the process is asked to end.
@@ -260,7 +289,10 @@ impl ServeArgs {
     }
 
     fn wants_cluster(&self) -> bool {
-        self.kubeconfig.is_some() || self.policy_configmap.is_some() || self.tls_secret.is_some()
+        self.kubeconfig.is_some()
+            || self.policy_configmap.is_some()
+            || self.tls_secret.is_some()
+            || self.inventory != Inventory::Off
     }
 
     fn live(&self) -> Live {
@@ -271,6 +303,15 @@ impl ServeArgs {
         };
         let controllers = Controllers::new(self.controllers.clone());
         Live::new(Policy::default(), controllers, watches)
+    }
+
+    /// What is to be known of Secrets.
+    fn scope(&self) -> Scope {
+        match (self.inventory, &self.fingerprint_secret) {
+            (Inventory::Off, _) => Scope::Off,
+            (Inventory::Contents, Some(name)) => Scope::Contents(name.clone()),
+            (Inventory::Names | Inventory::Contents, _) => Scope::Names,
+        }
     }
 
     fn managed(&self) -> Option<Managed> {

@@ -38,6 +38,7 @@ const COMBINATIONS: &[&[&str]] = &[
         "webhooks.secrets.failurePolicy=Fail",
         "webhooks.secrets.timeoutSeconds=5",
     ],
+    &["inventory=names", "monitoring.prometheusRule.enabled=true"],
     &["tls.mode=cert-manager"],
     &[
         "tls.mode=cert-manager",
@@ -271,7 +272,7 @@ fn the_program_takes_every_argument_that_is_rendered() {
 fn a_ca_bundle_is_rendered_only_where_it_is_provided() {
     let rendered = |values: &[&str]| render(values).contains("caBundle:");
     assert!(!rendered(&[]) && !rendered(&["tls.mode=cert-manager"]));
-    let provided = render(COMBINATIONS[10]);
+    let provided = render(COMBINATIONS[11]);
     assert_eq!(provided.matches("caBundle: UEVN").count(), 3);
     let injected = render(&["tls.mode=cert-manager"]);
     assert_eq!(
@@ -299,7 +300,36 @@ fn without_inventory_no_secret_outside_our_own_namespace_can_be_read() {
         assert_eq!(names, ["pullgate-tls"]);
         assert!(!text.contains("secrets.guard.pullgate.dev"));
     }
-    assert!(render(&["inventory=contents"]).contains("secrets.guard.pullgate.dev"));
+    for (values, is_guarded, own) in [
+        ("inventory=names", false, &["pullgate-tls"][..]),
+        (
+            "inventory=contents",
+            true,
+            &["pullgate-tls", "pullgate-fingerprints"],
+        ),
+    ] {
+        let text = render(&[values]);
+        assert_eq!(text.contains("secrets.guard.pullgate.dev"), is_guarded);
+        let rules = |kind| -> Vec<Value> {
+            let found = of_kind(&text, kind);
+            let rules = found
+                .iter()
+                .flat_map(|role| role["rules"].as_array().expect("rules").clone());
+            rules
+                .filter(|rule| rule["resources"][0] == "secrets")
+                .collect()
+        };
+        assert_eq!(rules("ClusterRole").len(), 1);
+        assert_eq!(
+            rules("ClusterRole")[0]["verbs"],
+            serde_json::json!(["list", "watch"])
+        );
+        let named: Vec<_> = rules("Role")
+            .iter()
+            .filter_map(|rule| rule["resourceNames"][0].as_str().map(str::to_owned))
+            .collect();
+        assert_eq!(named, own);
+    }
     assert!(!render(&["tls.mode=cert-manager"]).contains("resources: [secrets]"));
     assert!(
         !render(&["policy.preview=false"])
@@ -385,7 +415,10 @@ fn alerts_and_dashboard_name_what_is_documented() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         std::fs::read_to_string(path).expect("a file")
     };
-    let alerts = render(&["monitoring.prometheusRule.enabled=true"]);
+    let alerts = render(&[
+        "monitoring.prometheusRule.enabled=true",
+        "inventory=contents",
+    ]);
     let rule = of_kind(&alerts, "PrometheusRule")[0].to_string();
     let dashboard = read("charts/pullgate/dashboards/pullgate.json");
     let documented = words(&read("docs/metrics.md"), "pullgate_");
@@ -399,7 +432,7 @@ fn alerts_and_dashboard_name_what_is_documented() {
     let named = words(&rule, "Pullgate");
     let guide = words(&read("docs/operations.md"), "Pullgate");
     let alerts: Vec<_> = named.iter().filter(|name| *name != "Pullgate").collect();
-    assert!(alerts.len() >= 12, "{alerts:?}");
+    assert!(alerts.len() >= 17, "{alerts:?}");
     for alert in alerts {
         assert!(
             guide.contains(alert),

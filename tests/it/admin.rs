@@ -4,6 +4,7 @@ use crate::policy::EXAMPLE;
 use crate::support::{POLICY, Setting, create_pod};
 use crate::tls::{Client, split, start, status};
 use pullgate::authority::SelfSigned;
+use pullgate::census::{Census, Injected, State};
 use pullgate::lifecycle::{Part, Readiness};
 use pullgate::metrics::{Metrics, PolicySource, Unanswered};
 use pullgate::server::admin;
@@ -391,7 +392,8 @@ async fn the_table_of_metrics_is_what_is_counted() {
     );
     let metrics: &Metrics = &running.metrics;
     metrics.policy_in_force(0, PolicySource::Accepted);
-    metrics.watch_failed("namespaces");
+    metrics.watch_failed("namespaces", 0);
+    metrics.census(&census());
     metrics.unanswered(Unanswered::Panic);
     metrics.connections().closed("total");
     metrics.connections().refused("total");
@@ -400,6 +402,22 @@ async fn the_table_of_metrics_is_what_is_counted() {
     let documented = table(&std::fs::read_to_string(path).expect("docs/metrics.md"));
     assert_eq!(counted, documented);
     running.end().await;
+}
+
+/// A census in which nothing is missing.
+fn census() -> Census {
+    let injected = Injected {
+        rule: "contoso".to_owned(),
+        secret: "contoso-pull".to_owned(),
+        present: [(State::Good, 1)].into(),
+        absent: Some(1),
+        expires: Some(1),
+        changed: Some(1),
+    };
+    Census {
+        injected: vec![injected],
+        ..Census::default()
+    }
 }
 
 type Families = BTreeMap<String, (String, BTreeSet<String>)>;

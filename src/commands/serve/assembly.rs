@@ -2,6 +2,7 @@
 
 use super::{ServeArgs, bind, watches};
 use crate::authority::SelfSigned;
+use crate::cluster::secrets::Scope;
 use crate::cluster::{self, certificates, facts};
 use crate::commands::{demo, read};
 use crate::lifecycle::{Part, Readiness, Tasks};
@@ -20,7 +21,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-/// How long a replica that has all else waits for what is known of namespaces and service accounts. It serves without,
+/// How long a replica that has all else waits for what is known of the cluster. It serves without,
 /// as it does whenever it does not know.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -59,8 +60,14 @@ impl Assembly<'_> {
         }
         let client = cluster::client(self.args.kubeconfig.as_deref()).await?;
         let (live, metrics) = (self.live.clone(), self.metrics.clone());
-        let facts = facts::watch(client.clone(), live, self.readiness.clone(), metrics);
+        let scope = self.args.scope();
+        let is_counted = scope != Scope::Off;
+        let facts = facts::watch(client.clone(), live, self.readiness.clone(), metrics, scope);
         self.tasks.spawn("the watch of the cluster", facts);
+        if is_counted {
+            let census = watches::census(self.live.clone(), self.metrics.clone());
+            self.tasks.spawn("the census of Secrets", census);
+        }
         let contact = cluster::contact(client.clone(), self.metrics.clone());
         self.tasks.spawn("the contact to the API server", contact);
         Ok(Some(client))
@@ -164,7 +171,7 @@ pub(super) async fn complete(readiness: &Readiness) {
     readiness.has_all(&wanted).await;
     let all = readiness.has_all(&[Part::Facts]);
     if timeout(PATIENCE, all).await.is_err() {
-        warn!("namespaces and service accounts are not known yet; serving without them");
+        warn!("not all of the cluster is known yet; serving without");
         readiness.has(Part::Facts);
     }
 }

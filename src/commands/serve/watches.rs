@@ -1,6 +1,7 @@
 //! What is read again while the server runs.
 
 use crate::authority::SelfSigned;
+use crate::census::Census;
 use crate::cluster::policy::{faults, tell};
 use crate::files::{self, Taken};
 use crate::live::{Live, now, today};
@@ -11,12 +12,16 @@ use crate::server::clients::Clients;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 /// How often a self-signed certificate is looked at.
 const RENEW_CHECK: Duration = Duration::from_hours(1);
 /// How many seconds before its end it is made anew.
 const RENEW_BEFORE: i64 = 2 * 24 * 60 * 60;
+
+/// How often Secrets are counted.
+const CENSUS: Duration = Duration::from_secs(10);
 
 /// Files that are watched: their paths and what they held when they were first read.
 pub(super) type Files = (Vec<PathBuf>, Vec<String>);
@@ -109,6 +114,19 @@ pub(super) async fn renew(certificate: Arc<Certificate>, metrics: Arc<Metrics>) 
                     "cannot make a new certificate; trying again"
                 );
             }
+        }
+    }
+}
+
+/// Counts Secrets again and again, for ever.
+pub(super) async fn census(live: Arc<Live>, metrics: Arc<Metrics>) {
+    let mut ticks = tokio::time::interval(CENSUS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let census = tokio::task::block_in_place(|| live.judge(Census::take));
+        if let Some(census) = census {
+            metrics.census(&census);
         }
     }
 }

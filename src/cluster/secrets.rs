@@ -1,0 +1,272 @@
+//! Watches docker-type Secrets. What comes of them is reduced to facts before it is put aside for even a moment.
+
+use super::{ObjectName, fingerprint};
+use crate::credentials::{Content, FingerprintKey, MANAGED, SecretContent, Unshared};
+use crate::docker_config::{CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
+use crate::inventory::{Depth, Inventory, Names, SecretFacts};
+use crate::metrics::{Metrics, PULL_SECRETS};
+use crate::object;
+use crate::subject::Kind;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// How many Secrets are asked for at a time. Each may hold 1 MiB, and a page is in memory as a whole.
+const PAGE: u32 = 50;
+/// The types, each of which is listed and watched apart: a field selector knows no "or".
+const FORMS: [(Form, &str); 2] = [
+    (Form::ConfigJson, CONFIG_JSON_TYPE),
+    (Form::Config, CONFIG_TYPE),
+];
+/// After so many changes texts that nobody has any more are forgotten.
+const FORGET: usize = 10_000;
+
+/// What is to be known of Secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing.
+    Off,
+    /// Their names.
+    Names,
+    /// What is kept about their content, with fingerprints by the key in this Secret.
+    Contents(ObjectName),
+}
+
+/// What a watch says.
+pub(super) enum Change {
+    /// How much will be known, and what fingerprints are made with.
+    Depth(Depth, Option<FingerprintKey>),
+    /// A list of Secrets of this type begins.
+    Begin(Form),
+    /// It names this one.
+    Listed(Seen),
+    /// It is over: what it did not name is gone.
+    End(Form),
+    /// This one is new, or has changed.
+    Set(Seen),
+    /// This one is gone.
+    Gone(Seen),
+}
+
+/// A Secret, reduced.
+pub(super) struct Seen {
+    namespace: String,
+    name: String,
+    facts: SecretFacts,
+}
+
+/// Everything that happens to docker-type Secrets.
+pub(super) fn changes(
+    client: Client,
+    scope: Scope,
+    metrics: &Arc<Metrics>,
+) -> BoxStream<'static, Change> {
+    let metrics = metrics.clone();
+    match scope {
+        Scope::Off => stream::pending().boxed(),
+        Scope::Names => {
+            let api = Api::<PartialObjectMeta<Secret>>::all(client);
+            let begin = stream::iter([Change::Depth(Depth::Names, None)]);
+            begin.chain(watch(&api, None, &metrics)).boxed()
+        }
+        Scope::Contents(name) => stream::once(fingerprint::key(client.clone(), name))
+            .flat_map(move |key| {
+                let api = Api::<DockerSecret>::all(client.clone());
+                let begin = Change::Depth(Depth::Contents, Some(key.clone()));
+                stream::iter([begin]).chain(watch(&api, Some(&key), &metrics))
+            })
+            .boxed(),
+    }
+}
+
+fn watch<K: Reduce>(
+    api: &Api<K>,
+    key: Option<&FingerprintKey>,
+    metrics: &Arc<Metrics>,
+) -> impl Stream<Item = Change> + Send + use<K> {
+    let each = FORMS.map(|(form, name)| {
+        let config = watcher::Config::default()
+            .fields(&format!("type={name}"))
+            .page_size(PAGE);
+        let key = key.cloned();
+        let seen = move |secret: K| Seen {
+            namespace: secret.namespace().unwrap_or_default(),
+            name: secret.name_any(),
+            facts: SecretFacts {
+                form,
+                content: secret.content(key.as_ref()),
+                changed: secret.changed(),
+                is_managed: secret.is_managed(),
+            },
+        };
+        super::events(api.clone(), config, PULL_SECRETS, metrics.clone()).map(move |event| {
+            match event {
+                Event::Init => Change::Begin(form),
+                Event::InitApply(secret) => Change::Listed(seen(secret)),
+                Event::InitDone => Change::End(form),
+                Event::Apply(secret) => Change::Set(seen(secret)),
+                Event::Delete(secret) => Change::Gone(seen(secret)),
+            }
+        })
+    });
+    let [first, second] = each;
+    stream::select(first, second)
+}
+
+/// What is known of Secrets, and what a list that is under way has named so far.
+#[derive(Default)]
+pub(super) struct Learner {
+    inventory: Inventory,
+    names: Names,
+    listed: [HashSet<(Arc<str>, Arc<str>)>; FORMS.len()],
+    synced: [bool; FORMS.len()],
+    changes: usize,
+}
+
+impl Learner {
+    /// The inventory, once all Secrets are known.
+    pub(super) fn inventory(&self) -> Option<&Inventory> {
+        (self.synced == [true; FORMS.len()]).then_some(&self.inventory)
+    }
+
+    /// Learns what a watch says about Secrets.
+    pub(super) fn learn(&mut self, change: Change) {
+        match change {
+            Change::Depth(..) => {}
+            Change::Begin(form) => self.listed[number(form)].clear(),
+            Change::Listed(seen) => {
+                let place = (
+                    self.names.text(&seen.namespace),
+                    self.names.text(&seen.name),
+                );
+                self.listed[number(seen.facts.form)].insert(place);
+                self.set(&seen.namespace, &seen.name, Some(seen.facts));
+            }
+            Change::End(form) => {
+                let named = std::mem::take(&mut self.listed[number(form)]);
+                let is_there =
+                    |namespace: &str, name: &str| named.contains(&(namespace.into(), name.into()));
+                self.inventory.retain(form, &mut self.names, is_there);
+                drop(named);
+                self.names.forget_unused();
+                self.synced[number(form)] = true;
+            }
+            Change::Set(seen) => self.set(&seen.namespace, &seen.name, Some(seen.facts)),
+            Change::Gone(seen) => self.set(&seen.namespace, &seen.name, None),
+        }
+    }
+
+    fn set(&mut self, namespace: &str, name: &str, facts: Option<SecretFacts>) {
+        let facts = facts.map(|facts| facts.shared(&mut self.names));
+        self.inventory.set(namespace, name, facts, &mut self.names);
+        self.changes += 1;
+        if self.changes.is_multiple_of(FORGET) {
+            self.names.forget_unused();
+        }
+    }
+}
+
+fn number(form: Form) -> usize {
+    FORMS
+        .iter()
+        .position(|(known, _)| *known == form)
+        .unwrap_or_default()
+}
+
+/// A Secret as a watch brings it.
+trait Reduce:
+    Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + Debug + Send + 'static
+{
+    /// What is kept of its content.
+    fn content(&self, key: Option<&FingerprintKey>) -> Content;
+
+    /// Whether it is a copy that Pullgate keeps.
+    fn is_managed(&self) -> bool {
+        self.labels().contains_key(MANAGED)
+    }
+
+    /// When it was changed last, in seconds of Unix time: by any field manager, or when it was made.
+    fn changed(&self) -> Option<i64> {
+        let managers = self.managed_fields().iter();
+        let times = managers.filter_map(|manager| manager.time.clone());
+        let times = times.chain(self.creation_timestamp());
+        times.map(|time| time.0.as_second()).max()
+    }
+}
+
+impl Reduce for PartialObjectMeta<Secret> {
+    fn content(&self, _: Option<&FingerprintKey>) -> Content {
+        Content::Unread
+    }
+}
+
+/// A docker-type Secret of which no more is read than is needed, and the content into memory that is wiped.
+#[derive(Debug, Clone)]
+struct DockerSecret {
+    metadata: ObjectMeta,
+    content: Option<SecretContent>,
+}
+
+impl Reduce for DockerSecret {
+    fn content(&self, key: Option<&FingerprintKey>) -> Content {
+        let nothing = || Content::Credentials([].into());
+        let content = self.content.as_ref();
+        content.map_or_else(nothing, |content| content.reduce(key, &mut Unshared))
+    }
+}
+
+impl Resource for DockerSecret {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        Secret::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        Secret::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        Secret::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        Secret::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+impl<'de> Deserialize<'de> for DockerSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Metadata {
+            metadata: ObjectMeta,
+        }
+        let json: &RawValue = Deserialize::deserialize(deserializer)?;
+        let error = |_| serde::de::Error::custom("no Secret");
+        let Metadata { metadata } = serde_json::from_str(json.get()).map_err(error)?;
+        let object = object::read(Kind::Secret, json.get()).map_err(error)?;
+        Ok(Self {
+            metadata,
+            content: object.content,
+        })
+    }
+}
