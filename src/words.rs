@@ -10,7 +10,7 @@ use crate::selector::Match;
 use crate::subject::{ContainerList, Kind, Place, Source, Subject};
 use crate::world::World;
 use limits::{MAX_WARNING, WANTED, shorten};
-use secrets::{PullSecret, by};
+use secrets::{LOGIN, PullSecret, by};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
@@ -488,32 +488,34 @@ impl<'s> Teller<'s> {
             _ => format!("{}: {}", self.subject, self.short(finding)),
         };
         text.extend(why_not_denied(mercy).map(|why| format!("; {why}")));
-        let mut add = |part: Option<String>, most| {
-            let part = part.unwrap_or_default();
-            if text.chars().count() + part.chars().count() <= most {
-                text.push_str(&part);
+        match &finding.fault {
+            Fault::PullSecret {
+                trouble: Trouble::Missing { elsewhere },
+                ..
+            } => {
+                if text.chars().count() > MAX_WARNING {
+                    text = text.replace(LOGIN, " ...");
+                }
+                append(&mut text, elsewhere.map(secrets::elsewhere), MAX_WARNING);
             }
-        };
-        if let Fault::PullSecret {
-            trouble: Trouble::Missing { elsewhere },
-            ..
-        } = &finding.fault
-        {
-            add(elsewhere.map(secrets::elsewhere), MAX_WARNING);
-        }
-        if let Fault::Banned { ban, .. } = &finding.fault {
-            add(
-                ban.instead
-                    .as_ref()
-                    .map(|instead| format!("; use \"{instead}\"")),
-                MAX_WARNING,
-            );
-            add(
-                ban.reason.as_ref().map(|reason| format!(" ({reason})")),
-                WANTED,
-            );
+            Fault::Banned { ban, .. } => {
+                let instead = ban.instead.as_ref();
+                let instead = instead.map(|instead| format!("; use \"{instead}\""));
+                append(&mut text, instead, MAX_WARNING);
+                let reason = ban.reason.as_ref().map(|reason| format!(" ({reason})"));
+                append(&mut text, reason, WANTED);
+            }
+            _ => {}
         }
         text
+    }
+}
+
+/// Adds to a text what it has room for.
+fn append(text: &mut String, part: Option<String>, most: usize) {
+    let part = part.unwrap_or_default();
+    if text.chars().count() + part.chars().count() <= most {
+        text.push_str(&part);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `pullgate explain`.
 
 use super::{Format, Outcome, PolicyArgs, read};
+use crate::credentials::{Content, Credential, Flaw, SecretContent, Unshared};
 use crate::image::Image;
 use crate::keyring::Keyring;
 use crate::manifest::{self, CredentialsError};
@@ -10,6 +11,7 @@ use crate::selector::{Match, Namespace};
 use crate::words::clean;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -82,8 +84,13 @@ struct Tried {
     username: String,
 }
 
-/// The credentials of the secrets of a pod, or why the kubelet fails every pull with them.
-type Secrets = Result<Keyring<Tried>, String>;
+/// The secrets of a pod.
+struct Secrets {
+    /// Their credentials, or why the kubelet fails every pull with them.
+    keyring: Result<Keyring<Tried>, String>,
+    /// What is worth knowing about them: a line each.
+    notes: Vec<String>,
+}
 
 /// Explains images.
 ///
@@ -92,7 +99,8 @@ type Secrets = Result<Keyring<Tried>, String>;
 pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
     let policy = args.policy.load()?;
     let images = images(&args.images)?;
-    let secrets = args.secrets.as_deref().map(read_secrets).transpose()?;
+    let read = |path| read_secrets(path, policy.as_ref());
+    let secrets = args.secrets.as_deref().map(read).transpose()?;
     let namespace = Namespace {
         name: &args.namespace,
         labels: None,
@@ -119,6 +127,15 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
                     field(out, name, Some(&line))?;
                 }
             }
+        }
+    }
+    if args.output == Format::Text
+        && let Some(secrets) = &secrets
+        && !secrets.notes.is_empty()
+    {
+        writeln!(out, "secrets")?;
+        for note in &secrets.notes {
+            writeln!(out, "  {}", clean(note))?;
         }
     }
     let all_valid = parsed.iter().all(|(_, image)| image.is_ok());
@@ -178,14 +195,14 @@ fn pull(secrets: &Secrets, image: Option<&Image<'_>>) -> Pull {
         let found = image.map(|image| keyring.lookup(image)).unwrap_or_default();
         found.into_iter().map(|(_, tried)| tried.clone()).collect()
     };
-    let keyring = secrets.as_ref().ok().filter(|_| image.is_some());
+    let keyring = secrets.keyring.as_ref().ok().filter(|_| image.is_some());
     Pull {
         keyring: keyring.map(tried),
-        keyring_error: secrets.as_ref().err().cloned(),
+        keyring_error: secrets.keyring.as_ref().err().cloned(),
     }
 }
 
-fn read_secrets(path: &Path) -> Result<Secrets> {
+fn read_secrets(path: &Path, policy: Option<&Policy>) -> Result<Secrets> {
     let manifests = manifest::read(&read(path)?);
     if let Some(fault) = manifests.fault {
         bail!(
@@ -199,18 +216,29 @@ fn read_secrets(path: &Path) -> Result<Secrets> {
         .filter(|object| object.is_secret())
         .collect();
     ensure!(!secrets.is_empty(), "{} holds no Secret", path.display());
-    let mut keyring = Keyring::default();
+    let (mut keyring, mut notes) = (Keyring::default(), Vec::new());
+    let mut malformed = None;
     for secret in secrets {
         let name = secret.name().unwrap_or_default();
         let entries = match secret.credentials() {
             Ok(entries) => entries,
             Err(CredentialsError::Refused(error)) => return Err(error.into()),
             Err(CredentialsError::Malformed(error)) => {
-                return Ok(Err(format!(
-                    "the kubelet fails every pull of a pod that lists {name:?}: {error}"
-                )));
+                malformed.get_or_insert_with(|| {
+                    format!("the kubelet fails every pull of a pod that lists {name:?}: {error}")
+                });
+                continue;
             }
         };
+        if let Some((form, content)) = secret.docker_content()? {
+            let content = SecretContent::new(form, content);
+            let content = content.map(|content| content.reduce(None, &mut Unshared));
+            notes.extend(
+                content
+                    .iter()
+                    .flat_map(|content| about(name, content, policy)),
+            );
+        }
         for entry in entries {
             let Some(key) = entry.key else { continue };
             let tried = Tried {
@@ -221,7 +249,47 @@ fn read_secrets(path: &Path) -> Result<Secrets> {
             keyring.add(&key, tried);
         }
     }
-    Ok(Ok(keyring))
+    Ok(Secrets {
+        keyring: malformed.map_or(Ok(keyring), Err),
+        notes,
+    })
+}
+
+/// Whose the credentials of a secret are, and what is wrong with them.
+fn about(name: &str, content: &Content, policy: Option<&Policy>) -> Vec<String> {
+    let now = Timestamp::now();
+    let account = |credential: &Credential| {
+        let product = policy.and_then(|policy| policy.product_of(credential.registry()));
+        let account = credential.account(product);
+        let until = credential
+            .expires
+            .and_then(|at| Timestamp::from_second(at).ok());
+        let until = until.map(|at| {
+            let verb = if at <= now { "expired" } else { "expires" };
+            format!("; {verb} {at}")
+        });
+        let (key, class, reason) = (&credential.key, account.class, account.reason);
+        format!(
+            "{name}: {key} is of class {class}: {reason}{}",
+            until.unwrap_or_default()
+        )
+    };
+    let flaw = |(credential, flaw): (&Credential, Flaw)| {
+        let key = &credential.key;
+        match flaw {
+            Flaw::NeverMatches => {
+                format!("{name}: {key} matches no image; Docker Hub is https://index.docker.io/v1/")
+            }
+            Flaw::Empty => format!(
+                "{name}: {key} has no user name and no password, and of tokens the kubelet reads none"
+            ),
+            Flaw::Shadowed => {
+                format!("{name}: {key} is there twice, and which is tried first is left to chance")
+            }
+        }
+    };
+    let accounts = content.credentials().iter().map(account);
+    accounts.chain(content.flaws().map(flaw)).collect()
 }
 
 fn via(access: &Access) -> &'static str {

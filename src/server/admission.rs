@@ -7,7 +7,7 @@ use crate::live::Live;
 use crate::metrics::{Metrics, Unanswered};
 use crate::names::{MAX_SUBDOMAIN, beginning};
 use crate::review::{self, Review};
-use crate::subject::Subject;
+use crate::subject::{Kind, Subject};
 use crate::verdict::{self, Injection, Mutation, Outcome};
 use crate::world::World;
 use axum::Router;
@@ -20,12 +20,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{debug, error, info};
+use zeroize::Zeroize;
 
 /// The API server takes objects of 3 MiB, and a review of an update holds two of them.
 const MAX_BODY: usize = 7 * 1024 * 1024;
@@ -78,6 +80,29 @@ enum Endpoint {
 struct Received {
     bytes: Vec<u8>,
     lease: Lease,
+}
+
+/// The bytes of a body. Those of a review about a Secret are wiped when they are dropped.
+struct Content {
+    bytes: Vec<u8>,
+    is_secret: Cell<bool>,
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            is_secret: Cell::new(false),
+        }
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        if self.is_secret.get() {
+            self.bytes.zeroize();
+        }
+    }
 }
 
 impl Admission {
@@ -142,12 +167,14 @@ impl Admission {
             .await
             .unwrap_or_else(|_| Err(Unanswered::Timeout))
             .map_err(words)?;
-        let length = body.bytes.len();
+        let content = Content::from(std::mem::take(&mut body.bytes));
+        let length = content.bytes.len();
         let review = self
-            .aside(length, || review::parse(&body.bytes))
+            .aside(length, || review::parse(&content.bytes))
             .await
             .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
+        content.is_secret.set(review.subject.kind == Kind::Secret);
         self.live.wait_for_facts(&review.subject).await;
         let foreseen = match endpoint {
             Endpoint::Mutate => Vec::new(),

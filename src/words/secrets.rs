@@ -6,6 +6,9 @@ use crate::finding::{Grounds, Trouble};
 use crate::policy::Ban;
 use jiff::Timestamp;
 
+/// What a command ends with where there is room for it.
+pub(super) const LOGIN: &str = " --docker-username=... --docker-password=...";
+
 /// A pull secret of a pod.
 pub(super) struct PullSecret<'a> {
     /// The field that names it, or an image that needs it.
@@ -21,13 +24,12 @@ impl PullSecret<'_> {
     pub(super) fn trouble(&self, trouble: &Trouble<'_>, most: usize) -> String {
         let [secret, namespace] = [self.secret, self.namespace].map(|text| shorten(text, most));
         let what = match self.registry {
-            Some(registry) => format!("pull secret \"{secret}\" for {}", shorten(registry, most)),
+            Some(_) => format!("pull secret \"{secret}\""),
             None => format!("{} names \"{secret}\", which", self.field),
         };
         match trouble {
             Trouble::Missing { .. } => format!(
-                "{what} is missing in {namespace}: kubectl create secret docker-registry {secret} -n {namespace} \
-                 --docker-server={} --docker-username=... --docker-password=...",
+                "{what} is missing: kubectl create secret docker-registry {secret} -n {namespace} --docker-server={}{LOGIN}",
                 server(self.registry)
             ),
             Trouble::Malformed { error, is_withheld } => {

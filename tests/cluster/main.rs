@@ -13,6 +13,7 @@ mod commands;
 mod control_plane;
 mod guard;
 mod inject;
+mod inventory;
 mod process;
 mod record;
 mod recorder;
@@ -32,7 +33,14 @@ fn main() {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .expect("the first provider");
-    let tests: Vec<Test> = [commands::TESTS, guard::TESTS, inject::TESTS, record::TESTS].concat();
+    let tests: Vec<Test> = [
+        commands::TESTS,
+        guard::TESTS,
+        inject::TESTS,
+        inventory::TESTS,
+        record::TESTS,
+    ]
+    .concat();
     let is_wanted = |name: &str| {
         arguments
             .filter

@@ -50,6 +50,11 @@ impl Process {
         }
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it now. The API server has to go before etcd, so the order is not left to chance.
     pub(crate) fn end(&mut self) {
         let _ = self.child.kill();

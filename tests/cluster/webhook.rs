@@ -5,6 +5,7 @@ use crate::process::{Process, wait_for};
 use pullgate::authority::SelfSigned;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What a label says of which test a namespace belongs to.
 const LABEL: &str = "pullgate-test";
@@ -43,8 +44,44 @@ impl<'c> Site<'c> {
         policy: &str,
         more: &[&str],
     ) -> Self {
+        std::fs::create_dir(plane.dir().join(name)).expect("a folder");
+        let chart = include_str!("../chart/default.yaml");
+        Self::start(plane, name, policy, chart, (&plane.kubeconfig(), more))
+    }
+
+    /// The same, with no more rights than the chart gives with this value of `inventory`, by the user that is returned too.
+    pub(crate) fn with_inventory(
+        plane: &'c ControlPlane,
+        name: &str,
+        policy: &str,
+        inventory: &str,
+    ) -> (Self, String) {
         let dir = plane.dir().join(name);
         std::fs::create_dir(&dir).expect("a folder");
+        let (namespace, release) = (format!("{name}-system"), format!("pullgate-{name}"));
+        let chart = rendered(plane, &release, &namespace, inventory);
+        rights(plane, &namespace, &chart);
+        let kubeconfig = dir.join("kubeconfig");
+        let token = plane.kubectl(&["-n", &namespace, "create", "token", &release], "");
+        assert!(token.ok, "{token:?}");
+        let admin = std::fs::read_to_string(plane.kubeconfig()).expect("a kubeconfig");
+        let own = admin.replace("{token: admin}", &format!("{{token: {}}}", token.stdout));
+        std::fs::write(&kubeconfig, own).expect("a file");
+        let depth = format!("--inventory={inventory}");
+        let key = format!("--fingerprint-secret={namespace}/{release}-fingerprints");
+        let more = [depth.as_str(), key.as_str()];
+        let site = Self::start(plane, name, policy, &chart, (&kubeconfig, &more));
+        (site, format!("system:serviceaccount:{namespace}:{release}"))
+    }
+
+    fn start(
+        plane: &'c ControlPlane,
+        name: &str,
+        policy: &str,
+        chart: &str,
+        (kubeconfig, more): (&Path, &[&str]),
+    ) -> Self {
+        let dir = plane.dir().join(name);
         let in_dir = |file: &str| dir.join(file);
         let pair = SelfSigned::new(&["127.0.0.1"]).expect("a certificate");
         std::fs::write(in_dir("tls.crt"), &pair.certificate).expect("a file");
@@ -65,10 +102,7 @@ impl<'c> Site<'c> {
         args.extend(["--listen".to_owned(), "127.0.0.1:0".to_owned()]);
         args.extend(["--admin-listen".to_owned(), "127.0.0.1:0".to_owned()]);
         args.extend(["--shutdown-delay".to_owned(), "0".to_owned()]);
-        args.extend([
-            "--kubeconfig".to_owned(),
-            plane.kubeconfig().display().to_string(),
-        ]);
+        args.extend(["--kubeconfig".to_owned(), kubeconfig.display().to_string()]);
         args.extend(["--log-filter".to_owned(), "pullgate=debug".to_owned()]);
         args.extend(more.iter().map(ToString::to_string));
         let mut server = Process::start(
@@ -90,6 +124,7 @@ impl<'c> Site<'c> {
         register(
             plane,
             name,
+            chart,
             &Endpoint {
                 port,
                 certificate: pair.certificate,
@@ -121,6 +156,17 @@ impl<'c> Site<'c> {
     /// Ends the server; the webhooks stay registered.
     pub(crate) fn end_server(&mut self) {
         self.server.end();
+    }
+
+    /// How much memory of its own the server has, in KiB: all but what is read from its file.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.server.id());
+        let status = std::fs::read_to_string(path).expect("a process");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let words = line.expect("RssAnon").split_whitespace().next();
+        words.expect("a number").parse().expect("a number")
     }
 
     /// What the server logged.
@@ -255,14 +301,8 @@ pub(crate) fn namespace(plane: &ControlPlane, name: &str, test: &str, labels: &s
 }
 
 /// Registers the webhooks of the chart for the namespaces of a test.
-pub(crate) fn register(plane: &ControlPlane, test: &str, endpoint: &Endpoint) {
-    let chart = include_str!("../chart/default.yaml");
-    let documents: Vec<Value> = serde_saphyr::from_multiple(chart).expect("YAML");
-    let is_configuration = |document: &Value| {
-        let kind = document["kind"].as_str();
-        kind.is_some_and(|kind| kind.ends_with("WebhookConfiguration"))
-    };
-    for mut configuration in documents.into_iter().filter(is_configuration) {
+fn register(plane: &ControlPlane, test: &str, chart: &str, endpoint: &Endpoint) {
+    for mut configuration in documents(chart, &["WebhookConfiguration"]) {
         configuration["metadata"]["name"] = json!(format!("pullgate-{test}"));
         for webhook in configuration["webhooks"].as_array_mut().expect("a list") {
             let path = webhook["clientConfig"]["service"]["path"]
@@ -282,6 +322,38 @@ pub(crate) fn register(plane: &ControlPlane, test: &str, endpoint: &Endpoint) {
         }
         let output = plane.kubectl(&["apply", "-f", "-"], &configuration.to_string());
         assert!(output.ok, "{output:?}");
+    }
+}
+
+/// The objects of a rendered chart whose kinds end so.
+fn documents(chart: &str, kinds: &[&str]) -> Vec<Value> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(chart).expect("YAML");
+    let is_wanted = |document: &Value| {
+        let kind = document["kind"].as_str().unwrap_or_default();
+        kinds.iter().any(|wanted| kind.ends_with(wanted))
+    };
+    documents.into_iter().filter(is_wanted).collect()
+}
+
+fn rendered(plane: &ControlPlane, release: &str, namespace: &str, inventory: &str) -> String {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/pullgate");
+    let helm = Command::new(plane.bin().join("helm"))
+        .args(["template", release, chart, "-n", namespace])
+        .args(["--set", &format!("inventory={inventory}")])
+        .env("HOME", plane.dir())
+        .output()
+        .expect("helm");
+    assert!(helm.status.success(), "{helm:?}");
+    String::from_utf8(helm.stdout).expect("UTF-8")
+}
+
+/// The ServiceAccount of the chart, and all that it may do.
+fn rights(plane: &ControlPlane, namespace: &str, chart: &str) {
+    let made = plane.kubectl(&["create", "namespace", namespace], "");
+    assert!(made.ok, "{made:?}");
+    for object in documents(chart, &["ServiceAccount", "Role", "RoleBinding"]) {
+        let applied = plane.kubectl(&["apply", "-f", "-"], &object.to_string());
+        assert!(applied.ok, "{applied:?}");
     }
 }
 

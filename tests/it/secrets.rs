@@ -398,7 +398,7 @@ fn a_missing_secret_is_told_with_the_command_that_makes_it() {
     assert_eq!(
         answer.warnings(),
         [
-            "Pod ns/web: pull secret \"contoso-pull\" for contoso.azurecr.io is missing in ns: kubectl create secret \
+            "Pod ns/web: pull secret \"contoso-pull\" is missing: kubectl create secret \
           docker-registry contoso-pull -n ns --docker-server=contoso.azurecr.io --docker-username=... \
           --docker-password=... (there is one in platform and in 1 more)"
         ]
@@ -432,7 +432,7 @@ fn a_missing_secret_is_told_with_the_command_that_makes_it() {
     let answer = setting.mutate(&pod(&["x.io/a"], &["gone"]));
     assert!(
         answer.warnings()[0]
-            .contains("spec.imagePullSecrets[0] names \"gone\", which is missing in ns"),
+            .contains("spec.imagePullSecrets[0] names \"gone\", which is missing: kubectl"),
         "{answer:?}"
     );
     let there = knowing(&[("ns", "contoso-pull", token("a"))]);

@@ -357,10 +357,18 @@ fn trap_17_no_secret_is_kept_but_our_own() {
     for path in files(&root().join("src"), "rs") {
         let text = without_comments(&std::fs::read_to_string(&path).expect("a file"));
         let is_ours = ["certificates.rs", "fingerprint.rs"].map(|name| path.ends_with(name));
-        let whole = ["Api::<Secret>::all", "Api<Secret>::all", "reflector", "Store<"];
-        assert!(!whole.iter().any(|word| text.contains(word)), "{}", path.display());
+        let whole = [
+            "Api::<Secret>::all",
+            "Api<Secret>::all",
+            "reflector",
+            "Store<",
+        ];
+        assert!(
+            !whole.iter().any(|word| text.contains(word)),
+            "{}",
+            path.display()
+        );
         let is_asked = text.contains("Api::<Secret>") || text.contains("Api<Secret>");
         assert!(!is_asked || is_ours.contains(&true), "{}", path.display());
     }
-}
 }

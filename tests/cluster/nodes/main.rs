@@ -18,6 +18,7 @@ mod install;
 mod load;
 mod namespaces;
 #[path = "../process.rs"]
+#[allow(dead_code, reason = "what the tests without nodes use of it")]
 mod process;
 mod registry;
 mod scenarios;
