@@ -306,7 +306,6 @@ fn twenty_thousand(plane: &ControlPlane) {
             .contains("(there is one in many-0 and in 99 more)")
     });
     let known = site.memory();
-    println!("20 000 Secrets: {known} KiB");
     assert!(known < 32 * 1024, "{known} KiB");
     assert_nothing_was_forbidden(plane, &user);
     assert_one_list_and_watch(&calls(plane, &user));

@@ -332,6 +332,6 @@ fn tokens_say_when_they_expire() {
         (String::new(), None),
         ("A".repeat(1_000_000), None),
     ] {
-        assert_eq!(expiry(password.as_bytes()), expected, "{:.60}", password);
+        assert_eq!(expiry(password.as_bytes()), expected, "{password:.60}");
     }
 }

@@ -551,6 +551,38 @@ fn whoever_writes_a_policy_is_told_what_needs_the_inventory() {
     assert!(knowing(&[]).validate(&review).warnings().is_empty());
 }
 
+/// Without a cluster, and placed in the file.
+#[test]
+fn check_finds_an_admin_account_in_a_manifest() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write(
+        "policy.yaml",
+        &format!("apiVersion: pullgate.dev/v1\nkind: PullPolicy\n{POLICY}"),
+    );
+    let secret = |data: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a, namespace: ns}}\ntype: kubernetes.io/dockerconfigjson\n{data}\n"
+        )
+    };
+    let encoded = BASE64_STANDARD.encode(admin());
+    for data in [
+        format!("data:\n  .dockerconfigjson: {encoded}"),
+        format!("stringData:\n  .dockerconfigjson: '{}'", admin()),
+    ] {
+        write("secret.yaml", &secret(&data));
+        let args = ["check", "--policy", "policy.yaml", "-f", "secret.yaml"];
+        let run = crate::support::run_in(dir.path(), &args, "");
+        assert_eq!(run.code, 1);
+        assert!(run.stdout.contains("Secret ns/a: data[\".dockerconfigjson\"] holds an admin account of contoso.azurecr.io"), "{}", run.stdout);
+        assert!(
+            !run.stdout.contains("s3cret") && !run.stdout.contains(&encoded),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
 #[test]
 fn a_policy_knows_the_products_of_hosts() {
     let text = "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nregistries:\n\

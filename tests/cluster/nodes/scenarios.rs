@@ -1,6 +1,7 @@
 //! What happens to a cluster.
 
 mod certificates;
+mod inventory;
 mod nothing_fails;
 mod policy;
 mod pull;
@@ -38,6 +39,7 @@ pub(crate) fn tests() -> Vec<Test> {
         pull::TESTS,
         policy::TESTS,
         values::TESTS,
+        inventory::TESTS,
         certificates::TESTS,
         nothing_fails::TESTS,
         without::TESTS,

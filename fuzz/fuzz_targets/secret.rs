@@ -1,0 +1,35 @@
+//! Contents of Secrets: whatever they are, they are reduced, and no password is among what is kept.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pullgate::credentials::{FingerprintKey, SecretContent, Unshared};
+use pullgate::docker_config::{self, Form};
+use zeroize::Zeroizing;
+
+/// Shorter passwords may well be a part of something else that is shown.
+const LONG: usize = 24;
+
+fuzz_target!(|bytes: &[u8]| {
+    let key = FingerprintKey::new(&[7; FingerprintKey::LENGTH]);
+    for form in [Form::ConfigJson, Form::Config] {
+        let Some(content) = SecretContent::new(form, Zeroizing::new(bytes.to_vec())) else {
+            return;
+        };
+        let kept = content.reduce(key.as_ref(), &mut Unshared);
+        let shown = format!("{content:?} {kept:?}");
+        assert!(kept.flaws().count() <= kept.credentials().len());
+        for credential in kept.credentials() {
+            let _ = credential.account(None);
+        }
+        for entry in docker_config::read(form, bytes).into_iter().flatten() {
+            let password = String::from_utf8_lossy(&entry.password).into_owned();
+            let is_elsewhere = [
+                &entry.username[..],
+                entry.key.as_deref().unwrap_or_default(),
+            ]
+            .iter()
+            .any(|part| String::from_utf8_lossy(part).contains(&password));
+            assert!(password.len() < LONG || is_elsewhere || !shown.contains(&password));
+        }
+    }
+});
