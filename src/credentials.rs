@@ -69,16 +69,6 @@ pub struct Fingerprint([u8; 16]);
 #[derive(Clone)]
 pub struct FingerprintKey(Zeroizing<[u8; FingerprintKey::LENGTH]>);
 
-/// Makes one text of equal ones.
-pub trait Intern {
-    /// The text that all share.
-    fn intern(&mut self, text: &str) -> Arc<str>;
-}
-
-/// Shares nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Unshared;
-
 impl SecretContent {
     /// The content of a Secret, decoded; `None` where the kubelet ignores it because it is empty.
     #[must_use]
@@ -88,14 +78,14 @@ impl SecretContent {
 
     /// Reduces it to what is kept. Without a key there are no fingerprints.
     #[must_use]
-    pub fn reduce(&self, key: Option<&FingerprintKey>, names: &mut impl Intern) -> Content {
+    pub fn reduce(&self, key: Option<&FingerprintKey>) -> Content {
         match docker_config::read(self.form, &self.bytes) {
             Err(malformed) => Content::Malformed(malformed),
             Ok(entries) if entries.len() > MAX_ENTRIES => Content::Unread,
             Ok(entries) => {
                 let kept = entries
                     .iter()
-                    .filter_map(|entry| Credential::of(entry, key, names));
+                    .filter_map(|entry| Credential::of(entry, key));
                 Content::Credentials(kept.collect())
             }
         }
@@ -140,12 +130,12 @@ impl Content {
 
 impl Credential {
     /// `None` where the kubelet ignores the entry.
-    fn of(entry: &Entry, key: Option<&FingerprintKey>, names: &mut impl Intern) -> Option<Self> {
+    fn of(entry: &Entry, key: Option<&FingerprintKey>) -> Option<Self> {
         let registry = String::from_utf8_lossy(entry.key.as_ref()?);
         let is_empty = entry.username.is_empty() && entry.password.is_empty();
         Some(Self {
-            key: names.intern(&registry),
-            username: names.intern(&String::from_utf8_lossy(&entry.username)),
+            key: (&*registry).into(),
+            username: (&*String::from_utf8_lossy(&entry.username)).into(),
             shape: Shape::of(&entry.password),
             expires: account::expiry(&entry.password),
             fingerprint: key
@@ -226,11 +216,5 @@ impl FingerprintKey {
 impl fmt::Debug for FingerprintKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FingerprintKey")
-    }
-}
-
-impl Intern for Unshared {
-    fn intern(&mut self, text: &str) -> Arc<str> {
-        text.into()
     }
 }

@@ -4,7 +4,7 @@
 
 mod shards;
 
-use crate::credentials::{Content, Credential, Fingerprint, Intern};
+use crate::credentials::{Content, Credential, Fingerprint};
 use crate::docker_config::Form;
 use shards::Shards;
 use std::collections::HashSet;
@@ -244,24 +244,18 @@ impl SecretFacts {
 
 impl Names {
     /// The text that all share.
-    pub fn text(&mut self, text: &str) -> Arc<str> {
-        self.intern(text)
-    }
-
-    /// Forgets what nobody else has any more.
-    pub fn forget_unused(&mut self) {
-        self.0.retain(|text| Arc::strong_count(text) > 1);
-        self.0.shrink_to_fit();
-    }
-}
-
-impl Intern for Names {
-    fn intern(&mut self, text: &str) -> Arc<str> {
+    pub fn intern(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.0.get(text) {
             return known.clone();
         }
         let text: Arc<str> = text.into();
         self.0.insert(text.clone());
         text
+    }
+
+    /// Forgets what nobody else has any more.
+    pub fn forget_unused(&mut self) {
+        self.0.retain(|text| Arc::strong_count(text) > 1);
+        self.0.shrink_to_fit();
     }
 }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pullgate::credentials::{FingerprintKey, SecretContent, Unshared};
+use pullgate::credentials::{FingerprintKey, SecretContent};
 use pullgate::docker_config::{self, Form};
 use zeroize::Zeroizing;
 
@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         let Some(content) = SecretContent::new(form, Zeroizing::new(bytes.to_vec())) else {
             return;
         };
-        let kept = content.reduce(key.as_ref(), &mut Unshared);
+        let kept = content.reduce(key.as_ref());
         let shown = format!("{content:?} {kept:?}");
         assert!(kept.flaws().count() <= kept.credentials().len());
         for credential in kept.credentials() {

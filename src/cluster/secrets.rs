@@ -1,7 +1,7 @@
 //! Watches docker-type Secrets. What comes of them is reduced to facts before it is put aside for even a moment.
 
 use super::{ObjectName, fingerprint};
-use crate::credentials::{Content, FingerprintKey, MANAGED, SecretContent, Unshared};
+use crate::credentials::{Content, FingerprintKey, MANAGED, SecretContent};
 use crate::docker_config::{CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
 use crate::inventory::{Depth, Inventory, Names, SecretFacts};
 use crate::metrics::{Metrics, PULL_SECRETS};
@@ -146,8 +146,8 @@ impl Learner {
             Change::Begin(form) => self.listed[number(form)].clear(),
             Change::Listed(seen) => {
                 let place = (
-                    self.names.text(&seen.namespace),
-                    self.names.text(&seen.name),
+                    self.names.intern(&seen.namespace),
+                    self.names.intern(&seen.name),
                 );
                 self.listed[number(seen.facts.form)].insert(place);
                 self.set(&seen.namespace, &seen.name, Some(seen.facts));
@@ -221,7 +221,7 @@ impl Reduce for DockerSecret {
     fn content(&self, key: Option<&FingerprintKey>) -> Content {
         let nothing = || Content::Credentials([].into());
         let content = self.content.as_ref();
-        content.map_or_else(nothing, |content| content.reduce(key, &mut Unshared))
+        content.map_or_else(nothing, |content| content.reduce(key))
     }
 }
 

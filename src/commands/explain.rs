@@ -1,7 +1,7 @@
 //! `pullgate explain`.
 
 use super::{Format, Outcome, PolicyArgs, read};
-use crate::credentials::{Content, Credential, Flaw, SecretContent, Unshared};
+use crate::credentials::{Content, Credential, Flaw, SecretContent};
 use crate::image::Image;
 use crate::keyring::Keyring;
 use crate::manifest::{self, CredentialsError};
@@ -232,7 +232,7 @@ fn read_secrets(path: &Path, policy: Option<&Policy>) -> Result<Secrets> {
         };
         if let Some((form, content)) = secret.docker_content()? {
             let content = SecretContent::new(form, content);
-            let content = content.map(|content| content.reduce(None, &mut Unshared));
+            let content = content.map(|content| content.reduce(None));
             notes.extend(
                 content
                     .iter()
@@ -352,6 +352,15 @@ fn show_pull(out: &mut impl Write, explanation: &Explanation<'_>) -> Result<()> 
             "pull",
             Some("anonymous: no secret has a credential for it"),
         )?;
+    }
+    let is_of_rule = |tried: &Tried| explanation.secrets.contains(&tried.secret.as_str());
+    let first = keyring.first().filter(|first| !is_of_rule(first));
+    if let (Some(first), Some(late)) = (first, keyring.iter().find(|tried| is_of_rule(tried))) {
+        let line = format!(
+            "{} of the rule is tried only after {}, whose key {} comes before {}",
+            late.secret, first.secret, first.key, late.key
+        );
+        field(out, "shadowed", Some(&clean(&line)))?;
     }
     for (number, tried) in keyring.iter().enumerate() {
         let Tried {

@@ -83,12 +83,12 @@ struct Received {
 }
 
 /// The bytes of a body. Those of a review about a Secret are wiped when they are dropped.
-struct Content {
+struct ReviewBytes {
     bytes: Vec<u8>,
     is_secret: Cell<bool>,
 }
 
-impl From<Vec<u8>> for Content {
+impl From<Vec<u8>> for ReviewBytes {
     fn from(bytes: Vec<u8>) -> Self {
         Self {
             bytes,
@@ -97,7 +97,7 @@ impl From<Vec<u8>> for Content {
     }
 }
 
-impl Drop for Content {
+impl Drop for ReviewBytes {
     fn drop(&mut self) {
         if self.is_secret.get() {
             self.bytes.zeroize();
@@ -167,7 +167,7 @@ impl Admission {
             .await
             .unwrap_or_else(|_| Err(Unanswered::Timeout))
             .map_err(words)?;
-        let content = Content::from(std::mem::take(&mut body.bytes));
+        let content = ReviewBytes::from(std::mem::take(&mut body.bytes));
         let length = content.bytes.len();
         let review = self
             .aside(length, || review::parse(&content.bytes))

@@ -4,7 +4,6 @@ use super::grounds::{self, Holder};
 use super::references::{Use, uses};
 use super::{Notes, Ruling};
 use crate::account::Confidence;
-use crate::credentials::Unshared;
 use crate::diagnostic::Severity;
 use crate::docker_config::Form;
 use crate::finding::{Effect, Fault, Finding, Grounds, Mercy};
@@ -347,7 +346,7 @@ impl<'a> Judge<'a> {
         let key = world.facts.fingerprint_key();
         let reduce = |object: &Object<'_>| {
             let content = object.content.as_ref();
-            content.map(|content| content.reduce(key, &mut Unshared))
+            content.map(|content| content.reduce(key))
         };
         let mut bans = world.policy.credential_bans().peekable();
         let Some(new) = bans.peek().and_then(|_| reduce(&subject.object)) else {

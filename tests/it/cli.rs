@@ -101,6 +101,43 @@ fn explain_tells_what_the_kubelet_would_try() {
 }
 
 #[test]
+fn explain_tells_whose_credentials_are_and_what_shadows_the_rule() {
+    let secret = |name: &str, entries: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": json!({"auths": entries}).to_string()},
+        })
+    };
+    let credential = |user: &str| json!({"username": user, "password": "hunter2"});
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+        secret("contoso-pull", json!({"contoso.azurecr.io": credential("ci")})),
+        secret("legacy", json!({"contoso.azurecr.io/shop": credential("contoso"), "https://index.docker.io/v1": credential("x")})),
+    ]});
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = policy_file(&dir, &list.to_string());
+    let run = pullgate(
+        &[
+            "explain",
+            "--policy",
+            &example(),
+            "--secrets",
+            &file,
+            "contoso.azurecr.io/shop/api:1",
+        ],
+        "",
+    );
+    for told in [
+        "shadowed    contoso-pull of the rule is tried only after legacy, whose key contoso.azurecr.io/shop comes before contoso.azurecr.io",
+        "contoso-pull: contoso.azurecr.io is of class token: a token of the registry",
+        "legacy: contoso.azurecr.io/shop is of class admin: the user has the name of the registry: its admin account",
+        "legacy: index.docker.io/v1 matches no image; Docker Hub is https://index.docker.io/v1/",
+    ] {
+        assert!(run.stdout.contains(told), "{told}\n{}", run.stdout);
+    }
+    assert!(!run.stdout.contains("hunter2"));
+}
+
+#[test]
 fn explain_tells_what_makes_every_pull_fail() {
     let dir = tempfile::tempdir().expect("a folder");
     let broken = SECRETS.replace(

@@ -103,6 +103,68 @@ fn the_tables_of_the_keyring_hold() {
 }
 
 #[test]
+fn the_default_registry_is_that_of_the_kubelet() {
+    let keyring = keyring(
+        Form::Config,
+        br#"{"index.docker.io": {"username": "u", "password": "p"}}"#,
+    );
+    for case in cases(&tables(), "is_default_registry_match") {
+        let is_found = !looked_up(&keyring, str(&case["image"])).is_empty();
+        assert_eq!(is_found, case["expected"] == json!(true), "{case}");
+    }
+}
+
+/// What the nodes themselves know comes after the pull secrets, and is not looked at here.
+#[test]
+fn a_keyring_is_made_of_pull_secrets_as_in_the_kubelet() {
+    for case in cases(&tables(), "make_docker_keyring") {
+        let mut actual = Vec::new();
+        for secret in case["pull_secrets"].as_array().expect("secrets") {
+            let form = Form::of(str(&secret["type"])).expect("a docker type");
+            if let Some(content) = secret["data"][form.key()].as_str() {
+                actual.extend(looked_up(
+                    &keyring(form, content.as_bytes()),
+                    str(&case["image"]),
+                ));
+            }
+        }
+        actual.extend(expected(&case["default_keyring_creds"]));
+        assert_eq!(actual, expected(&case["expected_creds"]), "{case}");
+    }
+}
+
+#[test]
+fn documents_decode_as_in_the_kubelet() {
+    let tables = tables();
+    for case in cases(&tables, "docker_config_json_decode") {
+        let form = match str(&case["shape"]) {
+            "dockercfg" => Form::Config,
+            _ => Form::ConfigJson,
+        };
+        let keyring = keyring(form, str(&case["input"]).as_bytes());
+        let entries = case["expect"].as_object().expect("entries");
+        for (name, entry) in entries {
+            let host = name.strip_prefix("http://").expect("a URL");
+            assert_eq!(
+                looked_up(&keyring, host),
+                expected(&json!([entry])),
+                "{case}"
+            );
+        }
+    }
+    // We never encode; what the kubelet encodes is read as what it encoded.
+    for case in cases(&tables, "entry_encode") {
+        let content = format!("{{\"reg.io\": {}}}", str(&case["expect"]));
+        let keyring = keyring(Form::Config, content.as_bytes());
+        assert_eq!(
+            looked_up(&keyring, "reg.io"),
+            expected(&json!([case["input"]])),
+            "{case}"
+        );
+    }
+}
+
+#[test]
 fn entries_decode_as_in_the_kubelet() {
     let tables = tables();
     for case in cases(&tables, "docker_config_entry_decode") {

@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use proptest::prelude::*;
 use pullgate::account::AccountClass;
 use pullgate::census::{Census, State};
-use pullgate::credentials::{Content, FingerprintKey, Flaw, SecretContent, Unshared};
+use pullgate::credentials::{Content, FingerprintKey, Flaw, SecretContent};
 use pullgate::docker_config::Form;
 use pullgate::inventory::{Depth, Inventory, Names, SecretFacts};
 use pullgate::policy::Policy;
@@ -43,7 +43,7 @@ fn auths(entries: &[(&str, &str, &str)]) -> String {
 fn reduce(content: &str) -> Content {
     let bytes = Zeroizing::new(content.as_bytes().to_vec());
     let content = SecretContent::new(Form::ConfigJson, bytes).expect("not empty");
-    content.reduce(Some(&key()), &mut Unshared)
+    content.reduce(Some(&key()))
 }
 
 fn facts(content: &str) -> SecretFacts {
@@ -162,9 +162,8 @@ fn equal_credentials_have_equal_fingerprints_and_others_have_others() {
     );
     let bytes = Zeroizing::new(auths(&[("reg.io", "user", "password")]).into_bytes());
     let content = SecretContent::new(Form::ConfigJson, bytes).unwrap();
-    let with = |key: Option<FingerprintKey>| {
-        content.reduce(key.as_ref(), &mut Unshared).credentials()[0].fingerprint
-    };
+    let with =
+        |key: Option<FingerprintKey>| content.reduce(key.as_ref()).credentials()[0].fingerprint;
     assert_ne!(Some(one), with(FingerprintKey::new(&[8; 32])));
     assert_eq!(with(None), None);
     assert!(FingerprintKey::new(&[1; 31]).is_none() && FingerprintKey::new(&[1; 33]).is_none());
