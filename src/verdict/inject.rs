@@ -189,13 +189,7 @@ fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan
     let (wanted, refused): (Vec<_>, Vec<_>) = names
         .into_iter()
         .partition(|name| is_listed(pod, name) || is_allowed(name));
-    let does_harm = |name: &str| {
-        let own = pod.pull_secrets.iter().map(|name| &**name);
-        let all: Vec<&str> = wanted.iter().copied().chain(own).collect();
-        pull_secrets::does_harm(world, subject, pod, name, &all)
-    };
-    let is_kept = |name: &&str| is_listed(pod, name) || !does_harm(name);
-    let (wanted, withheld) = wanted.iter().partition(|name| is_kept(name));
+    let (withheld, wanted) = pull_secrets::harmful(world, subject, pod, wanted);
     Plan {
         rules,
         wanted,

@@ -5,7 +5,7 @@ use crate::finding::{Effect, Fault, Finding, Mercy, Trouble};
 use crate::image::Image;
 use crate::inventory::{Inventory, SecretFacts};
 use crate::keyring::Keyring;
-use crate::policy::{Access, RegistryRule};
+use crate::policy::RegistryRule;
 use crate::subject::{Place, PodSpec, Subject};
 use crate::world::World;
 
@@ -77,41 +77,49 @@ fn trouble(facts: &SecretFacts, is_withheld: bool, now: i64) -> Option<Trouble<'
     })
 }
 
-/// Whether a secret would stop pulls that go well without it: the kubelet cannot read it, and some image of the pod
-/// does not need it.
-pub(super) fn does_harm(
+/// The secrets that would stop pulls which go well without them, and the others: the kubelet cannot read them, nobody has
+/// listed them, and some image of the pod does not need them.
+pub(super) fn harmful<'a>(
+    world: &World<'_>,
+    subject: &Subject<'_>,
+    pod: &PodSpec<'_>,
+    wanted: Vec<&'a str>,
+) -> (Vec<&'a str>, Vec<&'a str>) {
+    let Some(inventory) = world.facts.inventory() else {
+        return (Vec::new(), wanted);
+    };
+    let content = |name: &str| Some(&inventory.get(&subject.namespace, name)?.content);
+    let is_listed = |name: &str| pod.pull_secrets.iter().any(|listed| listed == name);
+    let is_harmful = |secret: &&str| {
+        let is_malformed = matches!(content(secret), Some(Content::Malformed(_)));
+        let own = pod.pull_secrets.iter().map(|name| &**name);
+        let others = wanted.iter().copied().chain(own);
+        let others = others.filter(|name| *name != *secret).filter_map(content);
+        is_malformed
+            && !is_listed(secret)
+            && some_image_is_pulled(world, subject, pod, secret, others)
+    };
+    wanted.iter().copied().partition(is_harmful)
+}
+
+/// Whether an image of a pod is pulled without a secret, by the content of others or because its rule does not ask for it.
+fn some_image_is_pulled<'c>(
     world: &World<'_>,
     subject: &Subject<'_>,
     pod: &PodSpec<'_>,
     secret: &str,
-    others: &[&str],
+    others: impl Iterator<Item = &'c Content>,
 ) -> bool {
-    let Some(inventory) = world.facts.inventory() else {
-        return false;
-    };
-    let content = |name: &str| Some(&inventory.get(&subject.namespace, name)?.content);
-    if !matches!(content(secret), Some(Content::Malformed(_))) {
-        return false;
-    }
     let mut keyring = Keyring::default();
-    let others = others.iter().filter(|other| **other != secret);
-    for credential in others
-        .filter_map(|name| content(name))
-        .flat_map(Content::credentials)
-    {
+    for credential in others.flat_map(Content::credentials) {
         keyring.add(credential.key.as_bytes(), ());
     }
     let namespace = world.namespace(subject);
     super::inject::pulled_at_start(pod).any(|used| {
         Image::parse(&used.image).is_ok_and(|image| {
-            let needs_it = world
-                .policy
-                .rule_for(&image, namespace)
-                .is_some_and(|rule| {
-                    matches!(rule.access, Access::Secrets(_))
-                        && rule.secret_names().any(|name| name == secret)
-                });
-            !needs_it || !keyring.lookup(&image).is_empty()
+            let rule = world.policy.rule_for(&image, namespace);
+            let asks = |rule: &RegistryRule| rule.secret_names().any(|name| name == secret);
+            !rule.is_some_and(asks) || !keyring.lookup(&image).is_empty()
         })
     })
 }
