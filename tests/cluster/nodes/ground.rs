@@ -16,7 +16,8 @@ const PAUSE: &str = "pause:1";
 pub(crate) struct Ground {
     nodes: Mutex<Vec<Node>>,
     _scheduler: Process,
-    registry: Registry,
+    /// Where the images are.
+    pub registry: Registry,
     /// The control plane.
     pub plane: ControlPlane,
 }
@@ -314,6 +315,7 @@ fn write_files(plane: &ControlPlane, dir: &Path, number: usize) {
             pause = registry::local_name(PAUSE),
         ),
     );
+    // The limit of pulls per second is off: a pull that it refuses looks like one that the registry refused.
     write(
         "kubelet.yaml",
         format!(
@@ -322,7 +324,7 @@ fn write_files(plane: &ControlPlane, dir: &Path, number: usize) {
              failCgroupV1: false\nfailSwapOn: false\ncgroupDriver: cgroupfs\ncgroupsPerQOS: false\n\
              enforceNodeAllocatable: []\nlocalStorageCapacityIsolation: false\nmakeIPTablesUtilChains: false\n\
              evictionHard: {{memory.available: 1Mi}}\nimageGCHighThresholdPercent: 100\nresolvConf: ''\n\
-             serializeImagePulls: false\nhealthzPort: 0\npodLogsDir: {root}/logs\n\
+             serializeImagePulls: false\nregistryPullQPS: 0\nhealthzPort: 0\npodLogsDir: {root}/logs\n\
              volumePluginDir: {root}/plugins\n\
              authentication: {{anonymous: {{enabled: true}}, webhook: {{enabled: false}}}}\n\
              authorization: {{mode: AlwaysAllow}}\nnodeStatusUpdateFrequency: 4s\n"
