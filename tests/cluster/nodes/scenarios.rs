@@ -2,6 +2,7 @@
 
 mod certificates;
 mod inventory;
+mod keyring;
 mod nothing_fails;
 mod policy;
 mod pull;
@@ -33,9 +34,10 @@ data:
         contact: "#platform-registry"
 "##;
 
-/// In this order: each leaves a cluster with Pullgate installed.
+/// In this order: each but the first, which needs no Pullgate, leaves a cluster with Pullgate installed.
 pub(crate) fn tests() -> Vec<Test> {
     [
+        keyring::TESTS,
         pull::TESTS,
         policy::TESTS,
         values::TESTS,
