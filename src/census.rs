@@ -161,7 +161,10 @@ fn injected(
         present,
         absent: absent.map(|absent| absent.max(0)),
         expires: facts().filter_map(|facts| expiry(rule, facts)).min(),
-        changed: facts().filter_map(|facts| facts.changed).min(),
+        changed: facts()
+            .filter_map(|facts| facts.changed)
+            .min()
+            .map(i64::from),
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! A snapshot is cheap to copy: what it holds is in parts that copies share until one of them is written to.
 
-mod shards;
+mod pairs;
 
 use crate::credentials::{Content, Credential, Fingerprint};
 use crate::docker_config::Form;
-use shards::Shards;
-use std::collections::HashSet;
+use pairs::Pairs;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How much is known of Secrets.
@@ -25,11 +25,11 @@ pub enum Depth {
 /// Docker-type Secrets by namespace and name.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    namespaces: Shards<Arc<str>, Arc<Vec<Named>>>,
+    namespaces: HashMap<Arc<str>, Arc<Vec<Named>>>,
     /// The namespaces that have a Secret of a name.
-    names: Shards<Arc<str>, Holders>,
+    names: Pairs<Arc<str>>,
     /// The namespaces that have a credential, copies of our own not counted; with one that has it twice named twice.
-    credentials: Shards<Fingerprint, Holders>,
+    credentials: Pairs<Fingerprint>,
 }
 
 /// A Secret and its name; those of a namespace are in the order of their names.
@@ -43,16 +43,9 @@ pub struct SecretFacts {
     /// What it holds.
     pub content: Content,
     /// When it changed last, in seconds of Unix time.
-    pub changed: Option<i64>,
+    pub changed: Option<u32>,
     /// Whether it is a copy that Pullgate keeps.
     pub is_managed: bool,
-}
-
-/// Namespaces, in order.
-#[derive(Debug, Clone)]
-enum Holders {
-    One(Arc<str>),
-    More(Arc<Vec<Arc<str>>>),
 }
 
 /// Texts that are shared.
@@ -70,25 +63,19 @@ impl Inventory {
 
     /// The namespaces that have a Secret of this name, in order.
     pub fn namespaces_of(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.names.get(name).into_iter().flat_map(Holders::iter)
+        self.names.of(name)
     }
 
     /// The namespaces that have a credential, in order and each once. Copies that Pullgate keeps do not count.
     pub fn namespaces_with(&self, credential: Fingerprint) -> impl Iterator<Item = &str> {
         let mut last = None;
-        let holders = self.credentials.get(&credential);
-        let all = holders.into_iter().flat_map(Holders::iter);
+        let all = self.credentials.of(&credential);
         all.filter(move |namespace| last.replace(*namespace) != Some(*namespace))
     }
 
     /// In how many namespaces each credential is.
     pub fn spread(&self) -> impl Iterator<Item = usize> {
-        self.credentials.iter().map(|(_, holders)| {
-            let mut last = None;
-            let all = holders.iter();
-            all.filter(|namespace| last.replace(*namespace) != Some(*namespace))
-                .count()
-        })
+        self.credentials.counts()
     }
 
     /// All Secrets: namespace, name, facts.
@@ -112,8 +99,11 @@ impl Inventory {
         }
         let namespace = names.intern(namespace);
         let name = names.intern(name);
-        let secrets = Arc::make_mut(self.namespaces.entry(namespace.clone()));
+        let secrets = self.namespaces.entry(namespace.clone()).or_default();
+        let secrets = Arc::make_mut(secrets);
         let place = position(secrets, &name);
+        let new: Vec<Fingerprint> = fingerprints(facts.as_ref()).collect();
+        let is_new = place.is_err();
         let old = match (place, facts) {
             (Ok(number), Some(facts)) => Some(std::mem::replace(&mut secrets[number].1, facts)),
             (Ok(number), None) => Some(secrets.remove(number).1),
@@ -123,24 +113,33 @@ impl Inventory {
             }
             (Err(_), None) => None,
         };
-        let is_empty = secrets.is_empty();
-        let new = position(secrets, &name)
-            .ok()
-            .map(|number| secrets[number].1.clone());
-        if is_empty {
+        let is_gone = position(secrets, &name).is_err();
+        if secrets.is_empty() {
             self.namespaces.remove(&namespace);
         }
-        match (&old, &new) {
-            (None, Some(_)) => add(&mut self.names, name, &namespace),
-            (Some(_), None) => remove(&mut self.names, &name, &namespace),
+        match (is_new, is_gone) {
+            (true, false) => self.names.add(name, &namespace),
+            (false, true) => self.names.remove(&name, &namespace),
             _ => {}
         }
         for fingerprint in fingerprints(old.as_ref()) {
-            remove(&mut self.credentials, &fingerprint, &namespace);
+            self.credentials.remove(&fingerprint, &namespace);
         }
-        for fingerprint in fingerprints(new.as_ref()) {
-            add(&mut self.credentials, fingerprint, &namespace);
+        for fingerprint in new {
+            self.credentials.add(fingerprint, &namespace);
         }
+    }
+
+    /// Gives back what it keeps for more: after a list it is as large as it will be for long.
+    pub fn shrink(&mut self) {
+        for secrets in self.namespaces.values_mut() {
+            if let Some(secrets) = Arc::get_mut(secrets) {
+                secrets.shrink_to_fit();
+            }
+        }
+        self.namespaces.shrink_to_fit();
+        self.names.shrink();
+        self.credentials.shrink();
     }
 
     /// Forgets every Secret of a type that is not among these.
@@ -166,61 +165,6 @@ fn fingerprints(facts: Option<&SecretFacts>) -> impl Iterator<Item = Fingerprint
     credentials
         .iter()
         .filter_map(|credential| credential.fingerprint)
-}
-
-fn add<K: std::hash::Hash + Eq + Clone>(
-    index: &mut Shards<K, Holders>,
-    key: K,
-    namespace: &Arc<str>,
-) {
-    index.update(key, |holders| {
-        Some(match holders {
-            None => Holders::One(namespace.clone()),
-            Some(holders) => holders.with(namespace),
-        })
-    });
-}
-
-fn remove<K: std::hash::Hash + Eq + Clone>(
-    index: &mut Shards<K, Holders>,
-    key: &K,
-    namespace: &Arc<str>,
-) {
-    index.update(key.clone(), |holders| holders?.without(namespace));
-}
-
-impl Holders {
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        let all = match self {
-            Self::One(namespace) => std::slice::from_ref(namespace),
-            Self::More(namespaces) => namespaces,
-        };
-        all.iter().map(|namespace| &**namespace)
-    }
-
-    fn with(self, namespace: &Arc<str>) -> Self {
-        let mut all = match self {
-            Self::One(first) => Arc::new(vec![first]),
-            Self::More(all) => all,
-        };
-        let place = all.partition_point(|known| known <= namespace);
-        Arc::make_mut(&mut all).insert(place, namespace.clone());
-        Self::More(all)
-    }
-
-    fn without(self, namespace: &Arc<str>) -> Option<Self> {
-        let Self::More(mut all) = self else {
-            return None;
-        };
-        if let Ok(place) = all.binary_search(namespace) {
-            Arc::make_mut(&mut all).remove(place);
-        }
-        match &all[..] {
-            [] => None,
-            [last] => Some(Self::One(last.clone())),
-            _ => Some(Self::More(all)),
-        }
-    }
 }
 
 impl SecretFacts {
@@ -253,9 +197,9 @@ impl Names {
         text
     }
 
-    /// Forgets what nobody else has any more.
-    pub fn forget_unused(&mut self) {
-        self.0.retain(|text| Arc::strong_count(text) > 1);
+    /// Forgets what is not shared: a text that only one has takes as much without.
+    pub fn forget_unshared(&mut self) {
+        self.0.retain(|text| Arc::strong_count(text) > 2);
         self.0.shrink_to_fit();
     }
 }

@@ -28,7 +28,7 @@ const FORMS: [(Form, &str); 2] = [
     (Form::ConfigJson, CONFIG_JSON_TYPE),
     (Form::Config, CONFIG_TYPE),
 ];
-/// After so many changes texts that nobody has any more are forgotten.
+/// After so many changes texts that nobody shares are forgotten.
 const FORGET: usize = 10_000;
 
 /// What is to be known of Secrets.
@@ -158,7 +158,8 @@ impl Learner {
                     |namespace: &str, name: &str| named.contains(&(namespace.into(), name.into()));
                 self.inventory.retain(form, &mut self.names, is_there);
                 drop(named);
-                self.names.forget_unused();
+                self.names.forget_unshared();
+                self.inventory.shrink();
                 self.synced[number(form)] = true;
             }
             Change::Set(seen) => self.set(&seen.namespace, &seen.name, Some(seen.facts)),
@@ -171,7 +172,7 @@ impl Learner {
         self.inventory.set(namespace, name, facts, &mut self.names);
         self.changes += 1;
         if self.changes.is_multiple_of(FORGET) {
-            self.names.forget_unused();
+            self.names.forget_unshared();
         }
     }
 }
@@ -196,11 +197,12 @@ trait Reduce:
     }
 
     /// When it was changed last, in seconds of Unix time: by any field manager, or when it was made.
-    fn changed(&self) -> Option<i64> {
+    fn changed(&self) -> Option<u32> {
         let managers = self.managed_fields().iter();
         let times = managers.filter_map(|manager| manager.time.clone());
         let times = times.chain(self.creation_timestamp());
-        times.map(|time| time.0.as_second()).max()
+        let seconds = times.filter_map(|time| u32::try_from(time.0.as_second()).ok());
+        seconds.max()
     }
 }
 
