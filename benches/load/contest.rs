@@ -1,0 +1,206 @@
+//! Rounds, and what comes out of them.
+
+use crate::client::request;
+use crate::contestants::Contestant;
+use crate::patterns;
+use crate::scene::{self, Size};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// How long each contestant has in a round, and before it without being watched.
+const TURN: Duration = Duration::from_millis(1500);
+const WARM_UP: Duration = Duration::from_millis(200);
+/// A steady pace needs longer for as many requests.
+const STEADY_TURN: Duration = Duration::from_secs(4);
+const STEADY: u32 = 500;
+
+/// The contestants, and how often each of them has its turn.
+pub(crate) struct Contest {
+    contestants: Vec<Contestant>,
+    rounds: usize,
+    runtime: Runtime,
+}
+
+/// What one turn came to: the smaller the better, but for the rate.
+#[derive(Clone, Copy)]
+struct Turn {
+    rate: f64,
+    /// In milliseconds.
+    p50: f64,
+    p99: f64,
+    p999: f64,
+    /// Of the server, in microseconds a request.
+    cpu: f64,
+}
+
+/// A runtime of one thread.
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+impl Contest {
+    /// Between these.
+    pub(crate) fn new(contestants: Vec<Contestant>, rounds: usize) -> Self {
+        let runtime = runtime();
+        Self {
+            contestants,
+            rounds,
+            runtime,
+        }
+    }
+
+    /// One request after the other on each connection.
+    pub(crate) fn throughput(&self, size: Size, connections: usize) {
+        let request = body(size);
+        let what = format!("{size}, {connections} connections");
+        self.play(&what, |contestant| {
+            self.runtime.block_on(async {
+                let open = patterns::connect(&contestant.target, connections).await;
+                patterns::closed_loop(open, &request, WARM_UP).await;
+                let open = patterns::connect(&contestant.target, connections).await;
+                let watch = Watch::start(contestant);
+                let took = patterns::closed_loop(open, &request, TURN).await;
+                watch.stop(&took)
+            })
+        });
+    }
+
+    /// 500 requests a second.
+    pub(crate) fn steady(&self, size: Size) {
+        let request = body(size);
+        let what = format!("{size}, {STEADY} requests/s");
+        self.play(&what, |contestant| {
+            self.runtime.block_on(async {
+                patterns::steady(&contestant.target, &request, STEADY, WARM_UP).await;
+                let watch = Watch::start(contestant);
+                let took =
+                    patterns::steady(&contestant.target, &request, STEADY, STEADY_TURN).await;
+                watch.stop(&took)
+            })
+        });
+    }
+
+    /// A new connection for each request.
+    pub(crate) fn churn(&self, size: Size) {
+        let request = body(size);
+        let what = format!("{size}, new connections");
+        self.play(&what, |contestant| {
+            self.runtime.block_on(async {
+                let watch = Watch::start(contestant);
+                let took = patterns::churn(&contestant.target, &request, TURN).await;
+                watch.stop(&took)
+            })
+        });
+    }
+
+    /// The memory that they take before they were asked anything.
+    pub(crate) fn idle(&self) {
+        self.resident("memory, idle");
+    }
+
+    /// The memory that they take after all.
+    pub(crate) fn memory(&self) {
+        self.resident("memory, after all of it");
+    }
+
+    fn resident(&self, what: &str) {
+        println!("\n{what:<30} {:>12} {:>12}", "resident", "at most");
+        for Contestant { name, server, .. } in &self.contestants {
+            let (now, most) = (server.memory("VmRSS"), server.memory("VmHWM"));
+            println!("  {name:<28} {now:>8} KiB {most:>8} KiB");
+        }
+    }
+
+    /// All of them in turn, round by round.
+    fn play(&self, what: &str, turn: impl Fn(&Contestant) -> Turn) {
+        let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); self.contestants.len()];
+        for _ in 0..self.rounds {
+            for (contestant, turns) in self.contestants.iter().zip(&mut turns) {
+                turns.push(turn(contestant));
+            }
+        }
+        println!(
+            "\n{what:<30} {:>10} {:>9} {:>9} {:>9} {:>9}",
+            "requests/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU us"
+        );
+        for (contestant, turns) in self.contestants.iter().zip(&turns) {
+            let [rate, p50, p99, p999, cpu] = medians(turns.iter().map(Turn::figures));
+            println!(
+                "  {:<28} {rate:>10.0} {p50:>9.3} {p99:>9.3} {p999:>9.3} {cpu:>9.1}",
+                contestant.name
+            );
+        }
+        for (contestant, own) in self.contestants.iter().zip(&turns).skip(1) {
+            let pairs = own.iter().zip(&turns[0]);
+            let [rate, p50, p99, p999, cpu] = medians(pairs.map(|(own, first)| own.over(first)));
+            println!(
+                "  {:<28} {rate:>10.3} {p50:>9.2} {p99:>9.2} {p999:>9.2} {cpu:>9.2}",
+                format!("{} / constant", contestant.name)
+            );
+        }
+    }
+}
+
+fn body(size: Size) -> Arc<Vec<u8>> {
+    Arc::new(request("/mutate", &scene::review(size, &[])))
+}
+
+/// What a contestant does for a while.
+struct Watch<'c> {
+    contestant: &'c Contestant,
+    began: Instant,
+    cpu: f64,
+}
+
+impl<'c> Watch<'c> {
+    fn start(contestant: &'c Contestant) -> Self {
+        Self {
+            contestant,
+            cpu: contestant.server.cpu(),
+            began: Instant::now(),
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "these are numbers of requests"
+    )]
+    fn stop(self, took: &[Duration]) -> Turn {
+        let (elapsed, number) = (self.began.elapsed(), took.len() as f64);
+        let at = |part: f64| took[((number - 1.0) * part) as usize].as_secs_f64() * 1e3;
+        Turn {
+            rate: number / elapsed.as_secs_f64(),
+            p50: at(0.5),
+            p99: at(0.99),
+            p999: at(0.999),
+            cpu: (self.contestant.server.cpu() - self.cpu) / number * 1e6,
+        }
+    }
+}
+
+impl Turn {
+    fn figures(&self) -> [f64; 5] {
+        [self.rate, self.p50, self.p99, self.p999, self.cpu]
+    }
+
+    fn over(&self, other: &Self) -> [f64; 5] {
+        let other = other.figures();
+        std::array::from_fn(|i| self.figures()[i] / other[i])
+    }
+}
+
+/// The median of each figure.
+fn medians(turns: impl Iterator<Item = [f64; 5]>) -> [f64; 5] {
+    let turns: Vec<_> = turns.collect();
+    std::array::from_fn(|i| {
+        let mut values: Vec<f64> = turns.iter().map(|turn| turn[i]).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    })
+}

@@ -1,0 +1,78 @@
+//! The load test: Pullgate, a server of the same stack that gives a constant answer (the limit), and one that does what
+//! most webhooks do, in one run. `cargo bench --bench load [-- ROUNDS]`
+//!
+//! Servers are on one processor and the clients on another. What is compared is asked in turns, round by round, and the
+//! ratios are medians of the rounds: a machine that others use is not the same from one minute to the next.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "it prints, or says why not"
+)]
+
+#[path = "../common/client.rs"]
+mod client;
+mod contest;
+mod contestants;
+mod patterns;
+#[path = "../common/process.rs"]
+mod process;
+#[path = "../common/scene.rs"]
+#[allow(dead_code, reason = "each benchmark uses a part of it")]
+mod scene;
+mod stand_ins;
+#[path = "../common/typed.rs"]
+mod typed;
+
+use contest::Contest;
+use contestants::Contestants;
+use scene::Size;
+use std::process::{Command, ExitCode};
+
+/// Where the servers run, and where the clients do.
+const SERVERS: &str = "0";
+const CLIENTS: &str = "1";
+const ROUNDS: usize = 5;
+
+fn main() -> ExitCode {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [serve, name, dir] = &args[..]
+        && serve == "--serve"
+    {
+        stand_ins::serve(name, dir.as_ref());
+        return ExitCode::SUCCESS;
+    }
+    if !pin_clients() {
+        println!(
+            "taskset (util-linux) and two processors are needed, so that nobody gets in the way of the other"
+        );
+        return ExitCode::FAILURE;
+    }
+    let rounds = args.iter().find_map(|arg| arg.parse().ok());
+    run(rounds.unwrap_or(ROUNDS));
+    ExitCode::SUCCESS
+}
+
+fn run(rounds: usize) {
+    let contestants = Contestants::prepare();
+    contestants.starts(2 * rounds);
+    let contest = Contest::new(contestants.start_all(), rounds);
+    contest.idle();
+    for size in [Size::Typical, Size::Large] {
+        for connections in [1, 16, 64] {
+            contest.throughput(size, connections);
+        }
+    }
+    contest.steady(Size::Typical);
+    contest.churn(Size::Typical);
+    contest.memory();
+}
+
+/// This process, before it has any threads.
+fn pin_clients() -> bool {
+    let this = std::process::id().to_string();
+    let mut taskset = Command::new("taskset");
+    let output = taskset.args(["-pc", CLIENTS, &this]).output();
+    output.is_ok_and(|output| output.status.success())
+}
