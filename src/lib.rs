@@ -38,6 +38,7 @@ pub mod pattern;
 pub mod policy;
 pub mod report;
 pub mod review;
+pub mod scan;
 pub mod selector;
 pub mod server;
 pub mod subject;

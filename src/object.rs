@@ -2,14 +2,16 @@
 
 use crate::credentials::SecretContent;
 use crate::docker_config::{CONFIG_JSON_KEY, Form};
+use crate::scan;
 use crate::subject::{
     ContainerList, INJECT, INJECTED, ImageUse, Kind, MIRROR_POD, Metadata, Object, Place, PodSpec,
     Presence, Reference,
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use zeroize::Zeroizing;
 
 /// Reads what matters of the JSON of an object of this kind.
@@ -18,14 +20,14 @@ use zeroize::Zeroizing;
 /// It is no JSON, or a field that matters has a value of the wrong type.
 pub fn read(kind: Kind, json: &str) -> Result<Object<'_>, serde_json::Error> {
     Ok(match kind {
-        Kind::Pod => pod(serde_json::from_str(json)?),
-        Kind::PodTemplate => pod_template(serde_json::from_str(json)?),
-        Kind::CronJob => cron_job(serde_json::from_str(json)?),
-        Kind::ServiceAccount => service_account(serde_json::from_str(json)?),
+        Kind::Pod => pod(scan::from_str(json)?),
+        Kind::PodTemplate => pod_template(scan::from_str(json)?),
+        Kind::CronJob => cron_job(scan::from_str(json)?),
+        Kind::ServiceAccount => service_account(scan::from_str(json)?),
         Kind::Secret => secret(serde_json::from_str(json)?),
-        Kind::ConfigMap => config_map(serde_json::from_str(json)?),
+        Kind::ConfigMap => config_map(scan::from_str(json)?),
         Kind::Other => Object::default(),
-        _ => workload(serde_json::from_str(json)?),
+        _ => workload(scan::from_str(json)?),
     })
 }
 
@@ -233,18 +235,12 @@ fn add_container<'a>(
     container: JsonContainer<'a>,
 ) {
     add_image(images, Place::Image(list, i), container.image);
-    for (j, env) in container.env.unwrap_or_default().into_iter().enumerate() {
-        let secret = env.value_from.and_then(|from| from.secret_key_ref);
-        references.extend(reference(Place::Env(list, i, j), secret));
-    }
-    for (j, from) in container
-        .env_from
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
-        references.extend(reference(Place::EnvFrom(list, i, j), from.secret_ref));
-    }
+    let env = container.env.into_iter().flat_map(|env| env.secrets);
+    references.extend(env.filter_map(|(j, named)| reference(Place::Env(list, i, j), Some(named))));
+    let env_from = container.env_from.into_iter().flat_map(|from| from.secrets);
+    references.extend(
+        env_from.filter_map(|(j, named)| reference(Place::EnvFrom(list, i, j), Some(named))),
+    );
 }
 
 fn add_volume<'a>(
@@ -283,13 +279,10 @@ fn add_volume<'a>(
             .into_iter()
             .filter_map(|(field, named)| reference(Place::Volume(i, field), named)),
     );
-    let sources = volume
-        .projected
-        .and_then(|projected| projected.sources)
-        .unwrap_or_default();
-    for (j, source) in sources.into_iter().enumerate() {
-        references.extend(reference(Place::Projected(i, j), source.secret));
-    }
+    let sources = volume.projected.and_then(|projected| projected.sources);
+    let sources = sources.into_iter().flat_map(|sources| sources.secrets);
+    references
+        .extend(sources.filter_map(|(j, named)| reference(Place::Projected(i, j), Some(named))));
 }
 
 /// A text, borrowed where it has no escapes. (`Option<Cow<str>>` would always be copied: serde borrows only a `Cow`
@@ -362,6 +355,62 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     }
 }
 
+/// The secrets that the items of a list name, each with the index of its item. Most items name none, and are not kept.
+struct Secrets<'a, T> {
+    secrets: Vec<(usize, Named<'a>)>,
+    of: PhantomData<T>,
+}
+
+/// An item of a list that may name a secret.
+trait NamesSecret<'a> {
+    fn secret(self) -> Option<Named<'a>>;
+}
+
+impl<'a> NamesSecret<'a> for JsonEnv<'a> {
+    fn secret(self) -> Option<Named<'a>> {
+        self.value_from?.secret_key_ref
+    }
+}
+
+impl<'a> NamesSecret<'a> for SecretRef<'a> {
+    fn secret(self) -> Option<Named<'a>> {
+        self.secret_ref
+    }
+}
+
+impl<'a> NamesSecret<'a> for JsonSource<'a> {
+    fn secret(self) -> Option<Named<'a>> {
+        self.secret
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de> + NamesSecret<'a>> Deserialize<'de> for Secrets<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SecretsVisitor<'a, T>(PhantomData<(T, &'a ())>);
+        impl<'de: 'a, 'a, T: Deserialize<'de> + NamesSecret<'a>> Visitor<'de> for SecretsVisitor<'a, T> {
+            type Value = Secrets<'a, T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Self::Value, S::Error> {
+                let mut secrets = Vec::new();
+                let mut index = 0;
+                while let Some(item) = items.next_element::<T>()? {
+                    secrets.extend(item.secret().map(|named| (index, named)));
+                    index += 1;
+                }
+                Ok(Secrets {
+                    secrets,
+                    of: PhantomData,
+                })
+            }
+        }
+        deserializer.deserialize_seq(SecretsVisitor(PhantomData))
+    }
+}
+
 /// A timestamp of which only matters that it is there.
 struct Present;
 
@@ -406,10 +455,10 @@ json! {
         service_account_name: Text<'a>,
         service_account: Text<'a>,
     }
-    JsonContainer { image: Text<'a>, env: Vec<JsonEnv<'a>>, env_from: Vec<SecretRef<'a>>, }
+    JsonContainer { image: Text<'a>, env: Secrets<'a, JsonEnv<'a>>, env_from: Secrets<'a, SecretRef<'a>>, }
     JsonEnv { value_from: JsonValueFrom<'a>, }
     JsonValueFrom { secret_key_ref: Named<'a>, }
-    JsonProjected { sources: Vec<JsonSource<'a>>, }
+    JsonProjected { sources: Secrets<'a, JsonSource<'a>>, }
     JsonSource { secret: Named<'a>, }
     JsonCsi { node_publish_secret_ref: Named<'a>, }
     JsonImageVolume { reference: Text<'a>, }

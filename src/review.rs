@@ -6,12 +6,12 @@
 use crate::finding::Denial;
 use crate::names::{MAX_SUBDOMAIN, beginning};
 use crate::object::{self, Text};
+use crate::scan::{self, Raw};
 use crate::subject::{Kind, Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ pub enum ReviewError {
 /// # Errors
 /// What makes the bytes no v1 `AdmissionReview` with a request.
 pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
-    let envelope: Envelope<'_> = serde_json::from_slice(bytes)?;
+    let envelope: Envelope<'_> = scan::from_slice(bytes)?;
     if (&*envelope.api_version.0, &*envelope.kind.0) != (API_VERSION, KIND) {
         let [api_version, kind] = [envelope.api_version, envelope.kind]
             .map(|text| beginning(&text.0, MAX_UID).to_owned());
@@ -91,7 +91,7 @@ pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
     let kind = request.kind.map_or(Kind::Other, |kind| {
         Kind::of(&text(kind.group), &text(kind.kind))
     });
-    let read = |raw: Option<&'r RawValue>| raw.map(|raw| object::read(kind, raw.get())).transpose();
+    let read = |raw: Option<Raw<'r>>| raw.map(|raw| object::read(kind, raw.0)).transpose();
     let subject = Subject {
         kind,
         operation,
@@ -206,9 +206,9 @@ struct Request<'a> {
     #[serde(borrow)]
     user_info: Option<UserInfo<'a>>,
     #[serde(borrow)]
-    object: Option<&'a RawValue>,
+    object: Option<Raw<'a>>,
     #[serde(borrow)]
-    old_object: Option<&'a RawValue>,
+    old_object: Option<Raw<'a>>,
     dry_run: Option<bool>,
 }
 

@@ -24,6 +24,7 @@ mod keyring;
 mod lifecycle;
 mod policy;
 mod reviews;
+mod scan;
 mod secrets;
 mod server;
 mod support;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules that take values and return values.
-const PURE: [&str; 30] = [
+const PURE: [&str; 31] = [
     "account",
     "census",
     "credentials",
@@ -27,6 +27,7 @@ const PURE: [&str; 30] = [
     "policy",
     "report",
     "review",
+    "scan",
     "selector",
     "subject",
     "suggest",

@@ -1,0 +1,312 @@
+//! JSON of which little matters: what nobody asks for is skipped, 64 bytes at a time.
+//!
+//! Most of a Pod are bytes that no judgement depends on: managed fields, values of variables, probes. `serde_json` looks
+//! at each of them. Here a type is filled from the fields that it has, and of any other value only the end is looked
+//! for, by its quotes and brackets; what else may be wrong with it goes unnoticed.
+//!
+//! What is out of the ordinary in the rest (an error, before all) is not told from here: the text is read again, by
+//! `serde_json`. So results and errors are its own.
+
+mod ends;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A value that is looked at later, as it stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raw<'a>(pub &'a str);
+
+/// Reads a value from bytes.
+///
+/// # Errors
+/// Those of `serde_json`.
+pub fn from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(json) {
+        Ok(json) => from_str(json),
+        // It may be in what nobody asks for.
+        Err(_) => serde_json::from_slice(json),
+    }
+}
+
+/// Reads a value from a text.
+///
+/// # Errors
+/// Those of `serde_json`.
+pub fn from_str<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Error> {
+    skimmed(json).map_or_else(|| serde_json::from_str(json), Ok)
+}
+
+/// A value, where nothing is out of the ordinary.
+#[must_use]
+pub fn skimmed<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    let mut scanner = Scanner {
+        json,
+        at: 0,
+        depth: 0,
+    };
+    let value = T::deserialize(&mut scanner).ok()?;
+    scanner.next().is_none().then_some(value)
+}
+
+/// How deep a type is filled, which is what `serde_json` goes to. What is skipped may be deeper.
+const MAX_DEPTH: u8 = 127;
+
+/// A text, and how far it is read.
+struct Scanner<'a> {
+    json: &'a str,
+    at: usize,
+    depth: u8,
+}
+
+/// Something that is left to `serde_json`.
+#[derive(Debug, thiserror::Error)]
+#[error("out of the ordinary")]
+struct Unusual;
+
+/// What is left of an object or an array.
+struct Rest<'s, 'a> {
+    scanner: &'s mut Scanner<'a>,
+    is_first: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// The byte that a value, or what is between values, begins with.
+    fn next(&mut self) -> Option<u8> {
+        let bytes = self.json.as_bytes();
+        while let Some(byte) = bytes.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(*byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    fn take(&mut self, wanted: u8) -> Result<(), Unusual> {
+        if self.next() != Some(wanted) {
+            return Err(Unusual);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Whether this word comes next; then it is taken. What follows it is for the next to see.
+    fn takes_word(&mut self, word: &str) -> bool {
+        self.next();
+        let is_there = self.json.as_bytes()[self.at..].starts_with(word.as_bytes());
+        self.at += if is_there { word.len() } else { 0 };
+        is_there
+    }
+
+    /// Goes into an object or an array.
+    fn enter(&mut self, open: u8) -> Result<Rest<'_, 'a>, Unusual> {
+        self.take(open)?;
+        if self.depth == MAX_DEPTH {
+            return Err(Unusual);
+        }
+        self.depth += 1;
+        Ok(Rest {
+            scanner: self,
+            is_first: true,
+        })
+    }
+
+    /// A text, borrowed where it has no escapes.
+    fn text(&mut self) -> Result<Cow<'a, str>, Unusual> {
+        self.take(b'"')?;
+        let begin = self.at;
+        let (end, has_escapes) = ends::of_text(self.json.as_bytes(), begin).ok_or(Unusual)?;
+        self.at = end + 1;
+        if has_escapes {
+            let quoted = &self.json[begin - 1..=end];
+            return serde_json::from_str(quoted)
+                .map(Cow::Owned)
+                .map_err(|_| Unusual);
+        }
+        Ok(Cow::Borrowed(&self.json[begin..end]))
+    }
+
+    /// Goes behind a value, and says where it began.
+    fn skip(&mut self) -> Result<usize, Unusual> {
+        let bytes = self.json.as_bytes();
+        let first = self.next().ok_or(Unusual)?;
+        let begin = self.at;
+        let end = match first {
+            b'"' => ends::behind_text(bytes, begin + 1),
+            b'{' | b'[' => ends::behind_nested(bytes, begin),
+            _ => {
+                let is_end =
+                    |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+                let length = bytes[begin..].iter().position(is_end);
+                length
+                    .filter(|length| *length > 0)
+                    .map(|length| begin + length)
+            }
+        };
+        self.at = end.ok_or(Unusual)?;
+        Ok(begin)
+    }
+}
+
+impl Rest<'_, '_> {
+    /// Whether there is one more, before this bracket.
+    fn has_next(&mut self, close: u8) -> Result<bool, Unusual> {
+        let next = self.scanner.next().ok_or(Unusual)?;
+        if next == close {
+            self.scanner.at += 1;
+            self.scanner.depth -= 1;
+            return Ok(false);
+        }
+        if !std::mem::take(&mut self.is_first) {
+            self.scanner.take(b',')?;
+        }
+        Ok(true)
+    }
+}
+
+impl<'de> MapAccess<'de> for Rest<'_, 'de> {
+    type Error = Unusual;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Unusual> {
+        if !self.has_next(b'}')? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.scanner).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unusual> {
+        self.scanner.take(b':')?;
+        seed.deserialize(&mut *self.scanner)
+    }
+}
+
+impl<'de> SeqAccess<'de> for Rest<'_, 'de> {
+    type Error = Unusual;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Unusual> {
+        if !self.has_next(b']')? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.scanner).map(Some)
+    }
+}
+
+impl<'de> Deserializer<'de> for &mut Scanner<'de> {
+    type Error = Unusual;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Unusual> {
+        Err(Unusual)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        for (word, value) in [("true", true), ("false", false)] {
+            if self.takes_word(word) {
+                return visitor.visit_bool(value);
+            }
+        }
+        Err(Unusual)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        match self.text()? {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        if self.takes_word("null") {
+            return visitor.visit_none();
+        }
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        visitor.visit_seq(self.enter(b'[')?)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        visitor.visit_map(self.enter(b'{')?)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Unusual> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Unusual> {
+        if name != RAW {
+            return Err(Unusual);
+        }
+        let begin = self.skip()?;
+        visitor.visit_borrowed_str(&self.json[begin..self.at])
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct enum
+    }
+}
+
+impl serde::de::Error for Unusual {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+/// By this name a scanner knows that it is asked for the text of a value.
+const RAW: &str = "pullgate::Raw";
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RawVisitor;
+        impl<'de> Visitor<'de> for RawVisitor {
+            type Value = Raw<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Raw<'de>, E> {
+                Ok(Raw(text))
+            }
+
+            /// `serde_json` has a way of its own.
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Raw<'de>, D::Error> {
+                <&RawValue>::deserialize(deserializer).map(|raw| Raw(raw.get()))
+            }
+        }
+        deserializer.deserialize_newtype_struct(RAW, RawVisitor)
+    }
+}

@@ -1,0 +1,173 @@
+//! The scanner against its oracle: what it makes of a text, `serde_json` does.
+
+use proptest::prelude::*;
+use pullgate::scan::{Raw, from_slice, from_str, skimmed};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// Every shape that objects are read by.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Wanted<'a> {
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    list: Option<Vec<Option<Wanted<'a>>>>,
+    flag: Option<bool>,
+    #[serde(borrow)]
+    raw: Option<Raw<'a>>,
+}
+
+fn oracle(json: &str) -> Result<Wanted<'_>, serde_json::Error> {
+    serde_json::from_str(json)
+}
+
+/// Texts long and short, with brackets, quotes and whatever else could lead astray.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => "[a-z]{1,12}",
+        2 => "[\\[\\]{},: ]{1,3}",
+        1 => Just("é𝄞".to_owned()),
+        1 => Just(r#"\""#.to_owned()),
+        1 => Just(r"\\".to_owned()),
+        1 => Just(r"\u0041\n".to_owned()),
+    ];
+    let pieces = prop_oneof![
+        5 => prop::collection::vec(piece.clone(), 0..3),
+        1 => prop::collection::vec(piece, 0..40),
+    ];
+    pieces.prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+}
+
+fn space() -> impl Strategy<Value = &'static str> {
+    prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\n\t\r  ")]
+}
+
+fn key() -> impl Strategy<Value = String> {
+    let known = ["text", "list", "flag", "raw", r"te\u0078t"].as_slice();
+    let known = prop::sample::select(known).prop_map(|key| format!("\"{key}\""));
+    prop_oneof![known, text()]
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let words = ["null", "true", "false", "0", "-1.5e3", "[]", "{}"].as_slice();
+    let leaf = prop_oneof![prop::sample::select(words).prop_map(str::to_owned), text()];
+    leaf.prop_recursive(6, 60, 6, |inner| {
+        let list = (
+            prop::collection::vec((space(), inner.clone()), 0..5),
+            space(),
+        );
+        let list = list.prop_map(|(items, end)| {
+            let items: Vec<_> = items
+                .iter()
+                .map(|(space, item)| format!("{space}{item}"))
+                .collect();
+            format!("[{}{end}]", items.join(","))
+        });
+        prop_oneof![list, object(inner)]
+    })
+}
+
+fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let entry = (space(), key(), space(), value, space());
+    prop::collection::vec(entry, 0..6).prop_map(|entries| {
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(before, key, between, value, after)| {
+                format!("{before}{key}{between}:{between}{value}{after}")
+            })
+            .collect();
+        format!("{{{}}}", entries.join(","))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_is_skimmed_is_what_is_read(json in object(value())) {
+        let read = oracle(&json);
+        if let Some(skimmed) = skimmed::<Wanted<'_>>(&json) {
+            prop_assert_eq!(Some(skimmed), read.ok());
+        }
+    }
+
+    /// What is malformed where nobody looks may be read all the same; what is fine is, and as it is.
+    #[test]
+    fn damage_changes_nothing_that_is_read(json in object(value()), at in any::<prop::sample::Index>(), with in "[{}\\[\\]\",:\\\\x0 ]") {
+        let mut bytes = json.into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = with.as_bytes()[0];
+        let (read, scanned) = (serde_json::from_slice::<Wanted<'_>>(&bytes), from_slice::<Wanted<'_>>(&bytes));
+        match (read, scanned) {
+            (Ok(read), scanned) => prop_assert_eq!(Some(read), scanned.ok()),
+            (Err(read), Err(scanned)) => prop_assert_eq!(read.to_string(), scanned.to_string()),
+            (Err(_), Ok(_)) => {}
+        }
+    }
+}
+
+/// What the API server sends is never read twice.
+#[test]
+fn nothing_of_this_is_out_of_the_ordinary() {
+    for json in [
+        "{}",
+        r#" { "list" : [ null , {"text":"a"} , {} ] , "flag" : true }"#,
+        r#"{"text":"a\"b\\","other":{"a":[{"b":"]}\""}],"c":"\\"},"flag":false,"n":-1.5e3,"raw":[1,{"a":null}]}"#,
+    ] {
+        let skimmed = skimmed::<Wanted<'_>>(json).unwrap_or_else(|| panic!("{json}"));
+        assert_eq!(skimmed, oracle(json).unwrap());
+    }
+    let raw = skimmed::<Wanted<'_>>(r#"{"raw": {"a": "}"} }"#)
+        .unwrap()
+        .raw;
+    assert_eq!(raw, Some(Raw(r#"{"a": "}"}"#)));
+}
+
+/// What is wrong, and where, is told as `serde_json` tells it.
+#[test]
+fn errors_have_their_places() {
+    for json in [
+        "",
+        "{",
+        "[1,]",
+        r#"{"text":1}"#,
+        "{\n\"flag\":\n\"x\"}",
+        r#"{"text":"a","text":"b"}"#,
+        r#"{"list":[{},]}"#,
+        r#"{"text":"a",}"#,
+        r#"{"text":"a"}x"#,
+        r#"{"text":"\ud800"}"#,
+        "{\"text\":\"a\nb\"}",
+        r#"{"flag":truefalse}"#,
+        r#"{"other":{"a":[}"#,
+    ] {
+        let wanted = oracle(json).unwrap_err().to_string();
+        assert_eq!(
+            from_str::<Wanted<'_>>(json).unwrap_err().to_string(),
+            wanted,
+            "{json}"
+        );
+    }
+}
+
+/// No stack is deep enough for what anyone may send.
+#[test]
+fn depth_is_no_danger() {
+    let deep = format!(
+        "{{\"other\":{}{}}}",
+        "[".repeat(1_000_000),
+        "]".repeat(1_000_000)
+    );
+    assert!(skimmed::<Wanted<'_>>(&deep).is_some());
+    let deep = format!("{}{}", "{\"list\":[".repeat(100_000), "]}".repeat(100_000));
+    assert!(from_str::<Wanted<'_>>(&deep).is_err());
+}
+
+#[test]
+fn bytes_that_are_no_text_are_skipped_too() {
+    let json = b"{\"other\": \"\xff\", \"text\": \"a\"}";
+    assert_eq!(
+        from_slice::<Wanted<'_>>(json).unwrap().text.as_deref(),
+        Some("a")
+    );
+}
