@@ -3,11 +3,17 @@
 //! It is made from the object that was received and so always applies to it. A patch that does not apply fails the
 //! request even under `failurePolicy: Ignore`.
 
+use crate::names;
 use crate::subject::{INJECTED, Metadata, PodSpec, Presence};
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, MoveOperation, Patch, PatchOperation};
-use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::fmt::{self, Write as _};
+
+/// A JSON Patch, as it is sent. It is written at once: a tree of values would be made of twenty allocations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch(String);
+
+/// What a patch of one secret and an annotation takes.
+const CAPACITY: usize = 256;
 
 /// A patch, and what it puts in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +32,15 @@ pub fn put_first<'a>(
     metadata: &Metadata<'_>,
     wanted: &[&'a str],
 ) -> Option<Injection<'a>> {
-    let mut operations = if pod.pull_secrets.is_empty() {
-        whole_list(wanted)
+    // Names that are no names would have to be escaped.
+    debug_assert!(wanted.iter().all(|name| names::is_subdomain(name)));
+    let mut patch = Patch(String::with_capacity(CAPACITY));
+    if pod.pull_secrets.is_empty() {
+        add_list(&mut patch, wanted);
     } else {
-        reorder(pod, wanted)
-    };
-    if operations.is_empty() {
+        reorder(&mut patch, pod, wanted);
+    }
+    if patch.0.is_empty() {
         return None;
     }
     let is_listed = |name: &&str| pod.pull_secrets.iter().any(|listed| listed == *name);
@@ -41,26 +50,30 @@ pub fn put_first<'a>(
         .filter(|name| !is_listed(name))
         .collect();
     if !added.is_empty() {
-        operations.push(annotate(metadata, wanted, &added));
+        annotate(&mut patch, metadata, wanted, &added);
     }
-    Some(Injection {
-        patch: Patch(operations),
-        added,
-    })
+    patch.0.push(']');
+    Some(Injection { patch, added })
 }
 
 /// Where there is no list, or an empty one, it is made in one operation.
-fn whole_list(wanted: &[&str]) -> Vec<PatchOperation> {
+fn add_list(patch: &mut Patch, wanted: &[&str]) {
     if wanted.is_empty() {
-        return Vec::new();
+        return;
     }
-    let list = wanted.iter().map(|name| entry(name)).collect();
-    vec![add(&["spec", "imagePullSecrets"], list)]
+    let list = fmt::from_fn(|f| {
+        for (i, name) in wanted.iter().enumerate() {
+            let before = if i == 0 { "[" } else { "," };
+            write!(f, "{before}{}", entry(name))?;
+        }
+        f.write_str("]")
+    });
+    patch.add("/spec/imagePullSecrets", list);
 }
 
 /// One operation for each entry that is missing and for each that has to move. Of the entries that are there, a longest
 /// run that is in order already stays where it is.
-fn reorder(pod: &PodSpec<'_>, wanted: &[&str]) -> Vec<PatchOperation> {
+fn reorder(patch: &mut Patch, pod: &PodSpec<'_>, wanted: &[&str]) {
     // Entries are told apart by where they were: a name may be listed twice, and nothing is dropped.
     let listed = |name: &&str| pod.pull_secrets.iter().position(|listed| listed == *name);
     let first: Vec<Option<usize>> = wanted.iter().map(listed).collect();
@@ -71,7 +84,6 @@ fn reorder(pod: &PodSpec<'_>, wanted: &[&str]) -> Vec<PatchOperation> {
         .collect();
     let stay = longest_increasing(&target);
     let mut list: Vec<Slot> = (0..pod.pull_secrets.len()).map(Slot::Old).collect();
-    let mut operations = Vec::new();
     for (index, slot) in target
         .iter()
         .enumerate()
@@ -89,15 +101,14 @@ fn reorder(pod: &PodSpec<'_>, wanted: &[&str]) -> Vec<PatchOperation> {
             place_of(&list, target[index - 1]).map_or(0, |place| place + 1)
         };
         list.insert(to, *slot);
-        operations.push(match (from, slot) {
-            (None, Slot::New(number)) => add(
-                &["spec", "imagePullSecrets", &to.to_string()],
-                entry(wanted[*number]),
-            ),
-            (from, _) => relocate(from.unwrap_or_default(), to),
-        });
+        match (from, slot) {
+            (None, Slot::New(number)) => {
+                let place = format_args!("/spec/imagePullSecrets/{to}");
+                patch.add(place, entry(wanted[*number]));
+            }
+            (from, _) => patch.relocate(from.unwrap_or_default(), to),
+        }
     }
-    operations
 }
 
 /// An entry of the list: one that was there, by its index, or one of the wanted ones.
@@ -137,7 +148,7 @@ fn longest_increasing(target: &[Slot]) -> HashSet<Slot> {
 }
 
 /// The annotation that names what was injected, now and, where another webhook made the API server ask again, before.
-fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> PatchOperation {
+fn annotate(patch: &mut Patch, metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) {
     let earlier: Vec<&str> = metadata
         .injected
         .as_deref()
@@ -150,29 +161,52 @@ fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> PatchOp
         .filter(|name| added.contains(name) || earlier.contains(name))
         .collect();
     let value = named.join(",");
+    let annotation = format_args!("{{\"{INJECTED}\":\"{value}\"}}");
     match metadata.annotations {
-        Presence::Present => add(&["metadata", "annotations", INJECTED], value.into()),
-        Presence::Absent => add(&["metadata", "annotations"], json!({ INJECTED: value })),
-        Presence::NoMetadata => add(&["metadata"], json!({ "annotations": { INJECTED: value } })),
+        Presence::Present => {
+            // In a path, a slash of a key is `~1`.
+            let key = fmt::from_fn(|f| {
+                let (prefix, name) = INJECTED.split_once('/').unwrap_or_default();
+                write!(f, "/metadata/annotations/{prefix}~1{name}")
+            });
+            patch.add(key, format_args!("\"{value}\""));
+        }
+        Presence::Absent => patch.add("/metadata/annotations", annotation),
+        Presence::NoMetadata => {
+            patch.add(
+                "/metadata",
+                format_args!("{{\"annotations\":{annotation}}}"),
+            );
+        }
     }
 }
 
-fn entry(name: &str) -> Value {
-    json!({ "name": name })
+fn entry(name: &str) -> impl fmt::Display {
+    fmt::from_fn(move |f| write!(f, "{{\"name\":\"{name}\"}}"))
 }
 
-fn add(path: &[&str], value: Value) -> PatchOperation {
-    PatchOperation::Add(AddOperation {
-        path: PointerBuf::from_tokens(path.iter().copied()),
-        value,
-    })
-}
+impl Patch {
+    /// Its JSON.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
 
-fn relocate(from: usize, to: usize) -> PatchOperation {
-    let path =
-        |index: usize| PointerBuf::from_tokens(["spec", "imagePullSecrets", &index.to_string()]);
-    PatchOperation::Move(MoveOperation {
-        from: path(from),
-        path: path(to),
-    })
+    fn add(&mut self, path: impl fmt::Display, value: impl fmt::Display) {
+        let fields = format_args!("\"op\":\"add\",\"path\":\"{path}\",\"value\":{value}");
+        self.push(fields);
+    }
+
+    fn relocate(&mut self, from: usize, to: usize) {
+        let list = "/spec/imagePullSecrets";
+        self.push(format_args!(
+            "\"op\":\"move\",\"from\":\"{list}/{from}\",\"path\":\"{list}/{to}\""
+        ));
+    }
+
+    fn push(&mut self, fields: fmt::Arguments<'_>) {
+        let before = if self.0.is_empty() { '[' } else { ',' };
+        // Writing to a text does not fail.
+        let _ = write!(self.0, "{before}{{{fields}}}");
+    }
 }

@@ -9,8 +9,9 @@ use crate::object::{self, Text};
 use crate::scan::{self, Raw};
 use crate::subject::{Kind, Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
-use base64::prelude::{BASE64_STANDARD, Engine};
-use serde::{Deserialize, Serialize};
+use base64::display::Base64Display;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::error::Category;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
 /// More than a UUID needs, and more than is repeated of what should be a short word.
 const MAX_UID: usize = 128;
+
+/// What an answer with a patch of one secret takes.
+const ANSWER: usize = 768;
 
 /// A request that was read.
 #[derive(Debug)]
@@ -131,14 +135,14 @@ impl Review<'_> {
         let Mutation { outcome, notes, .. } = mutation;
         let (patch, status) = match outcome {
             Outcome::Admit => (None, None),
-            Outcome::Inject(patch) => (serde_json::to_vec(patch).ok(), None),
+            Outcome::Inject(patch) => (Some(Base64(patch.as_json())), None),
             Outcome::Reject(denial) => (None, Some(status(denial, &self.subject))),
         };
         let response = Response {
             uid: &self.uid,
             allowed: status.is_none(),
             patch_type: patch.as_ref().map(|_| "JSONPatch"),
-            patch: patch.map(|patch| BASE64_STANDARD.encode(patch)),
+            patch,
             status,
             audit_annotations: &notes.audit,
             warnings: &notes.warnings,
@@ -148,8 +152,12 @@ impl Review<'_> {
             kind: KIND,
             response,
         };
+        let mut bytes = Vec::with_capacity(ANSWER);
         // Maps with text keys and texts are all there is, and they always serialise.
-        serde_json::to_vec(&answer).unwrap_or_default()
+        match serde_json::to_writer(&mut bytes, &answer) {
+            Ok(()) => bytes,
+            Err(_) => Vec::new(),
+        }
     }
 }
 
@@ -226,6 +234,15 @@ struct UserInfo<'a> {
     username: Option<Text<'a>>,
 }
 
+/// A text that is written as base64, without being kept as such.
+struct Base64<'a>(&'a str);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0.as_bytes(), &BASE64_STANDARD))
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
@@ -242,7 +259,7 @@ struct Response<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
+    patch: Option<Base64<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

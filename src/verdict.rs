@@ -7,12 +7,12 @@ mod pull_secrets;
 mod references;
 
 use crate::finding::{Denial, Fault, Finding, Trouble};
+use crate::patch::Patch;
 use crate::policy::RegistryRule;
 use crate::subject::{Kind, Operation, Source, Subject};
 use crate::words;
 use crate::world::World;
 use inject::Injected;
-use json_patch::Patch;
 use std::collections::BTreeMap;
 
 /// What becomes of a request to `/validate`. It cannot hold a patch.

@@ -34,7 +34,8 @@ pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()
     )?;
     let outcome = live.judge(|world| verdict::mutate(world, &pod.subject).outcome);
     if let Outcome::Inject(patch) = outcome {
-        writeln!(out, "{}\n", serde_json::to_string_pretty(&patch)?)?;
+        let patch: serde_json::Value = serde_json::from_str(patch.as_json())?;
+        writeln!(out, "{patch:#}\n")?;
     }
     let deployment = review::parse(DEPLOYMENT.as_bytes())?;
     writeln!(

@@ -4,12 +4,11 @@ use super::pull_secrets::{self, Listed};
 use super::{Injection, Preview};
 use crate::finding::{Effect, Fault, Finding, Mercy};
 use crate::image::Image;
-use crate::patch;
+use crate::patch::{self, Patch};
 use crate::policy::RegistryRule;
 use crate::selector::{Match, Namespace};
 use crate::subject::{ContainerList, ImageUse, Kind, Operation, Place, PodSpec, Source, Subject};
 use crate::world::World;
-use json_patch::Patch;
 
 /// What injection comes to.
 #[derive(Default)]
