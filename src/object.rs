@@ -8,7 +8,9 @@ use crate::subject::{
     Presence, Reference,
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,16 +21,28 @@ use zeroize::Zeroizing;
 /// # Errors
 /// It is no JSON, or a field that matters has a value of the wrong type.
 pub fn read(kind: Kind, json: &str) -> Result<Object<'_>, serde_json::Error> {
-    Ok(match kind {
-        Kind::Pod => pod(scan::from_str(json)?),
-        Kind::PodTemplate => pod_template(scan::from_str(json)?),
-        Kind::CronJob => cron_job(scan::from_str(json)?),
-        Kind::ServiceAccount => service_account(scan::from_str(json)?),
-        Kind::Secret => secret(serde_json::from_str(json)?),
-        Kind::ConfigMap => config_map(scan::from_str(json)?),
-        Kind::Other => Object::default(),
-        _ => workload(scan::from_str(json)?),
-    })
+    scan::seeded(json, Reader(kind))
+}
+
+/// Reads an object of this kind where it stands in other JSON.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader(pub(crate) Kind);
+
+impl<'de> DeserializeSeed<'de> for Reader {
+    type Value = Object<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Object<'de>, D::Error> {
+        Ok(match self.0 {
+            Kind::Pod => pod(Deserialize::deserialize(json)?),
+            Kind::PodTemplate => pod_template(Deserialize::deserialize(json)?),
+            Kind::CronJob => cron_job(Deserialize::deserialize(json)?),
+            Kind::ServiceAccount => service_account(Deserialize::deserialize(json)?),
+            Kind::Secret => secret(Deserialize::deserialize(json)?),
+            Kind::ConfigMap => config_map(Deserialize::deserialize(json)?),
+            Kind::Other => IgnoredAny::deserialize(json).map(|_| Object::default())?,
+            _ => workload(Deserialize::deserialize(json)?),
+        })
+    }
 }
 
 fn pod(pod: JsonPod<'_>) -> Object<'_> {
@@ -128,10 +142,7 @@ fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
     let Some(json) = json else {
         return Metadata::default();
     };
-    let owners = json.owner_references.unwrap_or_default();
-    let controller = owners
-        .into_iter()
-        .find(|owner| owner.controller == Some(true));
+    let controller = json.owner_references.and_then(|owners| owners.controller);
     let annotations = json.annotations.as_ref();
     Metadata {
         uid: json.uid.map(|uid| uid.0),
@@ -173,20 +184,15 @@ fn object<'a>(
         inject_disabled,
         ..PodSpec::default()
     };
-    for (i, named) in spec
-        .image_pull_secrets
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
-        let name = named.name.unwrap_or_default().0;
-        if !name.is_empty() {
-            object.references.push(Reference {
-                place: Place::PullSecret(i),
-                secret: name.clone(),
-            });
-        }
-        pod.pull_secrets.push(name);
+    let pull_secrets = spec.image_pull_secrets.unwrap_or_default();
+    let name = |named: Named<'a>| named.name.unwrap_or_default().0;
+    pod.pull_secrets = pull_secrets.into_iter().map(name).collect();
+    for (i, name) in pod.pull_secrets.iter().enumerate() {
+        let place = Place::PullSecret(i);
+        let secret = name.clone();
+        object
+            .references
+            .extend((!secret.is_empty()).then_some(Reference { place, secret }));
     }
     let mut add = |list, containers: List<JsonContainer<'a>>| {
         for (i, container) in containers.unwrap_or_default().into_iter().enumerate() {
@@ -411,6 +417,34 @@ impl<'de: 'a, 'a, T: Deserialize<'de> + NamesSecret<'a>> Deserialize<'de> for Se
     }
 }
 
+/// The owners, of whom only the first matters that is a controller.
+struct Owners<'a> {
+    controller: Option<JsonOwner<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Owners<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OwnersVisitor;
+        impl<'de> Visitor<'de> for OwnersVisitor {
+            type Value = Owners<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut owners: S) -> Result<Owners<'de>, S::Error> {
+                let mut controller = None;
+                while let Some(owner) = owners.next_element::<JsonOwner<'de>>()? {
+                    let is_controller = owner.controller == Some(true);
+                    controller = controller.or(Some(owner).filter(|_| is_controller));
+                }
+                Ok(Owners { controller })
+            }
+        }
+        deserializer.deserialize_seq(OwnersVisitor)
+    }
+}
+
 /// A timestamp of which only matters that it is there.
 struct Present;
 
@@ -480,7 +514,7 @@ struct JsonMetadata<'a> {
     annotations: Option<Annotations<'a>>,
     deletion_timestamp: Option<Present>,
     #[serde(borrow)]
-    owner_references: List<JsonOwner<'a>>,
+    owner_references: Option<Owners<'a>>,
 }
 
 #[derive(serde::Deserialize)]

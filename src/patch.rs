@@ -32,6 +32,10 @@ pub fn put_first<'a>(
     metadata: &Metadata<'_>,
     wanted: &[&'a str],
 ) -> Option<Injection<'a>> {
+    let listed = pod.pull_secrets.iter().map(|name| &**name);
+    if listed.take(wanted.len()).eq(wanted.iter().copied()) {
+        return None;
+    }
     // Names that are no names would have to be escaped.
     debug_assert!(wanted.iter().all(|name| names::is_subdomain(name)));
     let mut patch = Patch(String::with_capacity(CAPACITY));

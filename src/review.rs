@@ -3,14 +3,17 @@
 //! Only the fields that matter are read, borrowed from the bytes where JSON allows it; the rest is skipped. The answer
 //! is made from the request, so that its uid cannot be forgotten, and from a [`Mutation`], which cannot deny and patch.
 
+mod request;
+
 use crate::finding::Denial;
 use crate::names::{MAX_SUBDOMAIN, beginning};
-use crate::object::{self, Text};
-use crate::scan::{self, Raw};
-use crate::subject::{Kind, Operation, Source, Subject};
+use crate::object::Text;
+use crate::scan;
+use crate::subject::{Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
+use request::Request;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::error::Category;
 use std::borrow::Cow;
@@ -72,7 +75,7 @@ pub enum ReviewError {
 ///
 /// # Errors
 /// What makes the bytes no v1 `AdmissionReview` with a request.
-pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
+pub fn parse(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
     let envelope: Envelope<'_> = scan::from_slice(bytes)?;
     if (&*envelope.api_version.0, &*envelope.kind.0) != (API_VERSION, KIND) {
         let [api_version, kind] = [envelope.api_version, envelope.kind]
@@ -92,24 +95,21 @@ pub fn parse<'r>(bytes: &'r [u8]) -> Result<Review<'r>, ReviewError> {
         "CONNECT" => Operation::Connect,
         other => return Err(ReviewError::Operation(beginning(other, MAX_UID).to_owned())),
     };
-    let kind = request.kind.map_or(Kind::Other, |kind| {
-        Kind::of(&text(kind.group), &text(kind.kind))
-    });
-    let read = |raw: Option<Raw<'r>>| raw.map(|raw| object::read(kind, raw.0)).transpose();
+    let kind = request.kind;
     let subject = Subject {
         kind,
         operation,
         source: Source::Request,
         namespace: text(request.namespace),
         name: text(request.name),
-        user: text(request.user_info.and_then(|user| user.username)),
-        object: read(request.object)?.unwrap_or_default(),
-        old: read(request.old_object)?,
+        user: text(request.user),
+        object: request.object.read(kind)?.unwrap_or_default(),
+        old: request.old_object.read(kind)?,
     };
     Ok(Review {
         uid,
         subject,
-        dry_run: request.dry_run.unwrap_or_default(),
+        dry_run: request.dry_run,
     })
 }
 
@@ -196,42 +196,6 @@ struct Envelope<'a> {
     kind: Text<'a>,
     #[serde(borrow)]
     request: Option<Request<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Request<'a> {
-    #[serde(borrow)]
-    uid: Option<Text<'a>>,
-    #[serde(borrow)]
-    kind: Option<GroupKind<'a>>,
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    namespace: Option<Text<'a>>,
-    #[serde(borrow)]
-    operation: Text<'a>,
-    #[serde(borrow)]
-    user_info: Option<UserInfo<'a>>,
-    #[serde(borrow)]
-    object: Option<Raw<'a>>,
-    #[serde(borrow)]
-    old_object: Option<Raw<'a>>,
-    dry_run: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct GroupKind<'a> {
-    #[serde(borrow)]
-    group: Option<Text<'a>>,
-    #[serde(borrow)]
-    kind: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct UserInfo<'a> {
-    #[serde(borrow)]
-    username: Option<Text<'a>>,
 }
 
 /// A text that is written as base64, without being kept as such.

@@ -13,6 +13,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// A value that is looked at later, as it stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +36,39 @@ pub fn from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_jso
 /// # Errors
 /// Those of `serde_json`.
 pub fn from_str<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Error> {
-    skimmed(json).map_or_else(|| serde_json::from_str(json), Ok)
+    seeded(json, PhantomData)
+}
+
+/// Reads what a seed makes of a text.
+///
+/// # Errors
+/// Those of `serde_json`.
+pub(crate) fn seeded<'a, S: DeserializeSeed<'a> + Copy>(
+    json: &'a str,
+    seed: S,
+) -> Result<S::Value, serde_json::Error> {
+    if let Some(value) = skim(json, seed) {
+        return Ok(value);
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let value = seed.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
 }
 
 /// A value, where nothing is out of the ordinary.
 #[must_use]
 pub fn skimmed<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    skim(json, PhantomData)
+}
+
+fn skim<'a, S: DeserializeSeed<'a>>(json: &'a str, seed: S) -> Option<S::Value> {
     let mut scanner = Scanner {
         json,
         at: 0,
         depth: 0,
     };
-    let value = T::deserialize(&mut scanner).ok()?;
+    let value = seed.deserialize(&mut scanner).ok()?;
     scanner.next().is_none().then_some(value)
 }
 

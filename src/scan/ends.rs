@@ -62,37 +62,27 @@ pub(super) fn behind_text(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// The place behind an object or array that begins here.
 pub(super) fn behind_nested(bytes: &[u8], mut at: usize) -> Option<usize> {
-    let (mut depth, mut escaped, mut in_text) = (0, false, false);
+    let (mut depth, mut escaped, mut in_text) = (0_u32, false, false);
     while at < bytes.len() {
         let block = Block::at(bytes, at);
         let quotes = block.places(b'"') & !block.escaped(&mut escaped);
         let outside = !within_quotes(quotes, &mut in_text);
         let opened = block.opening() & outside;
-        let closed = block.closing() & outside;
-        if let Some(place) = last_closing(depth, opened, closed) {
-            return Some(at + place + 1);
+        let mut brackets = opened | block.closing() & outside;
+        // One by one: to count them at once needs an instruction that not every x86-64 has.
+        while brackets != 0 {
+            let bracket = brackets & brackets.wrapping_neg();
+            brackets ^= bracket;
+            if opened & bracket != 0 {
+                depth += 1;
+                continue;
+            }
+            depth -= 1;
+            if depth == 0 {
+                return Some(at + bracket.trailing_zeros() as usize + 1);
+            }
         }
-        // No more is closed than was opened, else the end were here.
-        depth = depth + opened.count_ones() - closed.count_ones();
         at += BLOCK;
-    }
-    None
-}
-
-/// The place that closes what all others are in, where so many are open before the block.
-fn last_closing(depth: u32, opened: Bits, mut closed: Bits) -> Option<usize> {
-    if depth > closed.count_ones() {
-        return None;
-    }
-    let mut closings = 0;
-    while closed != 0 {
-        let place = closed.trailing_zeros();
-        let opened_before = (opened & ((1 << place) - 1)).count_ones();
-        closings += 1;
-        if depth + opened_before == closings {
-            return Some(place as usize);
-        }
-        closed &= closed - 1;
     }
     None
 }
@@ -113,16 +103,16 @@ fn within_quotes(quotes: Bits, in_text: &mut bool) -> Bits {
 
 impl Block {
     /// The bytes from a place on; behind the end there are spaces.
+    #[inline]
     fn at(bytes: &[u8], at: usize) -> Self {
         let rest = bytes.get(at..).unwrap_or_default();
-        if let Some(block) = rest.first_chunk() {
-            return Self::of(block);
+        match rest.first_chunk() {
+            Some(block) => Self::of(block),
+            None => Self::of(&padded(rest)),
         }
-        let mut block = [b' '; BLOCK];
-        block[..rest.len()].copy_from_slice(rest);
-        Self::of(&block)
     }
 
+    #[inline]
     fn of(bytes: &[u8; BLOCK]) -> Self {
         let lane = |lane: usize| std::array::from_fn(|byte| bytes[lane * LANE + byte]);
         Self(std::array::from_fn(|number| u8x16::new(lane(number))))
@@ -167,6 +157,14 @@ impl Block {
         }
         bits
     }
+}
+
+/// The last bytes, and spaces.
+#[cold]
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
 }
 
 fn places(lane: u8x16, byte: u8) -> u32 {

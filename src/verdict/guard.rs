@@ -281,13 +281,14 @@ impl<'a> Judge<'a> {
             .filter_map(|old| old.pod.as_ref())
             .flat_map(|pod| &pod.images);
         let old: HashSet<&str> = old.map(|used| &*used.image).collect();
+        let may_lack = self.is_too_late();
         let mut lacking: HashSet<&str> = HashSet::new();
         for used in &pod.images {
             let is_old = old.contains(&*used.image);
             match Image::parse(&used.image).map(|image| self.rule(&image)) {
                 Err(error) => self.uncovered(used, Some(error), is_old),
                 Ok(None) => self.uncovered(used, None, is_old),
-                Ok(Some(rule)) if !is_old && lacking.insert(&rule.name) => {
+                Ok(Some(rule)) if may_lack && !is_old && lacking.insert(&rule.name) => {
                     self.too_late(pod, used, rule);
                 }
                 Ok(Some(_)) => {}
@@ -296,12 +297,13 @@ impl<'a> Judge<'a> {
     }
 
     /// The list of a pod is immutable: an image that comes later cannot be helped any more.
+    fn is_too_late(&self) -> bool {
+        self.subject.kind == Kind::Pod
+            && self.subject.operation == Operation::Update
+            && !self.world.injection_is_off(self.subject)
+    }
+
     fn too_late(&mut self, pod: &PodSpec<'_>, used: &ImageUse<'_>, rule: &'a RegistryRule) {
-        let is_update =
-            self.subject.kind == Kind::Pod && self.subject.operation == Operation::Update;
-        if !is_update || self.world.injection_is_off(self.subject) {
-            return;
-        }
         let lacks = |name: &&str| !pod.pull_secrets.iter().any(|listed| listed == name);
         if let Some(secret) = rule.secret_names().find(lacks) {
             self.add(

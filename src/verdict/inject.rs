@@ -170,12 +170,6 @@ fn wanted_for<'a>(
 
 fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan<'a> {
     let rules = rules(world, pod, world.namespace(subject));
-    let mut names: Vec<&str> = Vec::new();
-    for name in rules.iter().flat_map(|rule| rule.secret_names()) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
     let account = world
         .facts
         .service_account(&subject.namespace, pod.service_account());
@@ -185,9 +179,14 @@ fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan
             !account.enforce_mountable_secrets || listed(&account.image_pull_secrets)
         })
     };
-    let (wanted, refused): (Vec<_>, Vec<_>) = names
-        .into_iter()
-        .partition(|name| is_listed(pod, name) || is_allowed(name));
+    let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+    for name in rules.iter().flat_map(|rule| rule.secret_names()) {
+        let is_wanted = is_listed(pod, name) || is_allowed(name);
+        let names = if is_wanted { &mut wanted } else { &mut refused };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     let (withheld, wanted) = pull_secrets::harmful(world, subject, pod, wanted);
     Plan {
         rules,

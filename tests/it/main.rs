@@ -11,6 +11,7 @@
 
 mod account;
 mod admin;
+mod allocations;
 mod check;
 mod cli;
 mod docs;
