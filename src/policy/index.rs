@@ -161,7 +161,7 @@ impl Paths {
         namespace: &str,
         applies: impl Fn(usize) -> bool,
     ) -> Option<(usize, bool, usize)> {
-        let shorter = |path: &&str| match path.rfind('/') {
+        let shorter = |path: &&str| match path.bytes().rposition(|byte| byte == b'/') {
             Some(slash) => Some(&repository[..slash]),
             None => (!path.is_empty()).then_some(""),
         };

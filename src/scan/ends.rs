@@ -48,6 +48,9 @@ fn next_special(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// The place behind a text that nobody asks for and that begins at its first character.
 pub(super) fn behind_text(bytes: &[u8], mut at: usize) -> Option<usize> {
+    if let Some(end) = end_of_short(bytes, at) {
+        return Some(end + 1);
+    }
     let mut escaped = false;
     while at < bytes.len() {
         let block = Block::at(bytes, at);
@@ -58,6 +61,14 @@ pub(super) fn behind_text(bytes: &[u8], mut at: usize) -> Option<usize> {
         at += BLOCK;
     }
     None
+}
+
+/// The end of a text that is short and has no escapes, as most are.
+fn end_of_short(bytes: &[u8], at: usize) -> Option<usize> {
+    let lane = u8x16::new(*bytes.get(at..)?.first_chunk()?);
+    let quotes = places(lane, b'"');
+    let is_plain = quotes != 0 && places(lane, b'\\') == 0;
+    is_plain.then(|| at + quotes.trailing_zeros() as usize)
 }
 
 /// The place behind an object or array that begins here.

@@ -73,13 +73,11 @@ pub fn within_limits(warnings: impl Iterator<Item = String>, untold: usize) -> V
 #[must_use]
 pub fn audit_key(prefix: &str, name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let key = format!("{prefix}.{name}");
-    let key: String = key
-        .chars()
-        .map(|c| if fits(c) { c } else { '-' })
-        .take(MAX_KEY)
-        .collect();
-    key.trim_end_matches(['-', '_', '.']).to_owned()
+    let all = prefix.chars().chain(['.']).chain(name.chars());
+    let mut key = String::with_capacity(MAX_KEY);
+    key.extend(all.map(|c| if fits(c) { c } else { '-' }).take(MAX_KEY));
+    key.truncate(key.trim_end_matches(['-', '_', '.']).len());
+    key
 }
 
 /// Adds a value to an audit annotation, once, and says if there were more than it takes.
