@@ -1,14 +1,8 @@
 //! How many instructions a review takes: the same number on a busy machine as on an idle one.
 //! `cargo bench --bench instructions [-- FILTER]`
 //!
-//! Each case runs under callgrind twice, with few reviews and with more; the difference is what reviews cost. To see
-//! where one of them spends its instructions:
-//!
-//! ```sh
-//! export CARGO_PROFILE_BENCH_DEBUG=line-tables-only CARGO_PROFILE_BENCH_STRIP=none
-//! cargo bench --bench instructions -- --profile 'injected, typical'
-//! callgrind_annotate target/callgrind.out
-//! ```
+//! Each case runs under callgrind twice, with few reviews and with more; the difference is what reviews cost.
+//! `docs/performance.md` says how to see where one of them spends its instructions.
 
 #![expect(
     clippy::expect_used,
@@ -25,7 +19,6 @@ mod typed;
 use pullgate::review::Review;
 use scene::{Scene, Size};
 use std::hint::black_box;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// How many reviews the two runs have.
@@ -59,7 +52,6 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["--run", name, count] => run(name, count.parse().expect("a number")),
-        ["--profile", name] => profile(name),
         _ => table(args.first().copied().unwrap_or_default()),
     }
 }
@@ -130,7 +122,10 @@ fn table(filter: &str) -> ExitCode {
 
 /// The instructions of a whole process that looks at so many reviews.
 fn instructions(name: &str, count: u64) -> u64 {
-    let output = callgrind(Path::new("/dev/null"), name, count)
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(std::env::current_exe().expect("this program"))
+        .args(["--run", name, &count.to_string()])
         .output()
         .expect("valgrind");
     let talk = String::from_utf8_lossy(&output.stderr);
@@ -140,23 +135,6 @@ fn instructions(name: &str, count: u64) -> u64 {
     collected
         .and_then(|number| number.trim().parse().ok())
         .unwrap_or_else(|| unreachable!("callgrind says what it collected: {talk}"))
-}
-
-fn callgrind(to: &Path, name: &str, count: u64) -> Command {
-    let mut command = Command::new("valgrind");
-    command
-        .arg("--tool=callgrind")
-        .arg(format!("--callgrind-out-file={}", to.display()))
-        .arg(std::env::current_exe().expect("this program"))
-        .args(["--run", name, &count.to_string()]);
-    command
-}
-
-fn profile(name: &str) -> ExitCode {
-    let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/callgrind.out");
-    let status = callgrind(&to, name, 20 * MANY).status().expect("valgrind");
-    println!("written to {}", to.display());
-    ExitCode::from(u8::from(!status.success()))
 }
 
 /// What callgrind looks at.
