@@ -1,6 +1,7 @@
 //! `pullgate explain`.
 
 use super::{Format, Outcome, PolicyArgs, read};
+use crate::account::Life;
 use crate::credentials::{Content, Credential, Flaw, SecretContent};
 use crate::image::Image;
 use crate::keyring::Keyring;
@@ -261,18 +262,17 @@ fn about(name: &str, content: &Content, policy: Option<&Policy>) -> Vec<String> 
     let account = |credential: &Credential| {
         let product = policy.and_then(|policy| policy.product_of(credential.registry()));
         let account = credential.account(product);
-        let until = credential
+        let at = credential
             .expires
             .and_then(|at| Timestamp::from_second(at).ok());
-        let until = until.map(|at| {
-            let verb = if at <= now { "expired" } else { "expires" };
-            format!("; {verb} {at}")
-        });
+        let until = match (at, account.life) {
+            (Some(at), _) if at <= now => format!("; expired {at}"),
+            (Some(at), _) => format!("; expires {at}"),
+            (None, Life::Endless) => "; does not expire".to_owned(),
+            (None, Life::Hours | Life::Unknown) => String::new(),
+        };
         let (key, class, reason) = (&credential.key, account.class, account.reason);
-        format!(
-            "{name}: {key} is of class {class}: {reason}{}",
-            until.unwrap_or_default()
-        )
+        format!("{name}: {key} is of class {class}: {reason}{}", until)
     };
     let flaw = |(credential, flaw): (&Credential, Flaw)| {
         let key = &credential.key;

@@ -129,7 +129,7 @@ fn explain_tells_whose_credentials_are_and_what_shadows_the_rule() {
     for told in [
         "shadowed    contoso-pull of the rule is tried only after legacy, whose key contoso.azurecr.io/shop comes before contoso.azurecr.io",
         "contoso-pull: contoso.azurecr.io is of class token: a token of the registry",
-        "legacy: contoso.azurecr.io/shop is of class admin: the user has the name of the registry: its admin account",
+        "legacy: contoso.azurecr.io/shop is of class admin: the user has the name of the registry: its admin account; does not expire",
         "legacy: index.docker.io/v1 matches no image; Docker Hub is https://index.docker.io/v1/",
     ] {
         assert!(run.stdout.contains(told), "{told}\n{}", run.stdout);
