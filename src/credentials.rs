@@ -36,7 +36,7 @@ pub enum Content {
 }
 
 /// A credential, without its password.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Credential {
     /// What the kubelet makes of the key of the entry: host, port and path.
     pub key: Arc<str>,

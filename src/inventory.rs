@@ -48,9 +48,12 @@ pub struct SecretFacts {
     pub is_managed: bool,
 }
 
-/// Texts that are shared.
+/// Texts and contents that are shared.
 #[derive(Debug, Default)]
-pub struct Names(HashSet<Arc<str>>);
+pub struct Names {
+    texts: HashSet<Arc<str>>,
+    contents: HashSet<Arc<[Credential]>>,
+}
 
 impl Inventory {
     /// A Secret, or `None` where there is none of a docker type.
@@ -174,13 +177,8 @@ impl SecretFacts {
         let Content::Credentials(credentials) = &self.content else {
             return self;
         };
-        let shared = credentials.iter().map(|credential| Credential {
-            key: names.intern(&credential.key),
-            username: names.intern(&credential.username),
-            ..*credential
-        });
         Self {
-            content: Content::Credentials(shared.collect()),
+            content: Content::Credentials(names.share(credentials)),
             ..self
         }
     }
@@ -189,17 +187,35 @@ impl SecretFacts {
 impl Names {
     /// The text that all share.
     pub fn intern(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.texts.get(text) {
             return known.clone();
         }
         let text: Arc<str> = text.into();
-        self.0.insert(text.clone());
+        self.texts.insert(text.clone());
         text
+    }
+
+    /// Credentials with texts that all share; equal ones are shared as a whole.
+    fn share(&mut self, credentials: &[Credential]) -> Arc<[Credential]> {
+        if let Some(known) = self.contents.get(credentials) {
+            return known.clone();
+        }
+        let shared = credentials.iter().map(|credential| Credential {
+            key: self.intern(&credential.key),
+            username: self.intern(&credential.username),
+            ..*credential
+        });
+        let shared: Arc<[Credential]> = shared.collect();
+        self.contents.insert(shared.clone());
+        shared
     }
 
     /// Forgets what is not shared: a text that only one has takes as much without.
     pub fn forget_unshared(&mut self) {
-        self.0.retain(|text| Arc::strong_count(text) > 2);
-        self.0.shrink_to_fit();
+        self.texts.retain(|text| Arc::strong_count(text) > 2);
+        self.texts.shrink_to_fit();
+        let is_shared = |content: &Arc<[Credential]>| Arc::strong_count(content) > 2;
+        self.contents.retain(is_shared);
+        self.contents.shrink_to_fit();
     }
 }

@@ -128,7 +128,7 @@ fn watch<K: Reduce>(
 pub(super) struct Learner {
     inventory: Inventory,
     names: Names,
-    listed: [HashSet<(Arc<str>, Arc<str>)>; FORMS.len()],
+    listed: [HashSet<[Arc<str>; 2]>; FORMS.len()],
     synced: [bool; FORMS.len()],
     changes: usize,
 }
@@ -143,28 +143,45 @@ impl Learner {
     pub(super) fn learn(&mut self, change: Change) {
         match change {
             Change::Depth(..) => {}
-            Change::Begin(form) => self.listed[number(form)].clear(),
+            Change::Begin(form) => self.begin(form),
             Change::Listed(seen) => {
-                let place = (
-                    self.names.intern(&seen.namespace),
-                    self.names.intern(&seen.name),
-                );
-                self.listed[number(seen.facts.form)].insert(place);
+                self.note(&seen);
                 self.set(&seen.namespace, &seen.name, Some(seen.facts));
             }
-            Change::End(form) => {
-                let named = std::mem::take(&mut self.listed[number(form)]);
-                let is_there =
-                    |namespace: &str, name: &str| named.contains(&(namespace.into(), name.into()));
-                self.inventory.retain(form, &mut self.names, is_there);
-                drop(named);
-                self.names.forget_unshared();
-                self.inventory.shrink();
-                self.synced[number(form)] = true;
-            }
+            Change::End(form) => self.end(form),
             Change::Set(seen) => self.set(&seen.namespace, &seen.name, Some(seen.facts)),
             Change::Gone(seen) => self.set(&seen.namespace, &seen.name, None),
         }
+    }
+
+    /// Of a first list that broke off nothing is left.
+    fn begin(&mut self, form: Form) {
+        self.listed[number(form)].clear();
+        if !self.synced[number(form)] {
+            self.inventory.retain(form, &mut self.names, |_, _| false);
+        }
+    }
+
+    /// What a list does not name is gone; at the first one there is nothing else, and nothing is noted for that.
+    fn note(&mut self, seen: &Seen) {
+        let number = number(seen.facts.form);
+        if self.synced[number] {
+            let place = [&seen.namespace, &seen.name].map(|text| self.names.intern(text));
+            self.listed[number].insert(place);
+        }
+    }
+
+    fn end(&mut self, form: Form) {
+        let named = std::mem::take(&mut self.listed[number(form)]);
+        if self.synced[number(form)] {
+            let is_there =
+                |namespace: &str, name: &str| named.contains(&[namespace.into(), name.into()]);
+            self.inventory.retain(form, &mut self.names, is_there);
+        }
+        drop(named);
+        self.names.forget_unshared();
+        self.inventory.shrink();
+        self.synced[number(form)] = true;
     }
 
     fn set(&mut self, namespace: &str, name: &str, facts: Option<SecretFacts>) {
