@@ -77,6 +77,7 @@ fn every_link_within_the_repository_leads_somewhere() {
         "docs/policy.md",
         "docs/commands.md",
         "docs/metrics.md",
+        "docs/performance.md",
     ] {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(page);
         let folder = folder.parent().expect("a folder");
