@@ -272,7 +272,7 @@ fn about(name: &str, content: &Content, policy: Option<&Policy>) -> Vec<String> 
             (None, Life::Hours | Life::Unknown) => String::new(),
         };
         let (key, class, reason) = (&credential.key, account.class, account.reason);
-        format!("{name}: {key} is of class {class}: {reason}{}", until)
+        format!("{name}: {key} is of class {class}: {reason}{until}")
     };
     let flaw = |(credential, flaw): (&Credential, Flaw)| {
         let key = &credential.key;
