@@ -29,7 +29,8 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
         return Injected::default();
     };
     let plan = plan(world, subject, pod);
-    let mut findings = pull_secrets::findings(world, subject, plan.listed(world, subject, pod));
+    let mut findings =
+        pull_secrets::findings(world, subject, pod, plan.listed(world, subject, pod));
     let Plan {
         rules,
         wanted,
@@ -81,7 +82,7 @@ pub(super) fn foresee<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Fi
     } else {
         plan(world, subject, pod)
     };
-    pull_secrets::findings(world, subject, plan.listed(world, subject, pod))
+    pull_secrets::findings(world, subject, pod, plan.listed(world, subject, pod))
 }
 
 fn injections<'a>(
@@ -118,16 +119,10 @@ impl<'a> Plan<'a> {
     ) -> impl Iterator<Item = Listed<'a>> + 'p {
         let given = self.wanted.iter().map(|name| (*name, false));
         let given = given.chain(self.withheld.iter().map(|name| (*name, true)));
-        let given = given.map(move |(secret, is_withheld)| {
-            let wanted_for = wanted_for(world, subject, pod, secret);
-            Listed {
-                secret,
-                place: wanted_for
-                    .as_ref()
-                    .map_or(Place::ServiceAccountName, |(_, _, place)| *place),
-                wanted_for: wanted_for.map(|(rule, registry, _)| (rule, registry)),
-                is_withheld,
-            }
+        let given = given.map(|(secret, is_withheld)| Listed {
+            secret,
+            place: None,
+            is_withheld,
         });
         let own = pod.pull_secrets.iter().enumerate();
         let own = own.map(|(i, name)| (&**name, Place::PullSecret(i)));
@@ -145,27 +140,10 @@ impl<'a> Plan<'a> {
         let others = own.chain(inherited).filter(is_other);
         given.chain(others.map(|(secret, place)| Listed {
             secret,
-            place,
-            wanted_for: None,
+            place: Some(place),
             is_withheld: false,
         }))
     }
-}
-
-/// The rule that wants a secret for a pod, the registry, and the first image of it.
-fn wanted_for<'a>(
-    world: &World<'a>,
-    subject: &Subject<'_>,
-    pod: &PodSpec<'_>,
-    secret: &str,
-) -> Option<(&'a RegistryRule, String, Place)> {
-    let namespace = world.namespace(subject);
-    pulled_at_start(pod).find_map(|used| {
-        let image = Image::parse(&used.image).ok()?;
-        let rule = world.policy.rule_for(&image, namespace)?;
-        let wants_it = rule.secret_names().any(|name| name == secret);
-        wants_it.then(|| (rule, image.registry().to_owned(), used.place))
-    })
 }
 
 fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan<'a> {

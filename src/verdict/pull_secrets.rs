@@ -12,10 +12,8 @@ use crate::world::World;
 /// A pull secret that a pod will have, or should have.
 pub(super) struct Listed<'a> {
     pub(super) secret: &'a str,
-    /// The field that lists it, or that of an image which needs it.
-    pub(super) place: Place,
-    /// The rule that wants it, and the registry it is wanted for.
-    pub(super) wanted_for: Option<(&'a RegistryRule, String)>,
+    /// The field that lists it; `None` where a rule wants it.
+    pub(super) place: Option<Place>,
     /// Whether it is left out because it would do harm.
     pub(super) is_withheld: bool,
 }
@@ -24,6 +22,7 @@ pub(super) struct Listed<'a> {
 pub(super) fn findings<'a>(
     world: &World<'a>,
     subject: &Subject<'_>,
+    pod: &PodSpec<'_>,
     listed: impl Iterator<Item = Listed<'a>>,
 ) -> Vec<Finding<'a>> {
     let Some(inventory) = world.facts.inventory() else {
@@ -33,20 +32,41 @@ pub(super) fn findings<'a>(
     let look = |listed: Listed<'a>| {
         let facts = inventory.get(&subject.namespace, listed.secret);
         let trouble = match facts {
-            None => Some(missing(inventory, listed.secret)),
-            Some(facts) => trouble(facts, listed.is_withheld, now),
+            None => missing(inventory, listed.secret),
+            Some(facts) => trouble(facts, listed.is_withheld, now)?,
         };
+        let wanted_for = match listed.place {
+            None => wanted_for(world, subject, pod, listed.secret),
+            Some(_) => None,
+        };
+        let place = wanted_for.as_ref().map(|(_, _, place)| *place);
         Some(Finding {
-            place: listed.place,
+            place: listed.place.or(place).unwrap_or(Place::ServiceAccountName),
             fault: Fault::PullSecret {
                 secret: listed.secret,
-                wanted_for: listed.wanted_for,
-                trouble: trouble?,
+                wanted_for: wanted_for.map(|(rule, registry, _)| (rule, registry)),
+                trouble,
             },
             effect: Effect::Warn(Mercy::None),
         })
     };
     listed.filter_map(look).collect()
+}
+
+/// The rule that wants a secret for a pod, the registry, and the first image of it.
+fn wanted_for<'a>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+    pod: &PodSpec<'_>,
+    secret: &str,
+) -> Option<(&'a RegistryRule, String, Place)> {
+    let namespace = world.namespace(subject);
+    super::inject::pulled_at_start(pod).find_map(|used| {
+        let image = Image::parse(&used.image).ok()?;
+        let rule = world.policy.rule_for(&image, namespace)?;
+        let wants_it = rule.secret_names().any(|name| name == secret);
+        wants_it.then(|| (rule, image.registry().to_owned(), used.place))
+    })
 }
 
 fn missing<'a>(inventory: &'a Inventory, secret: &str) -> Trouble<'a> {

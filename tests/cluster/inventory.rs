@@ -298,8 +298,10 @@ fn shared(site: &Site<'_>) {
 fn twenty_thousand(plane: &ControlPlane) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(load(plane));
-    let (site, user) = Site::with_inventory(plane, "inventory-many", POLICY, "contents");
-    let lacks = pod("a", "");
+    // Of this name no other test has a Secret.
+    let policy = "registries: [{name: many, images: [many.test], secrets: [many-pull]}]";
+    let (site, user) = Site::with_inventory(plane, "inventory-many", policy, "contents");
+    let lacks = pod("a", "").replace("contoso.azurecr.io/a", "many.test/a");
     until(&site, &lacks, |output| {
         output
             .stderr
@@ -339,7 +341,7 @@ async fn load(plane: &ControlPlane) {
         .for_each_concurrent(32, |(namespace, number)| {
             let api = Api::<Secret>::namespaced(client.clone(), &format!("many-{namespace}"));
             async move {
-                let name = if number == 0 { "contoso-pull".to_owned() } else { format!("team-{number}-pull") };
+                let name = if number == 0 { "many-pull".to_owned() } else { format!("team-{number}-pull") };
                 let config = json!({"auths": {format!("registry-{number}.corp"): {"username": "robot$team+pull", "password": format!("p-{namespace}-{number}")}}});
                 let secret = json!({
                     "metadata": {"name": name}, "type": "kubernetes.io/dockerconfigjson",
