@@ -349,7 +349,7 @@ fn read(secret: &Secret) -> Result<Keys> {
 }
 
 /// What the API server says about a Secret may quote it.
-fn without_values(error: &anyhow::Error) -> anyhow::Error {
+pub(super) fn without_values(error: &anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
         Some(Error::Api(status)) => {
             anyhow!("the API server says {} {}", status.code, status.reason)

@@ -1,6 +1,7 @@
 //! The key of fingerprints: in a Secret of our own namespace, so that they mean the same to all replicas and after a
 //! restart, and nothing outside.
 
+use super::certificates::without_values;
 use super::{FIRST_PAUSE, LONGEST_PAUSE, ObjectName, Pauses, answer, came_too_late};
 use crate::credentials::FingerprintKey;
 use anyhow::{Context, Result};
@@ -37,6 +38,7 @@ pub(super) async fn key(client: Client, name: ObjectName) -> FingerprintKey {
 async fn read_or_make(secrets: &Api<Secret>, name: &ObjectName) -> Result<Option<FingerprintKey>> {
     let found = answer(secrets.get_opt(&name.name))
         .await
+        .map_err(|error| without_values(&error))
         .with_context(|| format!("cannot read the Secret {name}"))?;
     let Some(found) = found else {
         return make(secrets, name).await;
@@ -70,6 +72,8 @@ async fn make(secrets: &Api<Secret>, name: &ObjectName) -> Result<Option<Fingerp
             Ok(FingerprintKey::new(&*bytes))
         }
         Err(error) if came_too_late(&error) => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot make the Secret {name}")),
+        Err(error) => {
+            Err(without_values(&error)).with_context(|| format!("cannot make the Secret {name}"))
+        }
     }
 }
