@@ -35,7 +35,7 @@ fn main() {
     let dir = tempfile::tempdir().expect("a folder");
     let pair = SelfSigned::new(&["localhost"]).expect("a certificate");
     let server = start(dir.path(), &pair);
-    let target = Target::new(&server.address, &pair.certificate);
+    let target = Target::new(&server.address, "localhost", &pair.certificate);
     let request = |(endpoint, body): (&str, Vec<u8>)| client::request(endpoint, &body);
     let requests: Vec<_> = recorded::reviews().into_iter().map(request).collect();
     let requests = Arc::new(requests);

@@ -2,7 +2,8 @@
 
 use crate::credentials::FingerprintKey;
 use crate::inventory::{Depth, Inventory};
-use std::collections::{BTreeMap, HashMap};
+use foldhash::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Labels of an object.

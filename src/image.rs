@@ -86,24 +86,21 @@ impl<'a> Image<'a> {
             return Err(ImageError::ImageId(text.to_owned()));
         }
         let (registry, rest) = split_registry(text);
+        let parts = split_suffixes(rest);
+        let names_registry = is_registry(registry);
         let remote = cut(rest, b':').map_or(rest, |(remote, _)| remote);
-        if !is_lowercase(remote) {
-            let mut name = remote.to_owned();
-            if registry == DEFAULT_REGISTRY && !rest.contains('/') {
-                name.insert_str(0, OFFICIAL_PREFIX);
-            }
-            return Err(ImageError::RepositoryNotLowercase(name));
+        if !is_lowercase(remote)
+            || !(names_registry || is_repository(registry))
+            || !parts.are_valid()
+        {
+            return Err(fault(registry, rest, remote));
         }
-        if !is_reference(registry, rest) {
-            let lowercase_would_do = is_reference(&fold(registry), &fold(rest));
-            return Err(if lowercase_would_do {
-                ImageError::NameNotLowercase
-            } else {
-                ImageError::Format
-            });
-        }
-        let (repository, tag, digest) = split_suffixes(rest);
-        let (registry, repository) = if is_registry(registry) {
+        let Suffixed {
+            repository,
+            tag,
+            digest,
+        } = parts;
+        let (registry, repository) = if names_registry {
             (registry, official(registry, rest, repository))
         } else {
             // The grammar has no registry in `foo_bar.com/x`, so Go takes all of it as the repository.
@@ -185,13 +182,28 @@ pub fn is_registry(text: &str) -> bool {
         return address_ok && (after.is_empty() || after.strip_prefix(':').is_some_and(is_port));
     }
     let (host, port) = cut(text, b':').map_or((text, None), |(host, port)| (host, Some(port)));
-    split(host, b'.').all(is_domain_component) && port.is_none_or(is_port)
+    is_domain_name(host) && port.is_none_or(is_port)
 }
 
 /// Whether `text` is a repository by the grammar (its length is not looked at).
 #[must_use]
 pub fn is_repository(text: &str) -> bool {
-    split(text, b'/').all(is_path_component)
+    let mut rest = text.as_bytes();
+    loop {
+        let (word, behind) = run(rest, is_lower_alphanumeric);
+        let (separator, next) = run(behind, |byte| !is_lower_alphanumeric(byte));
+        let is_separator = match separator {
+            b"/" | b"." | b"_" | b"__" => true,
+            dashes => dashes.iter().all(|byte| *byte == b'-'),
+        };
+        if word.is_empty() || !is_separator {
+            return false;
+        }
+        if separator.is_empty() {
+            return true;
+        }
+        rest = next;
+    }
 }
 
 /// `splitDockerDomain`, but for the `library/` that [`official`] adds later so that nothing is copied before it must be.
@@ -203,13 +215,23 @@ fn split_registry(text: &str) -> (&str, &str) {
     }
 }
 
-/// Whether what [`split_registry`] gave follows the grammar.
-fn is_reference(registry: &str, rest: &str) -> bool {
-    let (repository, tag, digest) = split_suffixes(rest);
-    (is_registry(registry) || is_repository(registry))
-        && is_repository(repository)
-        && tag.is_none_or(is_tag)
-        && digest.is_none_or(is_digest)
+/// What is wrong with a reference that does not follow the grammar, or whose repository is not in lower case.
+#[cold]
+fn fault(registry: &str, rest: &str, remote: &str) -> ImageError {
+    if !is_lowercase(remote) {
+        let mut name = remote.to_owned();
+        if registry == DEFAULT_REGISTRY && !rest.contains('/') {
+            name.insert_str(0, OFFICIAL_PREFIX);
+        }
+        return ImageError::RepositoryNotLowercase(name);
+    }
+    let (registry, rest) = (fold(registry), fold(rest));
+    let names_something = is_registry(&registry) || is_repository(&registry);
+    if names_something && split_suffixes(&rest).are_valid() {
+        ImageError::NameNotLowercase
+    } else {
+        ImageError::Format
+    }
 }
 
 /// The repository, in `library/` where it is a lone name on Docker Hub. Go looks for the `/` in all that follows the
@@ -222,13 +244,33 @@ fn official<'a>(registry: &str, rest: &str, repository: &'a str) -> Cow<'a, str>
     }
 }
 
-/// Repository, tag and digest of what follows the registry, not yet checked.
-fn split_suffixes(rest: &str) -> (&str, Option<&str>, Option<&str>) {
+/// What follows the registry.
+struct Suffixed<'a> {
+    repository: &'a str,
+    tag: Option<&'a str>,
+    digest: Option<&'a str>,
+}
+
+/// Its parts, not yet checked.
+fn split_suffixes(rest: &str) -> Suffixed<'_> {
     let (name, digest) =
         cut(rest, b'@').map_or((rest, None), |(name, digest)| (name, Some(digest)));
     let (repository, tag) =
         cut(name, b':').map_or((name, None), |(repository, tag)| (repository, Some(tag)));
-    (repository, tag, digest)
+    Suffixed {
+        repository,
+        tag,
+        digest,
+    }
+}
+
+impl Suffixed<'_> {
+    /// Whether each follows the grammar.
+    fn are_valid(&self) -> bool {
+        is_repository(self.repository)
+            && self.tag.is_none_or(is_tag)
+            && self.digest.is_none_or(is_digest)
+    }
 }
 
 /// What is before and behind an ASCII character. To look for characters costs twice as much in texts that are this short.
@@ -237,31 +279,35 @@ fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     Some((&text[..place], &text[place + 1..]))
 }
 
-/// The parts between ASCII characters.
-fn split(text: &str, at: u8) -> impl Iterator<Item = &[u8]> {
-    text.as_bytes().split(move |byte| *byte == at)
+/// The first bytes of a kind, and what is behind them.
+fn run(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|byte| !is_kind(*byte));
+    bytes.split_at(end.unwrap_or(bytes.len()))
 }
 
-fn is_domain_component(part: &[u8]) -> bool {
-    let fits = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
-    !part.is_empty() && !part.starts_with(b"-") && !part.ends_with(b"-") && part.iter().all(fits)
+/// Components of letters, digits and dashes within, with a dot between each two.
+fn is_domain_name(text: &str) -> bool {
+    let mut before = b'.';
+    for byte in text.bytes() {
+        let fits = match byte {
+            b'.' => before != b'.' && before != b'-',
+            b'-' => before != b'.',
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        if !fits {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'.' && before != b'-'
 }
 
 fn is_port(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `[a-z0-9]+` runs with one separator between each two: `.`, `_`, `__` or any number of `-`.
-fn is_path_component(part: &[u8]) -> bool {
-    let is_alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let (Some(first), Some(last)) = (part.first(), part.last()) else {
-        return false;
-    };
-    is_alphanumeric(*first)
-        && is_alphanumeric(*last)
-        && part.split(|b| is_alphanumeric(*b)).all(|separator| {
-            matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|b| *b == b'-')
-        })
+fn is_lower_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
 
 fn is_tag(text: &str) -> bool {

@@ -1,20 +1,33 @@
 //! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
 
+mod spec;
+
 use crate::credentials::SecretContent;
 use crate::docker_config::{CONFIG_JSON_KEY, Form};
 use crate::scan;
 use crate::subject::{
-    ContainerList, INJECT, INJECTED, ImageUse, Kind, MIRROR_POD, Metadata, Object, Place, PodSpec,
-    Presence, Reference,
+    INJECT, INJECTED, Kind, MIRROR_POD, Metadata, Object, Place, Presence, Reference,
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+use spec::Spec;
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 use zeroize::Zeroizing;
+
+/// Declares structs of which every field may be missing or null, and the rest of the JSON is skipped.
+macro_rules! json {
+    ($($name:ident { $($field:ident: $type:ty,)* })*) => {$(
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct $name<'a> {
+            $(#[serde(borrow)] $field: Option<$type>,)*
+        }
+    )*};
+}
+use json;
 
 /// Reads what matters of the JSON of an object of this kind.
 ///
@@ -173,122 +186,19 @@ fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
 fn object<'a>(
     json: Option<JsonMetadata<'a>>,
     inject_disabled: bool,
-    spec: Option<JsonPodSpec<'a>>,
+    spec: Option<Spec<'a>>,
 ) -> Object<'a> {
-    let mut object = Object {
+    let (mut pod, references) =
+        spec.map_or((None, Vec::new()), |spec| (Some(spec.pod), spec.references));
+    if let Some(pod) = &mut pod {
+        pod.inject_disabled = inject_disabled;
+    }
+    Object {
         metadata: metadata(json),
+        pod,
+        references,
         ..Object::default()
-    };
-    let Some(spec) = spec else { return object };
-    let mut pod = PodSpec {
-        inject_disabled,
-        ..PodSpec::default()
-    };
-    let pull_secrets = spec.image_pull_secrets.unwrap_or_default();
-    let name = |named: Named<'a>| named.name.unwrap_or_default().0;
-    pod.pull_secrets = pull_secrets.into_iter().map(name).collect();
-    for (i, name) in pod.pull_secrets.iter().enumerate() {
-        let place = Place::PullSecret(i);
-        let secret = name.clone();
-        object
-            .references
-            .extend((!secret.is_empty()).then_some(Reference { place, secret }));
     }
-    let mut add = |list, containers: List<JsonContainer<'a>>| {
-        for (i, container) in containers.unwrap_or_default().into_iter().enumerate() {
-            add_container(
-                &mut object.references,
-                &mut pod.images,
-                (list, i),
-                container,
-            );
-        }
-    };
-    add(ContainerList::Init, spec.init_containers);
-    add(ContainerList::Main, spec.containers);
-    for (i, volume) in spec.volumes.unwrap_or_default().into_iter().enumerate() {
-        add_volume(&mut object.references, &mut pod.images, i, volume);
-    }
-    for (i, container) in spec
-        .ephemeral_containers
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
-        add_container(
-            &mut object.references,
-            &mut pod.images,
-            (ContainerList::Ephemeral, i),
-            container,
-        );
-    }
-    // The old name of the field; the API server fills in the new one.
-    let name = spec.service_account_name.filter(|name| !name.0.is_empty());
-    pod.service_account = name.or(spec.service_account).map(|text| text.0);
-    object.pod = Some(pod);
-    object
-}
-
-fn add_image<'a>(images: &mut Vec<ImageUse<'a>>, place: Place, image: Option<Text<'a>>) {
-    let image = image.map(|text| text.0).filter(|image| !image.is_empty());
-    images.extend(image.map(|image| ImageUse { place, image }));
-}
-
-fn add_container<'a>(
-    references: &mut Vec<Reference<'a>>,
-    images: &mut Vec<ImageUse<'a>>,
-    (list, i): (ContainerList, usize),
-    container: JsonContainer<'a>,
-) {
-    add_image(images, Place::Image(list, i), container.image);
-    let env = container.env.into_iter().flat_map(|env| env.secrets);
-    references.extend(env.filter_map(|(j, named)| reference(Place::Env(list, i, j), Some(named))));
-    let env_from = container.env_from.into_iter().flat_map(|from| from.secrets);
-    references.extend(
-        env_from.filter_map(|(j, named)| reference(Place::EnvFrom(list, i, j), Some(named))),
-    );
-}
-
-fn add_volume<'a>(
-    references: &mut Vec<Reference<'a>>,
-    images: &mut Vec<ImageUse<'a>>,
-    i: usize,
-    volume: JsonVolume<'a>,
-) {
-    add_image(
-        images,
-        Place::ImageVolume(i),
-        volume.image.and_then(|image| image.reference),
-    );
-    let by_secret_name =
-        |source: Option<SecretNamed<'a>>| source.and_then(|source| source.secret_name);
-    let publish = volume.csi.and_then(|csi| csi.node_publish_secret_ref);
-    let by_ref = |source: Option<SecretRef<'a>>| source.and_then(|source| source.secret_ref);
-    let named = |name: Option<Text<'a>>| Some(Named { name });
-    let fields = [
-        ("secret.secretName", named(by_secret_name(volume.secret))),
-        ("csi.nodePublishSecretRef", publish),
-        ("flexVolume.secretRef", by_ref(volume.flex_volume)),
-        (
-            "azureFile.secretName",
-            named(by_secret_name(volume.azure_file)),
-        ),
-        ("cephfs.secretRef", by_ref(volume.cephfs)),
-        ("cinder.secretRef", by_ref(volume.cinder)),
-        ("rbd.secretRef", by_ref(volume.rbd)),
-        ("iscsi.secretRef", by_ref(volume.iscsi)),
-        ("scaleIO.secretRef", by_ref(volume.scale_io)),
-        ("storageos.secretRef", by_ref(volume.storageos)),
-    ];
-    references.extend(
-        fields
-            .into_iter()
-            .filter_map(|(field, named)| reference(Place::Volume(i, field), named)),
-    );
-    let sources = volume.projected.and_then(|projected| projected.sources);
-    let sources = sources.into_iter().flat_map(|sources| sources.secrets);
-    references
-        .extend(sources.filter_map(|(j, named)| reference(Place::Projected(i, j), Some(named))));
 }
 
 /// A text, borrowed where it has no escapes. (`Option<Cow<str>>` would always be copied: serde borrows only a `Cow`
@@ -361,62 +271,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     }
 }
 
-/// The secrets that the items of a list name, each with the index of its item. Most items name none, and are not kept.
-struct Secrets<'a, T> {
-    secrets: Vec<(usize, Named<'a>)>,
-    of: PhantomData<T>,
-}
-
-/// An item of a list that may name a secret.
-trait NamesSecret<'a> {
-    fn secret(self) -> Option<Named<'a>>;
-}
-
-impl<'a> NamesSecret<'a> for JsonEnv<'a> {
-    fn secret(self) -> Option<Named<'a>> {
-        self.value_from?.secret_key_ref
-    }
-}
-
-impl<'a> NamesSecret<'a> for SecretRef<'a> {
-    fn secret(self) -> Option<Named<'a>> {
-        self.secret_ref
-    }
-}
-
-impl<'a> NamesSecret<'a> for JsonSource<'a> {
-    fn secret(self) -> Option<Named<'a>> {
-        self.secret
-    }
-}
-
-impl<'de: 'a, 'a, T: Deserialize<'de> + NamesSecret<'a>> Deserialize<'de> for Secrets<'a, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SecretsVisitor<'a, T>(PhantomData<(T, &'a ())>);
-        impl<'de: 'a, 'a, T: Deserialize<'de> + NamesSecret<'a>> Visitor<'de> for SecretsVisitor<'a, T> {
-            type Value = Secrets<'a, T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a sequence")
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Self::Value, S::Error> {
-                let mut secrets = Vec::new();
-                let mut index = 0;
-                while let Some(item) = items.next_element::<T>()? {
-                    secrets.extend(item.secret().map(|named| (index, named)));
-                    index += 1;
-                }
-                Ok(Secrets {
-                    secrets,
-                    of: PhantomData,
-                })
-            }
-        }
-        deserializer.deserialize_seq(SecretsVisitor(PhantomData))
-    }
-}
-
 /// The owners, of whom only the first matters that is a controller.
 struct Owners<'a> {
     controller: Option<JsonOwner<'a>>,
@@ -456,21 +310,10 @@ impl<'de> Deserialize<'de> for Present {
 
 type List<T> = Option<Vec<T>>;
 
-/// Declares structs of which every field may be missing or null, and the rest of the JSON is skipped.
-macro_rules! json {
-    ($($name:ident { $($field:ident: $type:ty,)* })*) => {$(
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct $name<'a> {
-            $(#[serde(borrow)] $field: Option<$type>,)*
-        }
-    )*};
-}
-
 json! {
-    JsonPod { metadata: JsonMetadata<'a>, spec: JsonPodSpec<'a>, }
+    JsonPod { metadata: JsonMetadata<'a>, spec: Spec<'a>, }
     JsonPodTemplate { metadata: JsonMetadata<'a>, template: JsonTemplate<'a>, }
-    JsonTemplate { metadata: JsonTemplateMetadata<'a>, spec: JsonPodSpec<'a>, }
+    JsonTemplate { metadata: JsonTemplateMetadata<'a>, spec: Spec<'a>, }
     JsonTemplateMetadata { annotations: Annotations<'a>, }
     JsonWorkload { metadata: JsonMetadata<'a>, spec: JsonWorkloadSpec<'a>, }
     JsonWorkloadSpec { template: JsonTemplate<'a>, }
@@ -480,22 +323,6 @@ json! {
     JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Named<'a>>, secrets: Vec<Named<'a>>, }
     JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, data: JsonSecretData<'a>, }
     JsonConfigMap { metadata: JsonMetadata<'a>, data: JsonPolicyData<'a>, }
-    JsonPodSpec {
-        image_pull_secrets: Vec<Named<'a>>,
-        init_containers: Vec<JsonContainer<'a>>,
-        containers: Vec<JsonContainer<'a>>,
-        ephemeral_containers: Vec<JsonContainer<'a>>,
-        volumes: Vec<JsonVolume<'a>>,
-        service_account_name: Text<'a>,
-        service_account: Text<'a>,
-    }
-    JsonContainer { image: Text<'a>, env: Secrets<'a, JsonEnv<'a>>, env_from: Secrets<'a, SecretRef<'a>>, }
-    JsonEnv { value_from: JsonValueFrom<'a>, }
-    JsonValueFrom { secret_key_ref: Named<'a>, }
-    JsonProjected { sources: Secrets<'a, JsonSource<'a>>, }
-    JsonSource { secret: Named<'a>, }
-    JsonCsi { node_publish_secret_ref: Named<'a>, }
-    JsonImageVolume { reference: Text<'a>, }
     SecretRef { secret_ref: Named<'a>, }
     SecretNamed { secret_name: Text<'a>, }
     Named { name: Text<'a>, }
@@ -538,33 +365,4 @@ struct JsonSecretData<'a> {
 struct JsonPolicyData<'a> {
     #[serde(borrow, rename = "policy.yaml")]
     policy: Option<Text<'a>>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JsonVolume<'a> {
-    #[serde(borrow)]
-    image: Option<JsonImageVolume<'a>>,
-    #[serde(borrow)]
-    secret: Option<SecretNamed<'a>>,
-    #[serde(borrow)]
-    projected: Option<JsonProjected<'a>>,
-    #[serde(borrow)]
-    csi: Option<JsonCsi<'a>>,
-    #[serde(borrow)]
-    flex_volume: Option<SecretRef<'a>>,
-    #[serde(borrow)]
-    azure_file: Option<SecretNamed<'a>>,
-    #[serde(borrow)]
-    cephfs: Option<SecretRef<'a>>,
-    #[serde(borrow)]
-    cinder: Option<SecretRef<'a>>,
-    #[serde(borrow)]
-    rbd: Option<SecretRef<'a>>,
-    #[serde(borrow)]
-    iscsi: Option<SecretRef<'a>>,
-    #[serde(borrow, rename = "scaleIO")]
-    scale_io: Option<SecretRef<'a>>,
-    #[serde(borrow)]
-    storageos: Option<SecretRef<'a>>,
 }

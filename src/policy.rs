@@ -11,10 +11,10 @@ use crate::names::{self, SecretName};
 use crate::pattern::{Host, ImagePattern};
 use crate::selector::{Match, Namespace};
 use crate::yaml::Node;
+use foldhash::HashMap;
 use index::Index;
 use jiff::civil::Date;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 pub use crate::document::{
     AccountClass, CredentialClause, Mode, NamespaceSelector, Product, Provision, Running, Unmatched,

@@ -7,11 +7,11 @@
 //! What is out of the ordinary in the rest (an error, before all) is not told from here: the text is read again, by
 //! `serde_json`. So results and errors are its own.
 
-mod ends;
+mod marks;
 
+use marks::Marks;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -24,7 +24,7 @@ pub struct Raw<'a>(pub &'a str);
 /// # Errors
 /// Those of `serde_json`.
 pub fn from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
-    match std::str::from_utf8(json) {
+    match simdutf8::basic::from_utf8(json) {
         Ok(json) => from_str(json),
         // It may be in what nobody asks for.
         Err(_) => serde_json::from_slice(json),
@@ -67,6 +67,7 @@ fn skim<'a, S: DeserializeSeed<'a>>(json: &'a str, seed: S) -> Option<S::Value> 
         json,
         at: 0,
         depth: 0,
+        marks: Marks::new(json.as_bytes()),
     };
     let value = seed.deserialize(&mut scanner).ok()?;
     scanner.next().is_none().then_some(value)
@@ -80,6 +81,7 @@ struct Scanner<'a> {
     json: &'a str,
     at: usize,
     depth: u8,
+    marks: Marks<'a>,
 }
 
 /// Something that is left to `serde_json`.
@@ -95,17 +97,24 @@ struct Rest<'s, 'a> {
 
 impl<'a> Scanner<'a> {
     /// The byte that a value, or what is between values, begins with.
+    #[inline]
     fn next(&mut self) -> Option<u8> {
-        let bytes = self.json.as_bytes();
-        while let Some(byte) = bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(*byte);
-            }
-            self.at += 1;
+        match self.json.as_bytes().get(self.at) {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => self.behind_space(),
+            next => next.copied(),
         }
-        None
     }
 
+    /// The API server sends none.
+    #[cold]
+    fn behind_space(&mut self) -> Option<u8> {
+        let rest = self.json.as_bytes().get(self.at..)?;
+        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        self.at += rest.iter().take_while(is_space).count();
+        self.json.as_bytes().get(self.at).copied()
+    }
+
+    #[inline]
     fn take(&mut self, wanted: u8) -> Result<(), Unusual> {
         if self.next() != Some(wanted) {
             return Err(Unusual);
@@ -135,19 +144,22 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// A text, borrowed where it has no escapes.
-    fn text(&mut self) -> Result<Cow<'a, str>, Unusual> {
+    /// A text as it stands there, and whether it has escapes.
+    #[inline]
+    fn text(&mut self) -> Result<(&'a str, bool), Unusual> {
         self.take(b'"')?;
         let begin = self.at;
-        let (end, has_escapes) = ends::of_text(self.json.as_bytes(), begin).ok_or(Unusual)?;
+        let (end, has_escapes) = self.marks.end_of_text(begin).ok_or(Unusual)?;
         self.at = end + 1;
-        if has_escapes {
-            let quoted = &self.json[begin - 1..=end];
-            return serde_json::from_str(quoted)
-                .map(Cow::Owned)
-                .map_err(|_| Unusual);
-        }
-        Ok(Cow::Borrowed(&self.json[begin..end]))
+        let text = self.json.get(begin..end).ok_or(Unusual)?;
+        Ok((text, has_escapes))
+    }
+
+    /// A text that has escapes, without them. It is behind its closing quote.
+    #[cold]
+    fn unescape(&self, text: &str) -> Result<String, Unusual> {
+        let quoted = self.at - text.len() - 2..self.at;
+        serde_json::from_str(&self.json[quoted]).map_err(|_| Unusual)
     }
 
     /// Goes behind a value, and says where it began.
@@ -156,8 +168,8 @@ impl<'a> Scanner<'a> {
         let first = self.next().ok_or(Unusual)?;
         let begin = self.at;
         let end = match first {
-            b'"' => ends::behind_text(bytes, begin + 1),
-            b'{' | b'[' => ends::behind_nested(bytes, begin),
+            b'"' => self.marks.end_of_text(begin + 1).map(|(end, _)| end + 1),
+            b'{' | b'[' => self.marks.behind_nested(begin),
             _ => {
                 let is_end =
                     |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
@@ -239,8 +251,8 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
         match self.text()? {
-            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-            Cow::Owned(text) => visitor.visit_string(text),
+            (text, false) => visitor.visit_borrowed_str(text),
+            (text, true) => visitor.visit_string(self.unescape(text)?),
         }
     }
 

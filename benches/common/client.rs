@@ -12,6 +12,7 @@ use tokio_rustls::client::TlsStream;
 #[derive(Clone)]
 pub(crate) struct Target {
     address: String,
+    name: ServerName<'static>,
     connector: TlsConnector,
 }
 
@@ -22,11 +23,12 @@ pub(crate) struct Connection {
 }
 
 impl Target {
-    /// A server on this address that has this certificate (PEM).
-    pub(crate) fn new(address: &str, certificate: &str) -> Self {
-        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("PEM");
+    /// A server on this address, of this name, that has one of these certificates (PEM), or one that they issued.
+    pub(crate) fn new(address: &str, name: &str, certificate: &str) -> Self {
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(certificate).expect("a certificate");
+        for certificate in CertificateDer::pem_slice_iter(certificate.as_bytes()) {
+            roots.add(certificate.expect("PEM")).expect("a certificate");
+        }
         let mut config = rustls::ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
@@ -34,18 +36,18 @@ impl Target {
         config.resumption = rustls::client::Resumption::disabled();
         Self {
             address: address.to_owned(),
+            name: ServerName::try_from(name.to_owned()).expect("a name"),
             connector: TlsConnector::from(Arc::new(config)),
         }
     }
 
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> Connection {
-        let name = ServerName::try_from("localhost").expect("a name");
         let stream = TcpStream::connect(&self.address)
             .await
             .expect("a connection");
         stream.set_nodelay(true).expect("a socket");
-        let stream = self.connector.connect(name, stream).await;
+        let stream = self.connector.connect(self.name.clone(), stream).await;
         Connection {
             stream: stream.expect("a handshake"),
             buffer: vec![0; 64 * 1024],
@@ -54,8 +56,8 @@ impl Target {
 }
 
 impl Connection {
-    /// Sends a request and waits for the whole answer, which has to be 200.
-    pub(crate) async fn ask(&mut self, request: &[u8]) {
+    /// Sends a request and waits for the whole answer, which has to be 200 or 201.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).await.expect("written");
         let (mut length, mut wanted) = (0, usize::MAX);
         while length < wanted {
@@ -67,6 +69,7 @@ impl Connection {
                 wanted = answer_length(&self.buffer[..length]).unwrap_or(wanted);
             }
         }
+        &self.buffer[..length]
     }
 }
 
@@ -79,13 +82,16 @@ pub(crate) fn request(endpoint: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Head and body of an answer whose head is there.
+/// Head and body of an answer whose head is there, and in chunks its end too.
 fn answer_length(answer: &[u8]) -> Option<usize> {
     let place = |what: &[u8]| answer.windows(what.len()).position(|part| part == what);
     let end = place(b"\r\n\r\n")? + 4;
-    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
-    let digits = &answer[place(b"content-length: ").expect("a length") + 16..];
-    let digits = digits.split(|b| *b == b'\r').next()?;
+    let is_good = answer.starts_with(b"HTTP/1.1 200 ") || answer.starts_with(b"HTTP/1.1 201 ");
+    assert!(is_good, "{}", String::from_utf8_lossy(answer));
+    let Some(length) = place(b"ontent-length: ").or(place(b"ontent-Length: ")) else {
+        return answer.ends_with(b"\r\n0\r\n\r\n").then_some(answer.len());
+    };
+    let digits = answer[length + 15..].split(|b| *b == b'\r').next()?;
     let length: usize = std::str::from_utf8(digits).ok()?.parse().ok()?;
     Some(end + length)
 }

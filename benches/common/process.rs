@@ -40,14 +40,19 @@ impl Server {
 
     /// The time that its threads were on a processor, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
-        let nanos = |thread: std::fs::DirEntry| -> Option<f64> {
-            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse().ok()
-        };
-        let threads = threads.expect("Linux").filter_map(Result::ok);
-        threads.filter_map(nanos).sum::<f64>() / 1e9
+        cpu(self.child.id())
     }
+}
+
+/// The time that the threads of a process were on a processor, in seconds.
+pub(crate) fn cpu(process: u32) -> f64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"));
+    let nanos = |thread: std::fs::DirEntry| -> Option<f64> {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    let threads = threads.expect("Linux").filter_map(Result::ok);
+    threads.filter_map(nanos).sum::<f64>() / 1e9
 }
 
 impl Drop for Server {

@@ -188,7 +188,8 @@ pub(crate) fn review(size: Size, pull_secrets: &[&str]) -> Vec<u8> {
     review.replace("\n        ", "").into_bytes()
 }
 
-fn pod(size: Size, pull_secrets: &[&str]) -> Value {
+/// A pod as the API server gives it to webhooks.
+pub(crate) fn pod(size: Size, pull_secrets: &[&str]) -> Value {
     let (containers, variables) = match size {
         Size::Minimal => (1, 0),
         Size::Typical | Size::Annotated => (2, 8),

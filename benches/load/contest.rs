@@ -16,9 +16,10 @@ const STEADY_TURN: Duration = Duration::from_secs(4);
 const STEADY: u32 = 500;
 
 /// The contestants, and how often each of them has its turn.
-pub(crate) struct Contest {
+pub(crate) struct Contest<'f> {
     contestants: Vec<Contestant>,
     rounds: usize,
+    filter: &'f str,
     runtime: Runtime,
 }
 
@@ -37,18 +38,21 @@ struct Turn {
 /// A runtime of one thread.
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
+        // To see answers soon even where something is always ready.
+        .event_interval(8)
         .enable_all()
         .build()
         .expect("a runtime")
 }
 
-impl Contest {
-    /// Between these.
-    pub(crate) fn new(contestants: Vec<Contestant>, rounds: usize) -> Self {
+impl<'f> Contest<'f> {
+    /// Between these; only what has a text in its name.
+    pub(crate) fn new(contestants: Vec<Contestant>, rounds: usize, filter: &'f str) -> Self {
         let runtime = runtime();
         Self {
             contestants,
             rounds,
+            filter,
             runtime,
         }
     }
@@ -108,6 +112,9 @@ impl Contest {
     }
 
     fn resident(&self, what: &str) {
+        if !what.contains(self.filter) {
+            return;
+        }
         println!("\n{what:<30} {:>12} {:>12}", "resident", "at most");
         for Contestant { name, server, .. } in &self.contestants {
             let (now, most) = (server.memory("VmRSS"), server.memory("VmHWM"));
@@ -117,6 +124,9 @@ impl Contest {
 
     /// All of them in turn, round by round.
     fn play(&self, what: &str, turn: impl Fn(&Contestant) -> Turn) {
+        if !what.contains(self.filter) {
+            return;
+        }
         let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); self.contestants.len()];
         for _ in 0..self.rounds {
             for (contestant, turns) in self.contestants.iter().zip(&mut turns) {

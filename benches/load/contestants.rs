@@ -65,7 +65,7 @@ impl Contestants {
             command.args([Path::new("--serve"), name.as_ref(), self.dir.path()]);
         }
         let server = Server::start(&mut command);
-        let target = Target::new(&server.address, &self.certificate);
+        let target = Target::new(&server.address, "localhost", &self.certificate);
         Contestant {
             name,
             server,

@@ -1,5 +1,5 @@
 //! The load test: Pullgate, a server of the same stack that gives a constant answer (the limit), and one that does what
-//! most webhooks do, in one run. `cargo bench --bench load [-- ROUNDS]`
+//! most webhooks do, in one run. `cargo bench --bench load [-- ROUNDS] [FILTER]`, with `typical, 16` for a part of it
 //!
 //! Servers are on one processor and the clients on another. What is compared is asked in turns, round by round, and the
 //! ratios are medians of the rounds: a machine that others use is not the same from one minute to the next.
@@ -20,6 +20,8 @@ mod process;
 #[path = "../common/scene.rs"]
 #[allow(dead_code, reason = "each benchmark uses a part of it")]
 mod scene;
+#[path = "../common/stand_in.rs"]
+mod stand_in;
 mod stand_ins;
 #[path = "../common/typed.rs"]
 mod typed;
@@ -50,14 +52,19 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let rounds = args.iter().find_map(|arg| arg.parse().ok());
-    run(rounds.unwrap_or(ROUNDS));
+    let filter = args
+        .iter()
+        .find(|arg| *arg != "--bench" && arg.parse::<usize>().is_err());
+    run(rounds.unwrap_or(ROUNDS), filter.map_or("", |filter| filter));
     ExitCode::SUCCESS
 }
 
-fn run(rounds: usize) {
+fn run(rounds: usize, filter: &str) {
     let contestants = Contestants::prepare();
-    contestants.starts(2 * rounds);
-    let contest = Contest::new(contestants.start_all(), rounds);
+    if filter.is_empty() {
+        contestants.starts(2 * rounds);
+    }
+    let contest = Contest::new(contestants.start_all(), rounds, filter);
     contest.idle();
     for size in [Size::Typical, Size::Large] {
         for connections in [1, 16, 64] {

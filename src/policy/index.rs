@@ -8,9 +8,9 @@ use super::RegistryRule;
 use crate::glob::Glob;
 use crate::image::Image;
 use crate::pattern::{Host, split_port};
+use foldhash::HashMap;
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {

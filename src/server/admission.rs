@@ -36,6 +36,8 @@ const MAX_BODY: usize = 7 * 1024 * 1024;
 const MAX_BODIES: usize = 128 * 1024 * 1024;
 /// What a body counts for at least: a request costs more than its bytes.
 const MIN_BODY: usize = 16 * 1024;
+/// What is set aside for a body before it comes, if so much is promised: it costs nothing until it is written to.
+const MAX_AHEAD: usize = 1024 * 1024;
 /// What receiving a body may take. The API server waits 10 s by default and sends at once.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the rest of a body that is refused is read.
@@ -244,7 +246,7 @@ impl Admission {
         let source = source.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |source| source.0);
         let full = |_| Unanswered::Overload;
         let mut lease = self.bodies.take(source, MIN_BODY).map_err(full)?;
-        let mut bytes = Vec::with_capacity(promised.unwrap_or_default().min(MIN_BODY));
+        let mut bytes = Vec::with_capacity(promised.unwrap_or_default().min(MAX_AHEAD));
         while let Some(chunk) = chunks.next().await {
             // The client is gone, or sent no HTTP: there is nobody to answer.
             let chunk = chunk.map_err(|_| Unanswered::BadRequest)?;

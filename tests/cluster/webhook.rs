@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What a label says of which test a namespace belongs to.
-const LABEL: &str = "pullgate-test";
+pub(crate) const LABEL: &str = "pullgate-test";
 /// A policy by which a test can see that the API server knows its webhooks.
 const PROBE: &str = "
 registries: [{name: probe, images: [probe.test], secrets: [probe-pull]}]
@@ -271,7 +271,7 @@ impl Drop for Site<'_> {
 }
 
 /// The port that a server says in its log.
-fn port(log: &Path) -> Option<u16> {
+pub(crate) fn port(log: &Path) -> Option<u16> {
     let text = std::fs::read_to_string(log).ok()?;
     let rest = text.split("serving address=127.0.0.1:").nth(1)?;
     rest.lines().next()?.trim().parse().ok()
@@ -301,7 +301,7 @@ pub(crate) fn namespace(plane: &ControlPlane, name: &str, test: &str, labels: &s
 }
 
 /// Registers the webhooks of the chart for the namespaces of a test.
-fn register(plane: &ControlPlane, test: &str, chart: &str, endpoint: &Endpoint) {
+pub(crate) fn register(plane: &ControlPlane, test: &str, chart: &str, endpoint: &Endpoint) {
     for mut configuration in documents(chart, &["WebhookConfiguration"]) {
         configuration["metadata"]["name"] = json!(format!("pullgate-{test}"));
         for webhook in configuration["webhooks"].as_array_mut().expect("a list") {
@@ -379,7 +379,8 @@ fn write_policy(path: &Path, body: &str) {
     std::fs::rename(new, path).expect("a file");
 }
 
-fn base64(text: &str) -> String {
+/// In base64, with padding.
+pub(crate) fn base64(text: &str) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine};
     BASE64_STANDARD.encode(text)
 }

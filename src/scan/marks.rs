@@ -1,0 +1,318 @@
+//! Where texts and lists end, found 64 bytes at a time by whatever instructions the processor has for it.
+
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the processor at hand"
+)]
+
+use fearless_simd::{Level, Simd, SimdBase, SimdMask, dispatch, u8x64};
+
+/// How many bytes are looked at together.
+const BLOCK: usize = 64;
+/// How many blocks are looked at ahead: so many that choosing the instructions costs nothing.
+const AHEAD: usize = 16;
+
+/// Where something is among 64 bytes: bit n stands for byte n.
+type Bits = u64;
+
+/// The quotes and brackets around the place where a reader is. It only goes forward: each block is looked at once.
+pub(super) struct Marks<'a> {
+    bytes: &'a [u8],
+    level: Level,
+    /// Where the first of the blocks begins, and where the last one ends.
+    base: usize,
+    end: usize,
+    blocks: [Block; AHEAD],
+    /// What comes behind the last of the blocks.
+    next: Next,
+}
+
+/// What is marked in 64 bytes.
+#[derive(Clone, Copy, Default)]
+struct Block {
+    /// The quotes that no backslash stands before.
+    quotes: Bits,
+    slashes: Bits,
+    /// Brackets of both kinds that are in no text, and how many there are.
+    opened: Bits,
+    closed: Bits,
+    opens: u32,
+    closes: u32,
+}
+
+/// What a byte depends on that is before it.
+#[derive(Clone, Copy, Default)]
+struct Next {
+    is_in_text: bool,
+    is_escaped: bool,
+}
+
+impl<'a> Marks<'a> {
+    /// Those of a text. Nothing is found from where a control character stands in a text of it.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            level: Level::new(),
+            base: 0,
+            end: 0,
+            blocks: [Block::default(); AHEAD],
+            next: Next::default(),
+        }
+    }
+
+    /// The closing quote of a text that begins at its first character, and whether it has escapes.
+    #[inline]
+    pub(super) fn end_of_text(&mut self, begin: usize) -> Option<(usize, bool)> {
+        let (mut at, mut behind) = self.seek(begin)?;
+        let mut has_escapes = false;
+        loop {
+            let block = &self.blocks[at];
+            let quotes = block.quotes & behind;
+            // All bits below the first quote, or all.
+            let text = !quotes & quotes.wrapping_sub(1) & behind;
+            has_escapes |= block.slashes & text != 0;
+            if quotes != 0 {
+                return Some((self.place(at, quotes), has_escapes));
+            }
+            at = self.following(at)?;
+            behind = !0;
+        }
+    }
+
+    /// The place behind an object or array that begins here.
+    pub(super) fn behind_nested(&mut self, begin: usize) -> Option<usize> {
+        let (mut at, behind) = self.seek(begin)?;
+        let mut depth = 0;
+        let block = &self.blocks[at];
+        let (mut opened, mut closed) = (block.opened & behind, block.closed & behind);
+        loop {
+            let bracket = closing(opened, closed, &mut depth)?;
+            if bracket != 0 {
+                return Some(self.place(at, bracket) + 1);
+            }
+            loop {
+                at = self.following(at)?;
+                let block = &self.blocks[at];
+                if block.closes >= depth {
+                    break;
+                }
+                depth = depth + block.opens - block.closes;
+            }
+            (opened, closed) = (self.blocks[at].opened, self.blocks[at].closed);
+        }
+    }
+
+    /// The place of the first of these bits of a block.
+    #[inline]
+    fn place(&self, block: usize, bits: Bits) -> usize {
+        self.base + block * BLOCK + bits.trailing_zeros() as usize
+    }
+
+    /// The block of a place, and its bits from there on.
+    #[inline]
+    fn seek(&mut self, at: usize) -> Option<(usize, Bits)> {
+        while at >= self.end {
+            self.advance()?;
+        }
+        let at = at - self.base;
+        Some((at / BLOCK, !0 << (at % BLOCK)))
+    }
+
+    #[inline]
+    fn following(&mut self, block: usize) -> Option<usize> {
+        if block + 1 < AHEAD {
+            return Some(block + 1);
+        }
+        self.advance()?;
+        Some(0)
+    }
+
+    #[cold]
+    fn advance(&mut self) -> Option<()> {
+        self.base = self.end;
+        self.end += AHEAD * BLOCK;
+        let bytes = self
+            .bytes
+            .get(self.base..)
+            .filter(|rest| !rest.is_empty())?;
+        let (blocks, next) = (&mut self.blocks, &mut self.next);
+        dispatch!(self.level, simd => mark(simd, bytes, blocks, next))
+    }
+}
+
+/// Marks blocks, those behind the end as if there were spaces.
+#[inline(always)]
+fn mark<S: Simd>(simd: S, mut bytes: &[u8], blocks: &mut [Block], next: &mut Next) -> Option<()> {
+    for block in blocks {
+        let padded;
+        let (head, rest) = if let Some(split) = bytes.split_first_chunk() {
+            split
+        } else {
+            padded = last(bytes);
+            (&padded, &[][..])
+        };
+        *block = Block::of(simd, head, next)?;
+        bytes = rest;
+    }
+    Some(())
+}
+
+impl Block {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, bytes: &[u8; BLOCK], next: &mut Next) -> Option<Self> {
+        let bytes = u8x64::from_slice(simd, bytes);
+        let places = |bytes: u8x64<S>, byte| bytes.simd_eq(u8x64::splat(simd, byte)).to_bitmask();
+        let slashes = places(bytes, b'\\');
+        let mut quotes = places(bytes, b'"');
+        if slashes != 0 || next.is_escaped {
+            quotes &= !escaped(slashes, &mut next.is_escaped);
+        }
+        let within = within_quotes(quotes, &mut next.is_in_text);
+        let control = bytes.simd_lt(u8x64::splat(simd, b' ')).to_bitmask();
+        if control & within != 0 {
+            return None;
+        }
+        // `{` and `[` differ in one bit, as `}` and `]` do.
+        let lower = bytes | u8x64::splat(simd, 0x20);
+        let opened = places(lower, b'{') & !within;
+        let closed = places(lower, b'}') & !within;
+        Some(Self {
+            quotes,
+            slashes,
+            opened,
+            closed,
+            opens: opened.count_ones(),
+            closes: closed.count_ones(),
+        })
+    }
+}
+
+/// The bit of the bracket that brings the depth to zero, found one by one; none where that is not in this block, whose
+/// depth at its end then is known. `None` where more is closed than opened.
+#[inline]
+fn closing(opened: Bits, closed: Bits, depth: &mut u32) -> Option<Bits> {
+    let mut brackets = opened | closed;
+    while brackets != 0 {
+        let bracket = brackets & brackets.wrapping_neg();
+        brackets ^= bracket;
+        if opened & bracket != 0 {
+            *depth += 1;
+            continue;
+        }
+        *depth = depth.checked_sub(1)?;
+        if *depth == 0 {
+            return Some(bracket);
+        }
+    }
+    Some(0)
+}
+
+/// From each opening quote to the byte before its closing one. `is_in_text` says so of what is before the block, and after.
+#[inline(always)]
+fn within_quotes(quotes: Bits, is_in_text: &mut bool) -> Bits {
+    // Bit n becomes the parity of all bits up to n.
+    let mut within = quotes;
+    for shift in [1, 2, 4, 8, 16, 32] {
+        within ^= within << shift;
+    }
+    if *is_in_text {
+        within = !within;
+    }
+    *is_in_text = within >> (BLOCK - 1) == 1;
+    within
+}
+
+/// What a backslash stands before that is not escaped itself. `is_escaped` says so of the first byte of the block, and of
+/// what is behind it.
+#[cold]
+fn escaped(slashes: Bits, is_escaped: &mut bool) -> Bits {
+    let first = Bits::from(*is_escaped);
+    let mut slashes = slashes & !first;
+    if slashes & slashes << 1 == 0 {
+        *is_escaped = slashes >> (BLOCK - 1) == 1;
+        return slashes << 1 | first;
+    }
+    let mut bits = first;
+    *is_escaped = false;
+    while slashes != 0 {
+        let place = slashes.trailing_zeros();
+        slashes &= slashes - 1;
+        let next = 1_u64.checked_shl(place + 1).unwrap_or_default();
+        bits |= next;
+        slashes &= !next;
+        *is_escaped |= next == 0;
+    }
+    bits
+}
+
+/// The last bytes, and spaces.
+#[cold]
+fn last(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [b' '; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What processors of this kind may have. Those that this one lacks are left out.
+    fn levels() -> Vec<Level> {
+        let this = Level::new();
+        #[cfg(target_arch = "x86_64")]
+        let less = [
+            this.as_sse2().map(Level::Sse2),
+            this.as_sse4_2().map(Level::Sse4_2),
+            this.as_avx2().map(Level::Avx2),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let less = [Some(Level::baseline())];
+        less.into_iter().flatten().chain([this]).collect()
+    }
+
+    /// The places of quotes and brackets, byte by byte.
+    fn places(bytes: &[u8]) -> (Vec<usize>, Vec<usize>) {
+        let (mut quotes, mut brackets) = (Vec::new(), Vec::new());
+        let (mut is_in_text, mut is_escaped) = (false, false);
+        for (place, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'"' if !is_escaped => {
+                    quotes.push(place);
+                    is_in_text = !is_in_text;
+                }
+                b'{' | b'[' | b'}' | b']' if !is_in_text => brackets.push(place),
+                _ => {}
+            }
+            is_escaped = *byte == b'\\' && !is_escaped;
+        }
+        (quotes, brackets)
+    }
+
+    fn marked(level: Level, bytes: &[u8]) -> (Vec<usize>, Vec<usize>) {
+        let mut blocks = [Block::default(); AHEAD];
+        let mut next = Next::default();
+        let all = dispatch!(level, simd => mark(simd, bytes, &mut blocks, &mut next));
+        all.expect("no control characters");
+        let of = |bits: fn(&Block) -> Bits| {
+            let is_set = |place: &usize| bits(&blocks[place / BLOCK]) >> (place % BLOCK) & 1 == 1;
+            (0..AHEAD * BLOCK).filter(is_set).collect()
+        };
+        (
+            of(|block| block.quotes),
+            of(|block| block.opened | block.closed),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn every_processor_finds_the_same(
+            text in prop::collection::vec(prop::sample::select(&br#""\\{}[]a: ~"#[..]), 0..AHEAD * BLOCK)
+        ) {
+            for level in levels() {
+                prop_assert_eq!(marked(level, &text), places(&text), "{:?}", level);
+            }
+        }
+    }
+}
