@@ -11,8 +11,7 @@ use crate::object::Text;
 use crate::scan;
 use crate::subject::{Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
-use base64::display::Base64Display;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use request::Request;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::error::Category;
@@ -198,12 +197,12 @@ struct Envelope<'a> {
     request: Option<Request<'a>>,
 }
 
-/// A text that is written as base64, without being kept as such.
+/// A text that is written as base64.
 struct Base64<'a>(&'a str);
 
 impl Serialize for Base64<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(self.0.as_bytes(), &BASE64_STANDARD))
+        serializer.serialize_str(&BASE64_STANDARD.encode(self.0))
     }
 }
 

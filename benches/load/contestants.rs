@@ -52,8 +52,9 @@ impl Contestants {
     }
 
     fn start(&self, name: &'static str) -> Contestant {
-        let mut command = Command::new("taskset");
-        command.args(["-c", crate::SERVERS]);
+        // It ends with this process, however that ends.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", "taskset", "-c", crate::SERVERS]);
         let file = |name| self.dir.path().join(name);
         if name == "pullgate" {
             let files = [file("policy.yaml"), file("tls.crt"), file("tls.key")];

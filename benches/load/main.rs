@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
     if !pin_clients() {
         println!(
-            "taskset (util-linux) and two processors are needed, so that nobody gets in the way of the other"
+            "taskset and setpriv (util-linux) and two processors are needed, so that nobody gets in the way of the other"
         );
         return ExitCode::FAILURE;
     }
