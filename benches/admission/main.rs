@@ -1,5 +1,7 @@
 //! What a webhook adds to the creation of a pod, through a real API server: none, Pullgate, and one that does nothing but
-//! patch and validate. `cargo bench --bench admission [-- PODS]`
+//! patch and validate. `DISABLE_HTTP2=1 cargo bench --bench admission [-- PODS]`
+//!
+//! That variable is for the API server: only to webhooks at a URL on loopback it would speak HTTP/2.
 //!
 //! Pods are created by dry run, so that nothing but their admission is new in each. All are asked for in turn, in one run.
 
