@@ -171,8 +171,11 @@ impl<'a> Scanner<'a> {
             b'"' => self.marks.end_of_text(begin + 1).map(|(end, _)| end + 1),
             b'{' | b'[' => self.marks.behind_nested(begin),
             _ => {
-                let is_end =
-                    |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+                // A quote or a bracket in it would be no JSON, and lead astray what is skipped behind it.
+                let is_end = |byte: &u8| {
+                    matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+                        || matches!(byte, b'"' | b'{' | b'[')
+                };
                 let length = bytes[begin..].iter().position(is_end);
                 length
                     .filter(|length| *length > 0)

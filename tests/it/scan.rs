@@ -171,3 +171,16 @@ fn bytes_that_are_no_text_are_skipped_too() {
         Some("a")
     );
 }
+
+/// A quote where none can be, so that texts and what is between them change places.
+#[test]
+fn a_quote_out_of_place_leads_nobody_astray() {
+    for json in [
+        r#"{"x":1"2,"y":{"a":"}"},"text":"a"}"#,
+        r#"{"x":1{2,"text":"a"}"#,
+        r#"{"x":tr[ue,"text":"a"}"#,
+    ] {
+        assert!(skimmed::<Wanted<'_>>(json).is_none(), "{json}");
+        assert!(from_str::<Wanted<'_>>(json).is_err(), "{json}");
+    }
+}
