@@ -15,6 +15,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod credentials;
+mod deadline;
 pub mod diagnostic;
 pub mod docker_config;
 pub mod document;

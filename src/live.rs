@@ -1,5 +1,6 @@
 //! What the server judges by: snapshots that are swapped whole, so that a review never waits for a writer.
 
+use crate::deadline::within;
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::subject::{Kind, PodSpec, Subject};
@@ -130,7 +131,7 @@ impl Live {
             }
         };
         // Still unknown: the judgement knows what to do without.
-        let _ = tokio::time::timeout(PATIENCE, known).await;
+        within(PATIENCE, known).await;
         self.wait_for_secrets(subject).await;
     }
 
@@ -150,6 +151,6 @@ impl Live {
                 changed.await;
             }
         };
-        let _ = tokio::time::timeout(PATIENCE_FOR_SECRETS, there).await;
+        within(PATIENCE_FOR_SECRETS, there).await;
     }
 }

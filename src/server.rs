@@ -9,8 +9,7 @@ mod connections;
 pub mod quota;
 
 use crate::metrics::ConnectionMetrics;
-use axum::Router;
-use connection::Ended;
+use connection::{Ended, Endpoints};
 use connections::Connections;
 use std::future::Future;
 use std::io;
@@ -29,10 +28,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server that has its port and does not serve yet.
-pub struct Server {
+pub struct Server<E> {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    endpoints: E,
     connections: Arc<Connections>,
     metrics: ConnectionMetrics,
 }
@@ -47,12 +46,12 @@ pub struct Access {
     pub metrics: ConnectionMetrics,
 }
 
-impl Server {
+impl<E: Endpoints> Server<E> {
     /// Takes a port.
     ///
     /// # Errors
     /// The port cannot be had.
-    pub async fn bind(address: SocketAddr, access: Access, router: Router) -> io::Result<Self> {
+    pub async fn bind(address: SocketAddr, access: Access, endpoints: E) -> io::Result<Self> {
         let Access {
             tls,
             max_connections,
@@ -61,7 +60,7 @@ impl Server {
         Ok(Self {
             listener: TcpListener::bind(address).await?,
             tls: tls.map(|tls| TlsAcceptor::from(Arc::new(tls))),
-            router,
+            endpoints,
             connections: Connections::new(max_connections, metrics.clone()),
             metrics,
         })
@@ -123,9 +122,9 @@ impl Server {
             return;
         };
         let served = connection::serve(
-            (stream, connection::Source(peer.ip())),
+            (stream, peer.ip()),
             self.tls.clone(),
-            self.router.clone(),
+            self.endpoints.clone(),
             place,
             stopping,
         );

@@ -14,12 +14,12 @@ use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::server::admission::Admission;
 use crate::server::certs::Certificate;
+use crate::server::connection::Endpoints;
 use crate::server::{Access, Server, admin};
 use crate::telemetry::{self, LogArgs};
 use crate::world::Controllers;
 use anyhow::{Context, Result, bail};
 use assembly::Assembly;
-use axum::Router;
 use clap::{ArgGroup, Args, ValueEnum};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -226,8 +226,8 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
     let excluded = args.excluded_namespaces.clone();
     let preview = preview.map(|client| preview::preview(client, server.live.clone(), excluded));
     let admission = Admission::with_preview(server.live.clone(), server.metrics.clone(), preview);
-    let router = admission.router(server.readiness.clone());
-    let webhook = bind("--listen", args.listen, access, router).await?;
+    let endpoints = admission.endpoints(server.readiness.clone());
+    let webhook = bind("--listen", args.listen, access, endpoints).await?;
     tokio::select! {
         () = assembly::complete(&server.readiness) => {}
         what = server.tasks.ended() => bail!("{what} ended"),
@@ -323,8 +323,13 @@ impl ServeArgs {
     }
 }
 
-async fn bind(flag: &str, address: SocketAddr, access: Access, router: Router) -> Result<Server> {
-    Server::bind(address, access, router)
+async fn bind<E: Endpoints>(
+    flag: &str,
+    address: SocketAddr,
+    access: Access,
+    endpoints: E,
+) -> Result<Server<E>> {
+    Server::bind(address, access, endpoints)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
 }

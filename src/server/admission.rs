@@ -1,7 +1,8 @@
 //! `POST /mutate` and `POST /validate`: bytes, review, verdict, bytes.
 
-use super::connection::Source;
+use super::connection::Endpoints;
 use super::quota::{Lease, Quota};
+use crate::deadline::within;
 use crate::lifecycle::Readiness;
 use crate::live::Live;
 use crate::metrics::{Metrics, Unanswered};
@@ -10,22 +11,20 @@ use crate::review::{self, Review};
 use crate::subject::{Kind, Subject};
 use crate::verdict::{self, Injection, Mutation, Outcome};
 use crate::world::World;
-use axum::Router;
-use axum::body::{BodyDataStream, Bytes};
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, Version, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use futures::StreamExt;
+use futures::FutureExt;
 use futures::future::BoxFuture;
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::body::{Body as _, Incoming};
 use std::cell::Cell;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{debug, error, info};
 use zeroize::Zeroize;
 
@@ -78,31 +77,55 @@ enum Endpoint {
     Validate,
 }
 
-/// A body or an answer, and what it takes of the memory for all until it is dropped.
+/// The two endpoints.
+#[derive(Clone)]
+pub struct Reviews {
+    admission: Arc<Admission>,
+    readiness: Arc<Readiness>,
+}
+
+/// Endpoints of which a panic is one failed call, answered 500 without a review, so that the failurePolicy decides. What
+/// it says is not repeated: it could quote an object.
+#[derive(Clone)]
+pub struct Guarded<E> {
+    endpoints: E,
+    metrics: Arc<Metrics>,
+}
+
+/// A body, and what it takes of the memory for all until it is dropped.
 struct Received {
-    bytes: Vec<u8>,
+    content: Content,
     lease: Lease,
 }
 
-/// The bytes of a body. Those of a review about a Secret are wiped when they are dropped.
-struct ReviewBytes {
+/// An answer, and the same.
+struct Answered {
     bytes: Vec<u8>,
+    #[expect(dead_code, reason = "it matters when it is dropped")]
+    lease: Lease,
+}
+
+/// The bytes of a body.
+enum Content {
+    /// They came at once, and stay where the connection received them.
+    Piece(Bytes),
+    /// They came by and by.
+    Pieces(Vec<u8>),
+}
+
+/// The content of a body that is looked at. Of a review about a Secret it is wiped when it is dropped, unless it belongs to
+/// the connection.
+struct Kept {
+    content: Content,
     is_secret: Cell<bool>,
 }
 
-impl From<Vec<u8>> for ReviewBytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            is_secret: Cell::new(false),
-        }
-    }
-}
-
-impl Drop for ReviewBytes {
+impl Drop for Kept {
     fn drop(&mut self) {
-        if self.is_secret.get() {
-            self.bytes.zeroize();
+        if let Content::Pieces(bytes) = &mut self.content
+            && self.is_secret.get()
+        {
+            bytes.zeroize();
         }
     }
 }
@@ -131,26 +154,31 @@ impl Admission {
     }
 
     /// The two endpoints. While the process is about to end, answers ask clients to connect anew.
-    pub fn router(self: Arc<Self>, readiness: Arc<Readiness>) -> Router {
-        let mutate = |State(admission): State<Arc<Self>>, request: Request| async move {
-            admission.answer(Endpoint::Mutate, request).await
-        };
-        let validate = |State(admission): State<Arc<Self>>, request: Request| async move {
-            admission.answer(Endpoint::Validate, request).await
-        };
+    #[must_use]
+    pub fn endpoints(self: Arc<Self>, readiness: Arc<Readiness>) -> Guarded<Reviews> {
         let metrics = self.metrics.clone();
-        let router = Router::new()
-            .route("/mutate", post(mutate))
-            .route("/validate", post(validate))
-            .with_state(self);
-        guarded(router, metrics).layer(from_fn_with_state(readiness, close_when_stopping))
+        let endpoints = Reviews {
+            admission: self,
+            readiness,
+        };
+        Guarded::new(endpoints, metrics)
     }
 
-    async fn answer(&self, endpoint: Endpoint, request: Request) -> Response {
+    async fn answer(
+        &self,
+        endpoint: Endpoint,
+        request: Request<Incoming>,
+        source: IpAddr,
+    ) -> Response {
         let began = Instant::now();
         let _in_flight = self.metrics.begin();
-        match self.review(endpoint, request, began).await {
-            Ok(answer) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
+        match self.review(endpoint, request, source, began).await {
+            Ok(answer) => {
+                let mut response = Response::new(Body::from(answer));
+                let json = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                response
+            }
             Err((reason, text)) => {
                 self.metrics.unanswered(reason);
                 refusal(reason, &text)
@@ -161,28 +189,31 @@ impl Admission {
     async fn review(
         &self,
         endpoint: Endpoint,
-        request: Request,
+        request: Request<Incoming>,
+        source: IpAddr,
         began: Instant,
     ) -> Result<Bytes, (Unanswered, String)> {
         let words = |reason: Unanswered| (reason, reason.words().to_owned());
-        let mut body = tokio::time::timeout(BODY_DEADLINE, self.receive(request))
-            .await
-            .unwrap_or_else(|_| Err(Unanswered::Timeout))
-            .map_err(words)?;
-        let content = ReviewBytes::from(std::mem::take(&mut body.bytes));
-        let length = content.bytes.len();
+        let body = within(BODY_DEADLINE, self.receive(request, source)).await;
+        let Received { content, mut lease } =
+            body.unwrap_or(Err(Unanswered::Timeout)).map_err(words)?;
+        let kept = Kept {
+            content,
+            is_secret: Cell::new(false),
+        };
+        let bytes = kept.content.as_ref();
+        let length = bytes.len();
         let review = self
-            .aside(length, || review::parse(&content.bytes))
+            .aside(length, || review::parse(bytes))
             .await
             .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
-        content.is_secret.set(review.subject.kind == Kind::Secret);
+        kept.is_secret.set(review.subject.kind == Kind::Secret);
         self.live.wait_for_facts(&review.subject).await;
         let foreseen = match endpoint {
             Endpoint::Mutate => Vec::new(),
             Endpoint::Validate => self.foresee(&review.subject).await,
         };
-        let lease = &mut body.lease;
         let judge = || {
             self.live.judge(|world| {
                 let mut mutation = endpoint.judge(world, &review.subject);
@@ -197,11 +228,8 @@ impl Admission {
                 Ok(answer)
             })
         };
-        let answer = self.aside(length, judge).await.flatten().map_err(words)?;
-        Ok(Bytes::from_owner(Received {
-            bytes: answer,
-            lease: body.lease,
-        }))
+        let bytes = self.aside(length, judge).await.flatten().map_err(words)?;
+        Ok(Bytes::from_owner(Answered { bytes, lease }))
     }
 
     async fn foresee(&self, subject: &Subject<'_>) -> Vec<String> {
@@ -218,14 +246,16 @@ impl Admission {
 
     /// Receives a body. Of one that is refused the rest is read for a moment and dropped: a client that still sends when
     /// the connection is closed may never see the answer.
-    async fn receive(&self, request: Request) -> Result<Received, Unanswered> {
-        let (head, body) = request.into_parts();
-        let waits = head.headers.contains_key(header::EXPECT);
-        let mut chunks = body.into_data_stream();
-        let received = self.keep(&head, &mut chunks).await;
-        if received.is_err() && !waits {
-            let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
-            let _ = tokio::time::timeout(REST, rest).await;
+    async fn receive(
+        &self,
+        request: Request<Incoming>,
+        source: IpAddr,
+    ) -> Result<Received, Unanswered> {
+        let (head, mut body) = request.into_parts();
+        let received = self.keep(&head.headers, &mut body, source).await;
+        if received.is_err() && !head.headers.contains_key(header::EXPECT) {
+            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+            within(REST, rest).await;
         }
         received
     }
@@ -233,31 +263,35 @@ impl Admission {
     /// What a body takes is counted as it comes: a promise of much is not much.
     async fn keep(
         &self,
-        head: &Parts,
-        chunks: &mut BodyDataStream,
+        headers: &HeaderMap,
+        body: &mut Incoming,
+        source: IpAddr,
     ) -> Result<Received, Unanswered> {
-        let promised = head.headers.get(header::CONTENT_LENGTH);
+        let promised = headers.get(header::CONTENT_LENGTH);
         let promised: Option<usize> =
             promised.and_then(|length| length.to_str().ok()?.parse().ok());
         if promised.is_some_and(|length| length > MAX_BODY) {
             return Err(Unanswered::TooLarge);
         }
-        let source = head.extensions.get::<Source>();
-        let source = source.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |source| source.0);
         let full = |_| Unanswered::Overload;
         let mut lease = self.bodies.take(source, MIN_BODY).map_err(full)?;
-        let mut bytes = Vec::with_capacity(promised.unwrap_or_default().min(MAX_AHEAD));
-        while let Some(chunk) = chunks.next().await {
+        let mut content = Content::Piece(Bytes::new());
+        while !body.is_end_stream()
+            && let Some(frame) = body.frame().await
+        {
             // The client is gone, or sent no HTTP: there is nobody to answer.
-            let chunk = chunk.map_err(|_| Unanswered::BadRequest)?;
-            let length = bytes.len() + chunk.len();
+            let frame = frame.map_err(|_| Unanswered::BadRequest)?;
+            let Ok(piece) = frame.into_data() else {
+                continue;
+            };
+            let length = content.as_ref().len() + piece.len();
             if length > MAX_BODY {
                 return Err(Unanswered::TooLarge);
             }
             lease.grow_to(length).map_err(full)?;
-            bytes.extend_from_slice(&chunk);
+            content = content.and(piece, promised.unwrap_or_default().min(MAX_AHEAD));
         }
-        Ok(Received { bytes, lease })
+        Ok(Received { content, lease })
     }
 
     /// Does what takes long with a large body where it keeps no other request waiting, and not with many at a time.
@@ -265,27 +299,84 @@ impl Admission {
         if length < LARGE {
             return Ok(work());
         }
-        match tokio::time::timeout(PATIENCE, self.large.acquire()).await {
-            Ok(Ok(_turn)) => Ok(tokio::task::block_in_place(work)),
-            Ok(Err(_)) | Err(_) => Err(Unanswered::Overload),
+        match within(PATIENCE, self.large.acquire()).await {
+            Some(Ok(_turn)) => Ok(tokio::task::block_in_place(work)),
+            Some(Err(_)) | None => Err(Unanswered::Overload),
         }
     }
 }
 
-impl AsRef<[u8]> for Received {
+impl Content {
+    /// These bytes and then a piece; there may be as many as `expected`.
+    fn and(self, piece: Bytes, expected: usize) -> Self {
+        let mut bytes = match self {
+            Self::Piece(first) if first.is_empty() => return Self::Piece(piece),
+            Self::Piece(first) => {
+                let mut bytes = Vec::with_capacity(expected);
+                bytes.extend_from_slice(&first);
+                bytes
+            }
+            Self::Pieces(bytes) => bytes,
+        };
+        bytes.extend_from_slice(&piece);
+        Self::Pieces(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Content {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Piece(bytes) => bytes,
+            Self::Pieces(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Answered {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// A panic is one failed call, answered 500 without a review, so that the failurePolicy decides. What it says is not
-/// repeated: it could quote an object.
-pub fn guarded(router: Router, metrics: Arc<Metrics>) -> Router {
-    router.layer(CatchPanicLayer::custom(move |_| {
-        metrics.unanswered(Unanswered::Panic);
-        error!("a panic while a review was looked at: it gets no answer");
-        refusal(Unanswered::Panic, Unanswered::Panic.words())
-    }))
+impl<E> Guarded<E> {
+    /// Counts panics here.
+    pub fn new(endpoints: E, metrics: Arc<Metrics>) -> Self {
+        Self { endpoints, metrics }
+    }
+}
+
+impl<E: Endpoints> Endpoints for Guarded<E> {
+    async fn answer(self, request: Request<Incoming>, source: IpAddr) -> Response {
+        let answer = self.endpoints.answer(request, source);
+        let answer = AssertUnwindSafe(answer).catch_unwind().await;
+        answer.unwrap_or_else(|_| {
+            self.metrics.unanswered(Unanswered::Panic);
+            error!("a panic while a review was looked at: it gets no answer");
+            refusal(Unanswered::Panic, Unanswered::Panic.words())
+        })
+    }
+}
+
+impl Endpoints for Reviews {
+    async fn answer(self, request: Request<Incoming>, source: IpAddr) -> Response {
+        let is_http2 = request.version() == Version::HTTP_2;
+        let endpoint = Endpoint::at(request.uri().path());
+        let mut response = match (endpoint, request.method()) {
+            (Some(endpoint), &Method::POST) => {
+                self.admission.answer(endpoint, request, source).await
+            }
+            (Some(_), _) => {
+                (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response()
+            }
+            (None, _) => StatusCode::NOT_FOUND.into_response(),
+        };
+        // HTTP/2 has other means for it, which the server uses when it drains.
+        if self.readiness.is_stopping() && !is_http2 {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
+    }
 }
 
 /// An answer that is no review: one line, and what the client should do.
@@ -319,6 +410,14 @@ impl Unanswered {
 }
 
 impl Endpoint {
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/mutate" => Some(Self::Mutate),
+            "/validate" => Some(Self::Validate),
+            _ => None,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Mutate => "mutate",
@@ -332,21 +431,6 @@ impl Endpoint {
             Self::Validate => verdict::validate(world, subject).into(),
         }
     }
-}
-
-/// HTTP/2 has other means for it, which the server uses when it drains.
-async fn close_when_stopping(
-    State(readiness): State<Arc<Readiness>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let is_http2 = request.version() == Version::HTTP_2;
-    let mut response = next.run(request).await;
-    if readiness.is_stopping() && !is_http2 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    response
 }
 
 /// Names are written by others: given as values, and not shown by `Display`, they are quoted and cannot forge a line.

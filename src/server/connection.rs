@@ -3,11 +3,11 @@
 use super::connections::{Activity, InFlight, Place};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use futures::future::BoxFuture;
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
-use hyper::service::Service;
+use hyper::service::{HttpService, Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
@@ -36,9 +36,22 @@ const STREAMS: u32 = 16;
 /// How much an HTTP/2 client may send before somebody reads it.
 const WINDOW: u32 = 256 * 1024;
 
-/// The address that a request comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct Source(pub IpAddr);
+/// What answers the requests of a server.
+pub trait Endpoints: Clone + Send + Sync + 'static {
+    /// The answer to a request from this address.
+    fn answer(
+        self,
+        request: Request<Incoming>,
+        source: IpAddr,
+    ) -> impl Future<Output = Response> + Send;
+}
+
+impl Endpoints for Router {
+    async fn answer(self, request: Request<Incoming>, _: IpAddr) -> Response {
+        let answer = TowerToHyperService::new(self).call(request).await;
+        answer.unwrap_or_else(|never| match never {})
+    }
+}
 
 /// Tells connections to finish what they do.
 pub(super) type Stopping = watch::Receiver<bool>;
@@ -58,22 +71,23 @@ pub(super) enum Ended {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
-    (stream, source): (TcpStream, Source),
+    (stream, source): (TcpStream, IpAddr),
     tls: Option<TlsAcceptor>,
-    router: Router,
+    endpoints: impl Endpoints,
     place: Place,
     mut stopping: Stopping,
 ) -> Result<(), Ended> {
     stream.set_nodelay(true)?;
     let activity = place.activity.clone();
-    let requests = Requests {
-        router: TowerToHyperService::new(router),
-        activity: activity.clone(),
-        source,
-    };
+    let watched = place.activity.clone();
+    let requests = service_fn(move |request| {
+        let in_flight = watched.begin();
+        let answer = endpoints.clone().answer(request, source);
+        async { Ok::<_, Infallible>(answer.await.map(|body| Answer { body, in_flight })) }
+    });
     let served = async {
         let Some(tls) = tls else {
-            return http1(stream, requests, stopping).await;
+            return http1(Watched(stream, activity.clone()), requests, stopping).await;
         };
         let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
         let stream = tokio::select! {
@@ -82,9 +96,10 @@ pub(super) async fn serve(
             _ = stopping.wait_for(|stop| *stop) => return Ok(()),
         };
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            activity.is_http2();
             http2(stream, requests, stopping).await
         } else {
-            http1(stream, requests, stopping).await
+            http1(Watched(stream, activity.clone()), requests, stopping).await
         }
     };
     tokio::select! {
@@ -95,10 +110,9 @@ pub(super) async fn serve(
 
 async fn http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    requests: Requests,
+    requests: impl HttpService<Incoming, ResBody = Answer, Error = Infallible>,
     stopping: Stopping,
 ) -> Result<(), Ended> {
-    let stream = Watched(stream, requests.activity.clone());
     let connection = http1::Builder::new()
         // `Activity` knows when bytes come, and so a silent connection from a slow head.
         .header_read_timeout(None)
@@ -107,12 +121,14 @@ async fn http1(
     drive(connection, stopping).await
 }
 
-async fn http2(
+async fn http2<S>(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    requests: Requests,
+    requests: S,
     stopping: Stopping,
-) -> Result<(), Ended> {
-    requests.activity.is_http2();
+) -> Result<(), Ended>
+where
+    S: HttpService<Incoming, ResBody = Answer, Error = Infallible, Future: Send + 'static>,
+{
     let tasks = Arc::default();
     let connection = http2::Builder::new(Streams(Arc::downgrade(&tasks)))
         .max_concurrent_streams(STREAMS)
@@ -134,29 +150,6 @@ async fn drive(
         _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
     Ok(connection.await?)
-}
-
-/// Answers requests, and notes that there are some.
-struct Requests {
-    router: TowerToHyperService<Router>,
-    activity: Arc<Activity>,
-    source: Source,
-}
-
-impl Service<Request<Incoming>> for Requests {
-    type Response = axum::response::Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.source);
-        let in_flight = self.activity.begin();
-        let answer = self.router.call(request);
-        Box::pin(async move {
-            let answer = answer.await?;
-            Ok(answer.map(|body| Body::new(Answer { body, in_flight })))
-        })
-    }
 }
 
 /// The body of an answer: the request is under way until that is taken.

@@ -1,6 +1,6 @@
 //! How much of something may be in use, in all and by one source address.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -74,6 +74,9 @@ impl Lease {
     /// What is used up; the lease stays as it is.
     pub fn grow_to(&mut self, amount: usize) -> Result<(), Full> {
         let more = amount.saturating_sub(self.amount);
+        if more == 0 {
+            return Ok(());
+        }
         let mut used = self.quota.used();
         let by_source = used
             .by_source

@@ -9,7 +9,7 @@ use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::live::{Live, Watches};
 use pullgate::metrics::Metrics;
 use pullgate::policy::Policy;
-use pullgate::server::admission;
+use pullgate::server::admission::Guarded;
 use pullgate::server::clients::Clients;
 use pullgate::world::Controllers;
 use serde_json::json;
@@ -201,7 +201,7 @@ async fn a_panic_is_one_500_counted_and_the_server_goes_on() {
     let router = Router::new()
         .route("/broken", post(broken))
         .route("/fine", post(async || "fine"));
-    let running = serve(admission::guarded(router, metrics.clone())).await;
+    let running = serve(Guarded::new(router, metrics.clone())).await;
     for times in 1..=3 {
         let (status, body) = request(&running, "/broken", b"{}").await;
         assert!(status == 500 && !String::from_utf8_lossy(&body).contains("on purpose"));

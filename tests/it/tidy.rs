@@ -38,11 +38,12 @@ const PURE: [&str; 31] = [
     "lib",
 ];
 /// The modules that touch a socket, a file, a clock or the API server.
-const EDGES: [&str; 10] = [
+const EDGES: [&str; 11] = [
     "authority",
     "cli",
     "cluster",
     "commands",
+    "deadline",
     "files",
     "lifecycle",
     "live",

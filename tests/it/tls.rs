@@ -1,12 +1,12 @@
 //! A server in this process, and clients of it.
 
 use crate::support::POLICY;
-use axum::Router;
 use pullgate::lifecycle::Readiness;
 use pullgate::live::{Live, Watches};
 use pullgate::metrics::Metrics;
 use pullgate::server::admission::Admission;
 use pullgate::server::clients::Clients;
+use pullgate::server::connection::Endpoints;
 use pullgate::server::{Access, Server};
 use pullgate::world::Controllers;
 use pullgate::{authority::SelfSigned, server::certs::Certificate};
@@ -57,17 +57,17 @@ pub(crate) async fn start_with(max_connections: usize, clients: Option<Arc<Clien
     );
     let metrics = Arc::new(Metrics::default());
     let readiness = Arc::new(Readiness::waiting_for(&[]));
-    let router = Admission::new(Arc::new(live), metrics.clone()).router(readiness);
-    bind(router, metrics, max_connections, clients).await
+    let reviews = Admission::new(Arc::new(live), metrics.clone()).endpoints(readiness);
+    bind(reviews, metrics, max_connections, clients).await
 }
 
 /// Serves anything.
-pub(crate) async fn serve(router: Router) -> Running {
-    bind(router, Arc::default(), 4096, None).await
+pub(crate) async fn serve(endpoints: impl Endpoints) -> Running {
+    bind(endpoints, Arc::default(), 4096, None).await
 }
 
 async fn bind(
-    router: Router,
+    endpoints: impl Endpoints,
     metrics: Arc<Metrics>,
     max_connections: usize,
     clients: Option<Arc<Clients>>,
@@ -81,7 +81,7 @@ async fn bind(
         max_connections,
         metrics: metrics.connections(),
     };
-    let server = Server::bind(any, access, router).await.expect("a port");
+    let server = Server::bind(any, access, endpoints).await.expect("a port");
     let address = server.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();
     #[expect(
