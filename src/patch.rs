@@ -153,18 +153,15 @@ fn longest_increasing(target: &[Slot]) -> HashSet<Slot> {
 
 /// The annotation that names what was injected, now and, where another webhook made the API server ask again, before.
 fn annotate(patch: &mut Patch, metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) {
-    let earlier: Vec<&str> = metadata
-        .injected
-        .as_deref()
-        .unwrap_or_default()
-        .split(',')
-        .collect();
-    let named: Vec<&str> = wanted
-        .iter()
-        .copied()
-        .filter(|name| added.contains(name) || earlier.contains(name))
-        .collect();
-    let value = named.join(",");
+    let earlier = metadata.injected.as_deref().unwrap_or_default();
+    let is_named =
+        |name: &&&str| added.contains(name) || earlier.split(',').any(|other| other == **name);
+    let value = fmt::from_fn(|f| {
+        for (i, name) in wanted.iter().filter(is_named).enumerate() {
+            write!(f, "{}{name}", if i == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    });
     let annotation = format_args!("{{\"{INJECTED}\":\"{value}\"}}");
     match metadata.annotations {
         Presence::Present => {

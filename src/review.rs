@@ -13,10 +13,9 @@ use crate::subject::{Operation, Source, Subject};
 use crate::verdict::{Mutation, Outcome};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use request::Request;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -132,31 +131,55 @@ impl Review<'_> {
     #[must_use]
     pub fn answer(&self, mutation: &Mutation<'_>) -> Vec<u8> {
         let Mutation { outcome, notes, .. } = mutation;
-        let (patch, status) = match outcome {
-            Outcome::Admit => (None, None),
-            Outcome::Inject(patch) => (Some(Base64(patch.as_json())), None),
-            Outcome::Reject(denial) => (None, Some(status(denial, &self.subject))),
-        };
-        let response = Response {
-            uid: &self.uid,
-            allowed: status.is_none(),
-            patch_type: patch.as_ref().map(|_| "JSONPatch"),
-            patch,
-            status,
-            audit_annotations: &notes.audit,
-            warnings: &notes.warnings,
-        };
-        let answer = Answer {
-            api_version: API_VERSION,
-            kind: KIND,
-            response,
-        };
-        let mut bytes = Vec::with_capacity(ANSWER);
-        // Maps with text keys and texts are all there is, and they always serialise.
-        match serde_json::to_writer(&mut bytes, &answer) {
-            Ok(()) => bytes,
-            Err(_) => Vec::new(),
+        let mut answer = Answer(Vec::with_capacity(ANSWER));
+        answer.raw(
+            r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
+        );
+        answer.json(&self.uid);
+        match outcome {
+            Outcome::Admit => answer.raw(r#","allowed":true"#),
+            Outcome::Inject(patch) => {
+                answer.raw(r#","allowed":true,"patchType":"JSONPatch","patch":""#);
+                answer.base64(patch.as_json());
+                answer.raw("\"");
+            }
+            Outcome::Reject(denial) => {
+                answer.raw(r#","allowed":false,"status":"#);
+                answer.json(&status(denial, &self.subject));
+            }
         }
+        if !notes.audit.is_empty() {
+            answer.raw(r#","auditAnnotations":"#);
+            answer.json(&notes.audit);
+        }
+        if !notes.warnings.is_empty() {
+            answer.raw(r#","warnings":"#);
+            answer.json(&notes.warnings);
+        }
+        answer.raw("}}");
+        answer.0
+    }
+}
+
+/// The bytes of an answer as they are written.
+struct Answer(Vec<u8>);
+
+impl Answer {
+    fn raw(&mut self, json: &str) {
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    fn json(&mut self, value: &(impl Serialize + ?Sized)) {
+        // Texts and maps of texts are all there is, and they always serialise into memory.
+        let _ = serde_json::to_writer(&mut self.0, value);
+    }
+
+    fn base64(&mut self, text: &str) {
+        let begin = self.0.len();
+        let length = base64::encoded_len(text.len(), true).unwrap_or_default();
+        self.0.resize(begin + length, 0);
+        // There is as much room as it takes.
+        let _ = BASE64_STANDARD.encode_slice(text, &mut self.0[begin..]);
     }
 }
 
@@ -195,40 +218,6 @@ struct Envelope<'a> {
     kind: Text<'a>,
     #[serde(borrow)]
     request: Option<Request<'a>>,
-}
-
-/// A text that is written as base64.
-struct Base64<'a>(&'a str);
-
-impl Serialize for Base64<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64_STANDARD.encode(self.0))
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<Base64<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    audit_annotations: &'a BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'a [String],
 }
 
 #[derive(Serialize)]

@@ -19,6 +19,11 @@ use std::marker::PhantomData;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Raw<'a>(pub &'a str);
 
+/// An object of which only matters what is in objects of it. `None` may stand for one that has none; nothing else in it
+/// is looked at then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nested<T>(pub Option<T>);
+
 /// Reads a value from bytes.
 ///
 /// # Errors
@@ -124,7 +129,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether this word comes next; then it is taken. What follows it is for the next to see.
-    fn takes_word(&mut self, word: &str) -> bool {
+    #[inline]
+    fn takes_word(&mut self, word: &'static str) -> bool {
         self.next();
         let is_there = self.json.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += if is_there { word.len() } else { 0 };
@@ -189,6 +195,7 @@ impl<'a> Scanner<'a> {
 
 impl Rest<'_, '_> {
     /// Whether there is one more, before this bracket.
+    #[inline]
     fn has_next(&mut self, close: u8) -> Result<bool, Unusual> {
         let next = self.scanner.next().ok_or(Unusual)?;
         if next == close {
@@ -296,11 +303,22 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Unusual> {
-        if name != RAW {
-            return Err(Unusual);
+        match name {
+            RAW => {
+                let begin = self.skip()?;
+                visitor.visit_borrowed_str(&self.json[begin..self.at])
+            }
+            NESTED => {
+                let is_object = self.next() == Some(b'{');
+                let end = self.marks.behind_flat(self.at).filter(|_| is_object);
+                let Some(end) = end else {
+                    return visitor.visit_newtype_struct(self);
+                };
+                self.at = end;
+                visitor.visit_unit()
+            }
+            _ => Err(Unusual),
         }
-        let begin = self.skip()?;
-        visitor.visit_borrowed_str(&self.json[begin..self.at])
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unusual> {
@@ -321,6 +339,34 @@ impl serde::de::Error for Unusual {
 
 /// By this name a scanner knows that it is asked for the text of a value.
 const RAW: &str = "pullgate::Raw";
+
+/// The same for an object of which only matters what is in objects of it.
+const NESTED: &str = "pullgate::Nested";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nested<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NestedVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for NestedVisitor<T> {
+            type Value = Nested<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_unit<E>(self) -> Result<Nested<T>, E> {
+                Ok(Nested(None))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Nested<T>, D::Error> {
+                T::deserialize(deserializer).map(|value| Nested(Some(value)))
+            }
+        }
+        deserializer.deserialize_newtype_struct(NESTED, NestedVisitor(PhantomData))
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,5 +1,6 @@
 //! The judgement: what becomes of a subject. `serve` and everything else that judges calls these two functions.
 
+mod coverage;
 mod grounds;
 mod guard;
 mod inject;
@@ -12,6 +13,7 @@ use crate::policy::RegistryRule;
 use crate::subject::{Kind, Operation, Source, Subject};
 use crate::words;
 use crate::world::World;
+use coverage::Coverage;
 use inject::Injected;
 use std::collections::BTreeMap;
 
@@ -81,8 +83,9 @@ pub struct Preview<'a> {
 /// judged in the same call.
 #[must_use]
 pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
+    let coverage = Coverage::of(world, subject);
     let ruling = if world.controllers.created(subject) {
-        validate(world, subject)
+        ruling(world, subject, &coverage)
     } else {
         Ruling::admit()
     };
@@ -94,7 +97,7 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
         patch,
         findings,
         injections,
-    } = inject::inject(world, subject);
+    } = inject::inject(world, subject, &coverage);
     mutation.notes.add(world, subject, &findings);
     for injection in &injections {
         let key = words::audit_key("injected", &injection.rule.name);
@@ -109,13 +112,17 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
 /// The judgement of `/validate`, and of pods of built-in controllers wherever they are judged.
 #[must_use]
 pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
+    ruling(world, subject, &Coverage::of(world, subject))
+}
+
+fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
     if let Some(ruling) = guard::policy_document(world, subject) {
         return ruling;
     }
-    let mut findings = guard::guard(world, subject);
+    let mut findings = guard::guard(world, subject, coverage);
     // Whoever applies a workload is there to be told; its pods are made when nobody looks.
     if subject.kind != Kind::Pod && subject.source == Source::Request {
-        findings.extend(inject::foresee(world, subject));
+        findings.extend(inject::foresee(world, subject, coverage));
     }
     let mut ruling = Ruling {
         denial: words::denial(world, subject, &findings),
@@ -142,13 +149,17 @@ pub fn lacks_secrets(world: &World<'_>, subject: &Subject<'_>) -> bool {
         };
         matches!(trouble, Trouble::Missing { .. })
     };
-    is_asked && inject::foresee(world, subject).iter().any(is_missing)
+    let coverage = Coverage::of(world, subject);
+    is_asked
+        && inject::foresee(world, subject, &coverage)
+            .iter()
+            .any(is_missing)
 }
 
 /// What the pods of a subject, be it a Pod or the template of some, would get when they are created.
 #[must_use]
 pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Preview<'a> {
-    inject::preview(world, subject)
+    inject::preview(world, subject, &Coverage::of(world, subject))
 }
 
 impl Ruling<'_> {

@@ -2,6 +2,7 @@
 //! is kept.
 
 use super::{Named, SecretNamed, SecretRef, Text, reference};
+use crate::scan::Nested;
 use crate::subject::{ContainerList, ImageUse, Place, PodSpec, Reference};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -122,8 +123,9 @@ impl<'de: 'a, 'a> Fields<'de> for Container<'_, 'a> {
                 spec.image(Place::Image(*of, *i), image);
                 Ok(())
             }
-            "env" => map.next_value_seed(list(each(|j, env: Env<'a>| {
-                let secret = env.value_from.and_then(|from| from.secret_key_ref);
+            "env" => map.next_value_seed(list(each(|j, Nested(env): Nested<Env<'a>>| {
+                let from = env.and_then(|env| env.value_from);
+                let secret = from.and_then(|from| from.secret_key_ref);
                 spec.refer(Place::Env(*of, *i, j), secret);
             }))),
             "envFrom" => map.next_value_seed(list(each(|j, from: SecretRef<'a>| {

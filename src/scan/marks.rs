@@ -63,20 +63,48 @@ impl<'a> Marks<'a> {
     /// The closing quote of a text that begins at its first character, and whether it has escapes.
     #[inline]
     pub(super) fn end_of_text(&mut self, begin: usize) -> Option<(usize, bool)> {
+        // Most texts end in the block in which they begin.
+        let at = begin - self.base;
+        if let Some(block) = self.blocks.get(at / BLOCK) {
+            let quotes = block.quotes >> (at % BLOCK);
+            if quotes != 0 {
+                let slashes = block.slashes >> (at % BLOCK);
+                let end = begin + quotes.trailing_zeros() as usize;
+                return Some((end, slashes & before_first(quotes) != 0));
+            }
+        }
+        self.end_of_long_text(begin)
+    }
+
+    fn end_of_long_text(&mut self, begin: usize) -> Option<(usize, bool)> {
         let (mut at, mut behind) = self.seek(begin)?;
         let mut has_escapes = false;
         loop {
             let block = &self.blocks[at];
             let quotes = block.quotes & behind;
-            // All bits below the first quote, or all.
-            let text = !quotes & quotes.wrapping_sub(1) & behind;
-            has_escapes |= block.slashes & text != 0;
+            has_escapes |= block.slashes & before_first(quotes) & behind != 0;
             if quotes != 0 {
                 return Some((self.place(at, quotes), has_escapes));
             }
             at = self.following(at)?;
             behind = !0;
         }
+    }
+
+    /// The place behind an object that begins here and has no object or array in it, as far as it is looked ahead.
+    #[inline]
+    pub(super) fn behind_flat(&self, begin: usize) -> Option<usize> {
+        let inside = begin + 1 - self.base;
+        let mut behind = !0 << (inside % BLOCK);
+        for (at, block) in self.blocks.iter().enumerate().skip(inside / BLOCK) {
+            let brackets = (block.opened | block.closed) & behind;
+            if brackets != 0 {
+                let first = brackets & brackets.wrapping_neg();
+                return (block.closed & first != 0).then(|| self.place(at, first) + 1);
+            }
+            behind = !0;
+        }
+        None
     }
 
     /// The place behind an object or array that begins here.
@@ -143,6 +171,8 @@ impl<'a> Marks<'a> {
 /// Marks blocks, those behind the end as if there were spaces.
 #[inline(always)]
 fn mark<S: Simd>(simd: S, mut bytes: &[u8], blocks: &mut [Block], next: &mut Next) -> Option<()> {
+    // In registers: each block waits for what the one before says.
+    let mut state = *next;
     for block in blocks {
         let padded;
         let (head, rest) = if let Some(split) = bytes.split_first_chunk() {
@@ -151,9 +181,10 @@ fn mark<S: Simd>(simd: S, mut bytes: &[u8], blocks: &mut [Block], next: &mut Nex
             padded = last(bytes);
             (&padded, &[][..])
         };
-        *block = Block::of(simd, head, next)?;
+        *block = Block::of(simd, head, &mut state)?;
         bytes = rest;
     }
+    *next = state;
     Some(())
 }
 
@@ -165,9 +196,12 @@ impl Block {
         let slashes = places(bytes, b'\\');
         let mut quotes = places(bytes, b'"');
         if slashes != 0 || next.is_escaped {
-            quotes &= !escaped(slashes, &mut next.is_escaped);
+            let (escaped, is_next) = escaped(slashes, next.is_escaped);
+            quotes &= !escaped;
+            next.is_escaped = is_next;
         }
-        let within = within_quotes(quotes, &mut next.is_in_text);
+        let within = within_quotes(quotes, next.is_in_text);
+        next.is_in_text ^= quotes.count_ones() % 2 == 1;
         let control = bytes.simd_lt(u8x64::splat(simd, b' ')).to_bitmask();
         if control & within != 0 {
             return None;
@@ -207,42 +241,43 @@ fn closing(opened: Bits, closed: Bits, depth: &mut u32) -> Option<Bits> {
     Some(0)
 }
 
-/// From each opening quote to the byte before its closing one. `is_in_text` says so of what is before the block, and after.
+/// All bits below the first one; all where there is none.
+#[inline]
+fn before_first(bits: Bits) -> Bits {
+    !bits & bits.wrapping_sub(1)
+}
+
+/// From each opening quote to the byte before its closing one. `is_in_text` says so of what is before the block.
 #[inline(always)]
-fn within_quotes(quotes: Bits, is_in_text: &mut bool) -> Bits {
+fn within_quotes(quotes: Bits, is_in_text: bool) -> Bits {
     // Bit n becomes the parity of all bits up to n.
     let mut within = quotes;
     for shift in [1, 2, 4, 8, 16, 32] {
         within ^= within << shift;
     }
-    if *is_in_text {
-        within = !within;
-    }
-    *is_in_text = within >> (BLOCK - 1) == 1;
-    within
+    if is_in_text { !within } else { within }
 }
 
-/// What a backslash stands before that is not escaped itself. `is_escaped` says so of the first byte of the block, and of
-/// what is behind it.
+/// What a backslash stands before that is not escaped itself, and whether the byte behind the block is. `is_escaped` says
+/// so of the first byte of it.
 #[cold]
-fn escaped(slashes: Bits, is_escaped: &mut bool) -> Bits {
-    let first = Bits::from(*is_escaped);
+fn escaped(slashes: Bits, is_escaped: bool) -> (Bits, bool) {
+    let first = Bits::from(is_escaped);
     let mut slashes = slashes & !first;
     if slashes & slashes << 1 == 0 {
-        *is_escaped = slashes >> (BLOCK - 1) == 1;
-        return slashes << 1 | first;
+        return (slashes << 1 | first, slashes >> (BLOCK - 1) == 1);
     }
     let mut bits = first;
-    *is_escaped = false;
+    let mut is_next = false;
     while slashes != 0 {
         let place = slashes.trailing_zeros();
         slashes &= slashes - 1;
         let next = 1_u64.checked_shl(place + 1).unwrap_or_default();
         bits |= next;
         slashes &= !next;
-        *is_escaped |= next == 0;
+        is_next |= next == 0;
     }
-    bits
+    (bits, is_next)
 }
 
 /// The last bytes, and spaces.

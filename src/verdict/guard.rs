@@ -1,5 +1,6 @@
 //! What is wrong with an object, and what comes of it.
 
+use super::coverage::Coverage;
 use super::grounds::{self, Holder};
 use super::references::{Use, uses};
 use super::{Notes, Ruling};
@@ -7,7 +8,7 @@ use crate::account::Confidence;
 use crate::diagnostic::Severity;
 use crate::docker_config::Form;
 use crate::finding::{Effect, Fault, Finding, Grounds, Mercy};
-use crate::image::{Image, ImageError};
+use crate::image::ImageError;
 use crate::inventory::Depth;
 use crate::names;
 use crate::policy::{Ban, Lifted, Mode, Policy, RegistryRule, Running, Unmatched};
@@ -20,7 +21,11 @@ use std::collections::{HashMap, HashSet};
 
 /// Everything that is wrong with a subject under a policy, in the order of its fields. Takes time in proportion to the
 /// size of the object: anyone who may create a Pod chooses that.
-pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Finding<'a>> {
+pub(super) fn guard<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+) -> Vec<Finding<'a>> {
     let namespace = world.namespace(subject);
     let exempt = world.policy.exempt(namespace);
     if subject.is_deleting() || exempt == Match::Yes {
@@ -29,6 +34,7 @@ pub(super) fn guard<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Find
     let mut judge = Judge {
         world: *world,
         subject,
+        coverage,
         namespace,
         by_controller: world.controllers.created(subject),
         may_be_exempt: exempt == Match::Unknown,
@@ -108,9 +114,10 @@ pub(super) fn policy_edit<'s>(subject: &'s Subject<'_>) -> Option<&'s str> {
         .map(|text| &**text)
 }
 
-struct Judge<'a> {
+struct Judge<'a, 'c> {
     world: World<'a>,
     subject: &'a Subject<'a>,
+    coverage: &'c Coverage<'a>,
     namespace: Namespace<'a>,
     by_controller: bool,
     may_be_exempt: bool,
@@ -121,7 +128,7 @@ struct Judge<'a> {
     findings: Vec<Finding<'a>>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Judge<'a, '_> {
     fn object(&mut self) {
         let uses_of = |object| uses(self.world.facts, self.subject, object);
         let old: Vec<Use<'_>> = self.subject.old.iter().flat_map(uses_of).collect();
@@ -262,15 +269,10 @@ impl<'a> Judge<'a> {
     /// Whether the policy itself puts this secret into pods here: refusing it would refuse its own work.
     fn injects(&self, secret: &str) -> bool {
         let injected = self.injected.get_or_init(|| {
-            let images = self.subject.object.pod.iter().flat_map(|pod| &pod.images);
-            let rules = images.filter_map(|used| self.rule(&Image::parse(&used.image).ok()?));
-            rules.flat_map(RegistryRule::secret_names).collect()
+            let rules = self.coverage.rules();
+            rules.flat_map(|(_, rule)| rule.secret_names()).collect()
         });
         injected.contains(secret)
-    }
-
-    fn rule(&self, image: &Image<'_>) -> Option<&'a RegistryRule> {
-        self.world.policy.rule_for(image, self.namespace)
     }
 
     fn images(&mut self, pod: &'a PodSpec<'_>) {
@@ -283,10 +285,10 @@ impl<'a> Judge<'a> {
         let old: HashSet<&str> = old.map(|used| &*used.image).collect();
         let may_lack = self.is_too_late();
         let mut lacking: HashSet<&str> = HashSet::new();
-        for used in &pod.images {
+        for (used, covering) in self.coverage.images() {
             let is_old = old.contains(&*used.image);
-            match Image::parse(&used.image).map(|image| self.rule(&image)) {
-                Err(error) => self.uncovered(used, Some(error), is_old),
+            match covering {
+                Err(error) => self.uncovered(used, Some(error.clone()), is_old),
                 Ok(None) => self.uncovered(used, None, is_old),
                 Ok(Some(rule)) if may_lack && !is_old && lacking.insert(&rule.name) => {
                     self.too_late(pod, used, rule);

@@ -1,12 +1,12 @@
 //! Which secrets a pod gets.
 
+use super::coverage::Coverage;
 use super::pull_secrets::{self, Listed};
 use super::{Injection, Preview};
 use crate::finding::{Effect, Fault, Finding, Mercy};
-use crate::image::Image;
 use crate::patch::{self, Patch};
 use crate::policy::RegistryRule;
-use crate::selector::{Match, Namespace};
+use crate::selector::Match;
 use crate::subject::{ContainerList, ImageUse, Kind, Operation, Place, PodSpec, Source, Subject};
 use crate::world::World;
 
@@ -19,7 +19,11 @@ pub(super) struct Injected<'a> {
 }
 
 /// Pods that are created get the secrets of the rules that cover their images, first and in the order of first use.
-pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injected<'a> {
+pub(super) fn inject<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+) -> Injected<'a> {
     let Some(pod) = subject
         .object
         .pod
@@ -28,7 +32,7 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
     else {
         return Injected::default();
     };
-    let plan = plan(world, subject, pod);
+    let plan = plan(world, subject, pod, coverage);
     let mut findings =
         pull_secrets::findings(world, subject, pod, plan.listed(world, subject, pod));
     let Plan {
@@ -50,7 +54,11 @@ pub(super) fn inject<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Injecte
 }
 
 /// What the pods of a subject get that is not listed in it, be it a Pod or the template of some.
-pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Preview<'a> {
+pub(super) fn preview<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+) -> Preview<'a> {
     let pod = subject.object.pod.as_ref();
     let Some(pod) = pod.filter(|_| is_wanted(world, subject)) else {
         return Preview::default();
@@ -60,7 +68,7 @@ pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Previe
         wanted,
         refused,
         ..
-    } = plan(world, subject, pod);
+    } = plan(world, subject, pod, coverage);
     let is_added = |name: &str| wanted.contains(&name) && !is_listed(pod, name);
     let refused = refused.into_iter();
     Preview {
@@ -70,7 +78,11 @@ pub(super) fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Previe
 }
 
 /// What is wrong with the pull secrets that the pods of a template will have.
-pub(super) fn foresee<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Finding<'a>> {
+pub(super) fn foresee<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+) -> Vec<Finding<'a>> {
     let pod = subject.object.pod.as_ref();
     let Some(pod) =
         pod.filter(|_| world.facts.inventory().is_some() && is_left_to_us(world, subject))
@@ -80,7 +92,7 @@ pub(super) fn foresee<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<Fi
     let plan = if world.injection_is_off(subject) {
         Plan::default()
     } else {
-        plan(world, subject, pod)
+        plan(world, subject, pod, coverage)
     };
     pull_secrets::findings(world, subject, pod, plan.listed(world, subject, pod))
 }
@@ -146,8 +158,13 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn plan<'a>(world: &World<'a>, subject: &Subject<'_>, pod: &PodSpec<'_>) -> Plan<'a> {
-    let rules = rules(world, pod, world.namespace(subject));
+fn plan<'a>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+    pod: &PodSpec<'_>,
+    coverage: &Coverage<'a>,
+) -> Plan<'a> {
+    let rules = rules(coverage);
     let account = world
         .facts
         .service_account(&subject.namespace, pod.service_account());
@@ -192,24 +209,20 @@ fn is_left_to_us(world: &World<'_>, subject: &Subject<'_>) -> bool {
 
 /// The images that are pulled when a pod starts.
 pub(super) fn pulled_at_start<'p>(pod: &'p PodSpec<'_>) -> impl Iterator<Item = &'p ImageUse<'p>> {
-    let is_late = |place| matches!(place, Place::Image(ContainerList::Ephemeral, _));
-    pod.images.iter().filter(move |used| !is_late(used.place))
+    pod.images.iter().filter(|used| is_pulled_at_start(used))
+}
+
+fn is_pulled_at_start(used: &ImageUse<'_>) -> bool {
+    !matches!(used.place, Place::Image(ContainerList::Ephemeral, _))
 }
 
 /// The rules that cover the images of a pod, in the order of first use.
-fn rules<'a>(
-    world: &World<'a>,
-    pod: &PodSpec<'_>,
-    namespace: Namespace<'_>,
-) -> Vec<&'a RegistryRule> {
+fn rules<'a>(coverage: &Coverage<'a>) -> Vec<&'a RegistryRule> {
     let mut rules: Vec<&RegistryRule> = Vec::new();
-    for used in pulled_at_start(pod) {
-        let Ok(image) = Image::parse(&used.image) else {
-            continue;
-        };
-        let Some(rule) = world.policy.rule_for(&image, namespace) else {
-            continue;
-        };
+    for (_, rule) in coverage
+        .rules()
+        .filter(|(used, _)| is_pulled_at_start(used))
+    {
         if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
             rules.push(rule);
         }

@@ -1,7 +1,6 @@
 //! What carries words, and how much of them it takes.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// What the documentation of Kubernetes asks of a warning, in characters.
 pub(super) const WANTED: usize = 120;
@@ -23,6 +22,9 @@ const GAP: &str = "…";
 #[must_use]
 pub fn clean(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|c| if c.is_control() || turns(c) { ' ' } else { c })
         .collect()
@@ -85,14 +87,18 @@ pub fn note(notes: &mut BTreeMap<String, String>, key: String, value: &str) {
     const MORE: &str = "; and more";
     let text = notes.entry(key).or_default();
     let value = shorten(&clean(value), MAX_NOTED);
+    if text.is_empty() {
+        *text = value;
+        return;
+    }
     if text.split("; ").any(|known| known == value) || text.ends_with(MORE) {
         return;
     }
     if text.len() + value.len() > MAX_NOTE {
         text.push_str(MORE);
     } else {
-        let separator = if text.is_empty() { "" } else { "; " };
-        let _ = write!(text, "{separator}{value}");
+        text.push_str("; ");
+        text.push_str(&value);
     }
 }
 

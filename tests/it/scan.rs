@@ -1,7 +1,7 @@
 //! The scanner against its oracle: what it makes of a text, `serde_json` does.
 
 use proptest::prelude::*;
-use pullgate::scan::{Raw, from_slice, from_str, skimmed};
+use pullgate::scan::{Nested, Raw, from_slice, from_str, skimmed};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -15,6 +15,19 @@ struct Wanted<'a> {
     flag: Option<bool>,
     #[serde(borrow)]
     raw: Option<Raw<'a>>,
+}
+
+/// Something of which only an object matters.
+#[derive(Deserialize)]
+struct Variable<'a> {
+    #[serde(borrow)]
+    from: Option<Wanted<'a>>,
+}
+
+impl<'a> Variable<'a> {
+    fn of(nested: Nested<Self>) -> Option<Wanted<'a>> {
+        nested.0.and_then(|variable| variable.from)
+    }
 }
 
 fn oracle(json: &str) -> Result<Wanted<'_>, serde_json::Error> {
@@ -80,8 +93,35 @@ fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String>
     })
 }
 
+/// An object with texts and perhaps `from`, which is an object or null.
+fn variable() -> impl Strategy<Value = String> {
+    let texts = || prop::collection::vec((text(), text()), 0..3);
+    let from = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some("null".to_owned())),
+        3 => object(value()).prop_map(Some),
+    ];
+    (texts(), from, texts(), space()).prop_map(|(before, from, after, space)| {
+        let field = |(key, text): &(String, String)| format!("{key}:{space}{text}");
+        let from = from.map(|from| format!("\"from\":{space}{from}"));
+        let fields = before.iter().map(field).chain(from);
+        let fields: Vec<_> = fields.chain(after.iter().map(field)).collect();
+        format!("{space}{{{space}{}}}", fields.join(","))
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_is_in_no_object_is_passed_over(items in prop::collection::vec(variable(), 0..40)) {
+        let json = format!("[{}]", items.join(","));
+        let read = serde_json::from_str::<Vec<Variable<'_>>>(&json);
+        let read = read.map(|all| all.into_iter().map(|variable| variable.from).collect::<Vec<_>>());
+        let scanned = from_str::<Vec<Nested<Variable<'_>>>>(&json);
+        let scanned = scanned.map(|all| all.into_iter().map(Variable::of).collect::<Vec<_>>());
+        prop_assert_eq!(scanned.ok(), read.ok());
+    }
 
     #[test]
     fn what_is_skimmed_is_what_is_read(json in object(value())) {
