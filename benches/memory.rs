@@ -43,8 +43,16 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    println!("{:>10} {:>12} {:>10}", "reviews", "resident", "reviews/s");
-    println!("{:>10} {:>9} KiB", 0, server.memory("VmRSS"));
+    // The rest of what is resident are pages of the program's file.
+    let memory = || {
+        let [resident, own] = ["VmRSS", "RssAnon"].map(|what| server.memory(what));
+        format!("{resident:>9} KiB {own:>9} KiB")
+    };
+    println!(
+        "{:>10} {:>13} {:>13} {:>10}",
+        "reviews", "resident", "own", "reviews/s"
+    );
+    println!("{:>10} {}", 0, memory());
     let mut done = 0;
     for part in [number / 100, number / 10, number / 2, number] {
         let began = Instant::now();
@@ -53,12 +61,10 @@ fn main() {
         done = part;
         #[expect(clippy::cast_precision_loss, reason = "it is for people")]
         let rate = count as f64 / began.elapsed().as_secs_f64();
-        let resident = server.memory("VmRSS");
-        println!("{done:>10} {resident:>9} KiB {rate:>10.0}");
+        println!("{done:>10} {} {rate:>10.0}", memory());
     }
     std::thread::sleep(Duration::from_secs(5));
-    let resident = server.memory("VmRSS");
-    println!("{:>10} {resident:>9} KiB after 5 s with nothing to do", "");
+    println!("{:>10} {} after 5 s with nothing to do", "", memory());
 }
 
 fn start(dir: &Path, pair: &SelfSigned) -> Server {

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod admission;
+mod body;
 pub mod certs;
 pub mod clients;
 pub mod connection;

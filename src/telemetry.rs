@@ -5,7 +5,10 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::io::stderr;
 use tracing::error;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{fmt, registry};
 
 /// How to log.
 #[derive(Debug, Args)]
@@ -19,7 +22,7 @@ pub struct LogArgs {
         help_heading = "Logs"
     )]
     log_format: LogFormat,
-    /// Which log lines are written, in the syntax of tracing's `EnvFilter`: `pullgate=debug` has a line for each review.
+    /// Which log lines are written, a level or several `MODULE=LEVEL`: `info,pullgate=debug` has a line for each review.
     #[arg(
         long,
         value_name = "FILTER",
@@ -43,18 +46,22 @@ pub enum LogFormat {
 /// # Errors
 /// The filter cannot be read, or somebody logs already.
 pub fn start(args: &LogArgs) -> Result<()> {
-    let filter = EnvFilter::try_new(&args.log_filter)
+    let filter: Targets = args
+        .log_filter
+        .parse()
         .with_context(|| format!("bad --log-filter {:?}", args.log_filter))?;
     // It would log an answer that it cannot read, and that may be our Secret.
-    let filter = filter.add_directive("kube_client::client=error".parse()?);
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter = filter.with_target("kube_client::client", LevelFilter::ERROR);
+    let others = filter.default_level().unwrap_or(LevelFilter::ERROR);
+    let filter = filter.with_default(others);
+    let lines = fmt::layer()
         .with_ansi(wants_colour(&stderr()))
         .with_writer(stderr);
-    let started = match args.log_format {
-        LogFormat::Text => subscriber.try_init(),
-        LogFormat::Json => subscriber.json().try_init(),
+    let lines = match args.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let started = registry().with(lines).with(filter).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         error!(

@@ -115,10 +115,14 @@ impl<'f> Contest<'f> {
         if !what.contains(self.filter) {
             return;
         }
-        println!("\n{what:<30} {:>12} {:>12}", "resident", "at most");
+        println!(
+            "\n{what:<30} {:>12} {:>12} {:>12}",
+            "resident", "own", "at most"
+        );
         for Contestant { name, server, .. } in &self.contestants {
-            let (now, most) = (server.memory("VmRSS"), server.memory("VmHWM"));
-            println!("  {name:<28} {now:>8} KiB {most:>8} KiB");
+            // What is not its own are pages of its file.
+            let [now, own, most] = ["VmRSS", "RssAnon", "VmHWM"].map(|what| server.memory(what));
+            println!("  {name:<28} {now:>8} KiB {own:>8} KiB {most:>8} KiB");
         }
     }
 

@@ -1,7 +1,8 @@
 //! `POST /mutate` and `POST /validate`: bytes, review, verdict, bytes.
 
+use super::body::{Bodies, Received};
 use super::connection::Endpoints;
-use super::quota::{Lease, Quota};
+use super::quota::Lease;
 use crate::deadline::within;
 use crate::lifecycle::Readiness;
 use crate::live::Live;
@@ -12,35 +13,19 @@ use crate::subject::{Kind, Subject};
 use crate::verdict::{self, Injection, Mutation, Outcome};
 use crate::world::World;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http_body_util::BodyExt;
 use hyper::Request;
-use hyper::body::{Body as _, Incoming};
-use std::cell::Cell;
+use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tracing::{debug, error, info};
-use zeroize::Zeroize;
 
-/// The API server takes objects of 3 MiB, and a review of an update holds two of them.
-const MAX_BODY: usize = 7 * 1024 * 1024;
-/// What all bodies and answers together may take, and an eighth of it those of one source: two of the largest at a time,
-/// or a thousand of the usual 8 KiB.
-const MAX_BODIES: usize = 128 * 1024 * 1024;
-/// What a body counts for at least: a request costs more than its bytes.
-const MIN_BODY: usize = 16 * 1024;
-/// What is set aside for a body before it comes, if so much is promised: it costs nothing until it is written to.
-const MAX_AHEAD: usize = 1024 * 1024;
-/// What receiving a body may take. The API server waits 10 s by default and sends at once.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// How long the rest of a body that is refused is read.
-const REST: Duration = Duration::from_secs(1);
 /// From this size on, judging takes so long that other requests would wait for the thread: milliseconds.
 const LARGE: usize = 256 * 1024;
 /// How many large reviews are judged at the same time.
@@ -67,7 +52,7 @@ pub struct Admission {
     live: Arc<Live>,
     preview: Option<Preview>,
     metrics: Arc<Metrics>,
-    bodies: Arc<Quota>,
+    bodies: Bodies,
     large: Semaphore,
 }
 
@@ -92,42 +77,11 @@ pub struct Guarded<E> {
     metrics: Arc<Metrics>,
 }
 
-/// A body, and what it takes of the memory for all until it is dropped.
-struct Received {
-    content: Content,
-    lease: Lease,
-}
-
-/// An answer, and the same.
+/// An answer, and what it takes of the memory for all until it is dropped.
 struct Answered {
     bytes: Vec<u8>,
     #[expect(dead_code, reason = "it matters when it is dropped")]
     lease: Lease,
-}
-
-/// The bytes of a body.
-enum Content {
-    /// They came at once, and stay where the connection received them.
-    Piece(Bytes),
-    /// They came by and by.
-    Pieces(Vec<u8>),
-}
-
-/// The content of a body that is looked at. Of a review about a Secret it is wiped when it is dropped, unless it belongs to
-/// the connection.
-struct Kept {
-    content: Content,
-    is_secret: Cell<bool>,
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        if let Content::Pieces(bytes) = &mut self.content
-            && self.is_secret.get()
-        {
-            bytes.zeroize();
-        }
-    }
 }
 
 impl Admission {
@@ -148,7 +102,7 @@ impl Admission {
             live,
             preview,
             metrics,
-            bodies: Quota::new(MAX_BODIES),
+            bodies: Bodies::new(),
             large: Semaphore::new(MAX_LARGE),
         })
     }
@@ -194,21 +148,18 @@ impl Admission {
         began: Instant,
     ) -> Result<Bytes, (Unanswered, String)> {
         let words = |reason: Unanswered| (reason, reason.words().to_owned());
-        let body = within(BODY_DEADLINE, self.receive(request, source)).await;
-        let Received { content, mut lease } =
-            body.unwrap_or(Err(Unanswered::Timeout)).map_err(words)?;
-        let kept = Kept {
-            content,
-            is_secret: Cell::new(false),
-        };
-        let bytes = kept.content.as_ref();
+        let received = self.bodies.receive(request, source).await;
+        let Received { body, mut lease } = received.map_err(words)?;
+        let bytes = body.as_ref();
         let length = bytes.len();
         let review = self
             .aside(length, || review::parse(bytes))
             .await
             .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
-        kept.is_secret.set(review.subject.kind == Kind::Secret);
+        if review.subject.kind == Kind::Secret {
+            body.holds_a_secret();
+        }
         self.live.wait_for_facts(&review.subject).await;
         let foreseen = match endpoint {
             Endpoint::Mutate => Vec::new(),
@@ -244,56 +195,6 @@ impl Admission {
         }
     }
 
-    /// Receives a body. Of one that is refused the rest is read for a moment and dropped: a client that still sends when
-    /// the connection is closed may never see the answer.
-    async fn receive(
-        &self,
-        request: Request<Incoming>,
-        source: IpAddr,
-    ) -> Result<Received, Unanswered> {
-        let (head, mut body) = request.into_parts();
-        let received = self.keep(&head.headers, &mut body, source).await;
-        if received.is_err() && !head.headers.contains_key(header::EXPECT) {
-            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-            within(REST, rest).await;
-        }
-        received
-    }
-
-    /// What a body takes is counted as it comes: a promise of much is not much.
-    async fn keep(
-        &self,
-        headers: &HeaderMap,
-        body: &mut Incoming,
-        source: IpAddr,
-    ) -> Result<Received, Unanswered> {
-        let promised = headers.get(header::CONTENT_LENGTH);
-        let promised: Option<usize> =
-            promised.and_then(|length| length.to_str().ok()?.parse().ok());
-        if promised.is_some_and(|length| length > MAX_BODY) {
-            return Err(Unanswered::TooLarge);
-        }
-        let full = |_| Unanswered::Overload;
-        let mut lease = self.bodies.take(source, MIN_BODY).map_err(full)?;
-        let mut content = Content::Piece(Bytes::new());
-        while !body.is_end_stream()
-            && let Some(frame) = body.frame().await
-        {
-            // The client is gone, or sent no HTTP: there is nobody to answer.
-            let frame = frame.map_err(|_| Unanswered::BadRequest)?;
-            let Ok(piece) = frame.into_data() else {
-                continue;
-            };
-            let length = content.as_ref().len() + piece.len();
-            if length > MAX_BODY {
-                return Err(Unanswered::TooLarge);
-            }
-            lease.grow_to(length).map_err(full)?;
-            content = content.and(piece, promised.unwrap_or_default().min(MAX_AHEAD));
-        }
-        Ok(Received { content, lease })
-    }
-
     /// Does what takes long with a large body where it keeps no other request waiting, and not with many at a time.
     async fn aside<T>(&self, length: usize, work: impl FnOnce() -> T) -> Result<T, Unanswered> {
         if length < LARGE {
@@ -302,32 +203,6 @@ impl Admission {
         match within(PATIENCE, self.large.acquire()).await {
             Some(Ok(_turn)) => Ok(tokio::task::block_in_place(work)),
             Some(Err(_)) | None => Err(Unanswered::Overload),
-        }
-    }
-}
-
-impl Content {
-    /// These bytes and then a piece; there may be as many as `expected`.
-    fn and(self, piece: Bytes, expected: usize) -> Self {
-        let mut bytes = match self {
-            Self::Piece(first) if first.is_empty() => return Self::Piece(piece),
-            Self::Piece(first) => {
-                let mut bytes = Vec::with_capacity(expected);
-                bytes.extend_from_slice(&first);
-                bytes
-            }
-            Self::Pieces(bytes) => bytes,
-        };
-        bytes.extend_from_slice(&piece);
-        Self::Pieces(bytes)
-    }
-}
-
-impl AsRef<[u8]> for Content {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Piece(bytes) => bytes,
-            Self::Pieces(bytes) => bytes,
         }
     }
 }

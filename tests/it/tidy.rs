@@ -305,7 +305,7 @@ fn the_tests_build_the_binary_as_the_dockerfile_does() {
         let text = std::fs::read_to_string(root().join(file)).expect("a file");
         for part in [
             "_RUSTFLAGS=",
-            "-C target-feature=+crt-static",
+            "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs",
             "cargo build --release --locked --target ",
             " --bin pullgate",
         ] {

@@ -175,6 +175,9 @@ impl Ground {
     }
 }
 
+/// What `docs/performance.md` promises.
+const MAX_BINARY: u64 = 15_000_000;
+
 /// The static binary that goes into the image.
 fn binary() -> PathBuf {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/binary");
@@ -183,7 +186,13 @@ fn binary() -> PathBuf {
         .output()
         .expect("bash");
     assert!(output.status.success(), "{script} failed: see above");
-    PathBuf::from(String::from_utf8(output.stdout).expect("UTF-8").trim())
+    let path = PathBuf::from(String::from_utf8(output.stdout).expect("UTF-8").trim());
+    let size = std::fs::metadata(&path).expect("a file").len();
+    assert!(
+        size <= MAX_BINARY,
+        "{size} bytes: which dependency made it larger?"
+    );
+    path
 }
 
 /// The network of a node: a namespace, a cable to the bridge, and routes to and from its pods.
