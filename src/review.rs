@@ -132,9 +132,11 @@ impl Review<'_> {
     pub fn answer(&self, mutation: &Mutation<'_>) -> Vec<u8> {
         let Mutation { outcome, notes, .. } = mutation;
         let mut answer = Answer(Vec::with_capacity(ANSWER));
-        answer.raw(
-            r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#,
-        );
+        answer.raw(r#"{"apiVersion":""#);
+        answer.raw(API_VERSION);
+        answer.raw(r#"","kind":""#);
+        answer.raw(KIND);
+        answer.raw(r#"","response":{"uid":"#);
         answer.json(&self.uid);
         match outcome {
             Outcome::Admit => answer.raw(r#","allowed":true"#),

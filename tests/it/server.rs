@@ -45,6 +45,16 @@ async fn reviews_are_answered_and_other_things_are_400() {
         assert_eq!(String::from_utf8_lossy(&body).lines().count(), 1, "{bad}");
     }
     assert_eq!(request(&running, "/elsewhere", b"").await.0, 404);
+    let mut stream = running.client().connect().await.expect("a handshake");
+    let get = b"GET /mutate HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(get).await.expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let answer = answer.to_lowercase();
+    assert!(
+        answer.starts_with("http/1.1 405 ") && answer.contains("\r\nallow: post\r\n"),
+        "{answer}"
+    );
     assert_eq!(
         request(&running, "/validate", &vec![b' '; 8 * 1024 * 1024])
             .await
