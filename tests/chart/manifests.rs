@@ -1,0 +1,137 @@
+//! Tests of the manifests that the chart renders.
+
+use crate::combinations::COMBINATIONS;
+use crate::{HELM, blessed, chart, documents, helm, of_kind, render};
+use clap::Parser;
+use pullgate::cli::Cli;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+/// The oldest and the newest Kubernetes that the chart is for.
+const MINORS: std::ops::RangeInclusive<u32> = 28..=37;
+
+/// Trap 13: nothing is made up while rendering, so that two of them are equal, and GitOps sees no change. The file is what
+/// the other tests register.
+#[test]
+fn trap_13_the_defaults_render_as_recorded() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/default.yaml");
+    blessed(&path, &render(&[]));
+    assert_eq!(render(&[]), render(&[]));
+    for file in std::fs::read_dir(chart().join("templates"))
+        .expect("a folder")
+        .flatten()
+    {
+        let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+        for word in ["lookup", "genCA", "genSignedCert", "rand", "now"] {
+            assert!(
+                !text.contains(&format!("{word} ")),
+                "{word} in {:?}",
+                file.path()
+            );
+        }
+    }
+}
+
+/// What is rendered has fields that Kubernetes knows, in each version.
+#[test]
+fn every_combination_is_valid_for_every_kubernetes() {
+    let mut known = BTreeSet::new();
+    for values in COMBINATIONS {
+        let lint = helm(&["lint", "--strict"], values);
+        let told = String::from_utf8_lossy(&lint.stdout);
+        assert!(lint.status.success(), "{values:?}: {told}");
+        // What CRDs define is known to nobody here. Most objects are the same in most combinations.
+        let documents = documents(&render(values)).into_iter().filter(|document| {
+            let version = document["apiVersion"].as_str().expect("a text");
+            !version.contains("cert-manager.io") && !version.contains("monitoring.coreos.com")
+        });
+        known.extend(documents.map(|document| document.to_string()));
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    for (number, text) in known.iter().enumerate() {
+        std::fs::write(dir.path().join(format!("{number}.json")), text).expect("a file");
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/validate");
+    let versions = MINORS.map(|minor| format!("1.{minor}"));
+    let output = Command::new(script)
+        .arg(dir.path())
+        .args(versions)
+        .output()
+        .expect("bash");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The chart and the program know the same flags.
+#[test]
+fn the_program_takes_every_argument_that_is_rendered() {
+    for values in COMBINATIONS {
+        let text = render(values);
+        let pods = [("Deployment", "/spec/template/spec"), ("Pod", "/spec")];
+        for (kind, spec) in pods {
+            for workload in of_kind(&text, kind) {
+                let container = workload.pointer(spec).expect("a spec")["containers"][0].clone();
+                let args = container["args"].as_array().expect("arguments").clone();
+                let args = args.iter().map(|arg| arg.as_str().expect("a text"));
+                let parsed = Cli::try_parse_from(std::iter::once("pullgate").chain(args));
+                assert!(
+                    parsed.is_ok(),
+                    "{values:?}: {}",
+                    parsed.expect_err("an error")
+                );
+            }
+        }
+    }
+}
+
+/// In managed mode Pullgate keeps the caBundle: rendered, each upgrade would take it away.
+#[test]
+fn a_ca_bundle_is_rendered_only_where_it_is_provided() {
+    let rendered = |values: &[&str]| render(values).contains("caBundle:");
+    assert!(!rendered(&[]) && !rendered(&["tls.mode=cert-manager"]));
+    let provided = render(COMBINATIONS[11]);
+    assert_eq!(provided.matches("caBundle: UEVN").count(), 3);
+    let injected = render(&["tls.mode=cert-manager"]);
+    assert_eq!(
+        injected
+            .matches("cert-manager.io/inject-ca-from: pullgate/pullgate-tls")
+            .count(),
+        2
+    );
+}
+
+/// One value for both: a controller that the API server does not ask about has to be one that Pullgate knows.
+#[test]
+fn extra_controllers_are_in_the_condition_and_in_the_arguments() {
+    let user = "system:serviceaccount:argo-rollouts:argo-rollouts";
+    let text = render(&[&format!("extraControllers[0]={user}")]);
+    assert_eq!(text.matches(&format!("'{user}'")).count(), 2);
+    assert!(text.contains(&format!("- \"--controller={user}\"")));
+}
+
+/// Flux puts a commit behind the version.
+#[test]
+fn a_version_with_build_metadata_renders_valid_labels() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let args = ["package", "--version", "0.1.0+abc123", "--destination"];
+    let package = Command::new(&*HELM)
+        .args(args)
+        .arg(dir.path())
+        .arg(chart())
+        .output()
+        .expect("helm");
+    assert!(package.status.success(), "{package:?}");
+    let rendered = Command::new(&*HELM)
+        .args(["template", "123"])
+        .arg(dir.path().join("pullgate-0.1.0+abc123.tgz"))
+        .output()
+        .expect("helm");
+    let text = String::from_utf8(rendered.stdout).expect("UTF-8");
+    assert!(text.contains("helm.sh/chart: pullgate-0.1.0_abc123") && !text.contains("+abc123"));
+    assert!(text.contains("app.kubernetes.io/instance: \"123\""));
+}

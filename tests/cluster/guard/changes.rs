@@ -1,0 +1,127 @@
+//! Tests of changes of what there is: updates, ephemeral containers and dry runs.
+
+use super::{BANNED, POLICY, deployment, pod};
+use crate::control_plane::ControlPlane;
+use crate::process::wait_for;
+use crate::webhook::Site;
+
+pub(super) fn ratchet(plane: &ControlPlane) {
+    let site = Site::new(plane, "ratchet", "");
+    site.applied(&deployment("web", BANNED));
+    site.applied("{apiVersion: v1, kind: ServiceAccount, metadata: {name: app}, imagePullSecrets: [{name: regcred-shared}]}");
+    site.set_policy(POLICY);
+    // What is not judged is not asked about, so that it also goes on while Pullgate is down.
+    let output = site.kubectl(&["label", "deployment", "web", "color=blue"]);
+    assert!(output.ok && output.stderr.is_empty(), "{output:?}");
+    let output = site.kubectl(&["set", "image", "deployment/web", "c=contoso.azurecr.io/b"]);
+    assert!(output.ok, "{output:?}");
+    assert_eq!(
+        output.stderr,
+        "Warning: Deployment ratchet/web: spec.template.spec.imagePullSecrets[0] names \"regcred-shared\", banned by \"legacy-shared\"; it was there before; use \"contoso-pull\"\n"
+    );
+    site.run(&["annotate", "serviceaccount", "app", "note=1"]);
+    site.run(&[
+        "patch",
+        "deployment",
+        "web",
+        "-p",
+        "{\"metadata\": {\"finalizers\": [\"test.pullgate.dev/wait\"]}}",
+    ]);
+    // The same secret elsewhere is no new offence, another one is.
+    let env = |secret: &str| {
+        format!(
+            "{{\"spec\": {{\"template\": {{\"spec\": {{\"containers\": [{{\"name\": \"c\", \"envFrom\": [{{\"secretRef\": {{\"name\": \"{secret}\"}}}}]}}]}}}}}}}}"
+        )
+    };
+    site.run(&["patch", "deployment", "web", "-p", &env("regcred-shared")]);
+    let output = site.kubectl(&["patch", "deployment", "web", "-p", &env("legacy-two")]);
+    assert!(
+        !output.ok
+            && output
+                .stderr
+                .contains("envFrom[0].secretRef names \"legacy-two\""),
+        "{output:?}"
+    );
+    site.run(&["delete", "deployment", "web", "--wait=false"]);
+    // It is being deleted: even a new reference is of no interest any more.
+    site.run(&["patch", "deployment", "web", "-p", &env("legacy-two")]);
+    site.run(&[
+        "patch",
+        "deployment",
+        "web",
+        "--type=json",
+        "-p",
+        "[{\"op\": \"remove\", \"path\": \"/metadata/finalizers\"}]",
+    ]);
+    wait_for("the deployment is gone", || {
+        !site.kubectl(&["get", "deployment", "web"]).ok
+    });
+}
+
+pub(super) fn debug(plane: &ControlPlane) {
+    let site = Site::new(plane, "debug", &format!("unmatched: deny\n{POLICY}"));
+    site.applied("{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: nginx}]}}");
+    let debug = |args: &[&str]| site.kubectl(&[&["debug", "web", "--container"], args].concat());
+    let output = debug(&["one", "--image=quay.io/tools"]);
+    assert!(
+        !output.ok
+            && output.stderr.contains(
+                "spec.ephemeralContainers[0].image \"quay.io/tools\" is covered by no registry rule"
+            ),
+        "{output:?}"
+    );
+    let custom = site.file("custom.json");
+    std::fs::write(
+        &custom,
+        "{\"envFrom\": [{\"secretRef\": {\"name\": \"legacy-one\"}}]}",
+    )
+    .expect("a file");
+    let output = debug(&[
+        "two",
+        "--image=nginx",
+        "--custom",
+        &custom.display().to_string(),
+    ]);
+    assert!(
+        !output.ok
+            && output
+                .stderr
+                .contains("spec.ephemeralContainers[0].envFrom[0].secretRef names \"legacy-one\""),
+        "{output:?}"
+    );
+    let output = debug(&["three", "--image=contoso.azurecr.io/tools"]);
+    assert!(output.ok, "{output:?}");
+    assert!(
+        output.stderr.contains("Warning: Pod debug/web: spec.ephemeralContainers[0].image needs \"contoso-pull\" (rule \"contoso\"), too late for this pod: use an image that it can pull"),
+        "{output:?}"
+    );
+    let output = debug(&["four", "--image=nginx"]);
+    assert!(
+        output.ok && !output.stderr.contains("Warning"),
+        "{output:?}"
+    );
+}
+
+pub(super) fn dry_run(plane: &ControlPlane) {
+    let site = Site::new(plane, "dry-run", POLICY);
+    let output = site.kubectl_with(
+        &["apply", "--dry-run=server", "-f", "-"],
+        &deployment("web", BANNED),
+    );
+    assert!(
+        !output.ok
+            && output
+                .stderr
+                .contains("denied the request: Deployment dry-run/web: "),
+        "{output:?}"
+    );
+    let output = site.kubectl_with(
+        &["apply", "--dry-run=server", "-o", "yaml", "-f", "-"],
+        &pod("good", ""),
+    );
+    assert!(
+        output.ok && output.stdout.contains("name: contoso-pull"),
+        "{output:?}"
+    );
+    assert!(!site.kubectl(&["get", "pod", "good"]).ok);
+}

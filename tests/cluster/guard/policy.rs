@@ -1,0 +1,120 @@
+//! Tests of what a policy says: its modes, its exceptions, and its ConfigMap.
+
+use super::{BANNED, POLICY, deployment, pod};
+use crate::control_plane::ControlPlane;
+use crate::webhook::Site;
+
+pub(super) fn warns_and_audits(plane: &ControlPlane) {
+    let policy = "
+unmatched: warn
+registries: [{name: contoso, images: [contoso.azurecr.io], secrets: [contoso-pull]}]
+bans:
+  - {name: soft, secrets: [soft-one], mode: warn, instead: contoso-pull, reason: It ends in May.}
+  - {name: quiet, secrets: [quiet-one], mode: audit}
+";
+    let site = Site::new(plane, "warns", policy);
+    let output = site.applied(&pod("soft", ", imagePullSecrets: [{name: soft-one}]"));
+    assert_eq!(
+        output.stderr,
+        "Warning: Pod warns/soft: spec.imagePullSecrets[0] names \"soft-one\", banned by \"soft\"; use \"contoso-pull\" (It ends in May.)\n"
+    );
+    let output = site.applied(&pod("quiet", ", imagePullSecrets: [{name: quiet-one}]"));
+    assert_eq!(output.stderr, "");
+    let annotation = "\"guard.pullgate.dev/ban.quiet\":\"audited \\\"quiet-one\\\"\"";
+    assert!(
+        plane.audit_log().contains(annotation),
+        "no audit annotation"
+    );
+    let output = site.applied(&pod("other", "").replace("contoso.azurecr.io/a", "quay.io/a"));
+    assert_eq!(
+        output.stderr,
+        "Warning: Pod warns/other: spec.containers[0].image \"quay.io/a\" is covered by no registry rule\n"
+    );
+    let output =
+        site.applied(&pod("bad", "").replace("contoso.azurecr.io/a", "Contoso.azurecr.io/A"));
+    assert_eq!(
+        output.stderr,
+        "Warning: Pod warns/bad: spec.containers[0].image \"Contoso.azurecr.io/A\" is no image reference (invalid reference format: repository name (A) must be lowercase)\n"
+    );
+}
+
+pub(super) fn exceptions(plane: &ControlPlane) {
+    let policy = format!(
+        "{POLICY}
+exceptions:
+  - {{bans: [legacy-shared], namespaces: {{names: [lifted]}}, owner: me@example.com, reason: PAY-1, expires: 2099-01-31}}
+  - {{bans: [legacy-shared], namespaces: {{names: [expired]}}, owner: me@example.com, reason: PAY-2, expires: 2020-01-31}}
+exempt: {{namespaces: {{labels: {{matchLabels: {{tier: infra}}}}}}}}
+"
+    );
+    let site = Site::new(plane, "excepted", &policy);
+    site.namespace("lifted", "");
+    site.namespace("expired", "");
+    site.namespace("exempt", "tier: infra");
+    let apply = |namespace: &str| {
+        plane.kubectl(
+            &["-n", namespace, "apply", "-f", "-"],
+            &deployment("web", BANNED),
+        )
+    };
+    let output = apply("lifted");
+    assert!(output.ok, "{output:?}");
+    assert_eq!(
+        output.stderr,
+        "Warning: ban \"legacy-shared\" is lifted until 2099-01-31 for me@example.com (PAY-1)\n"
+    );
+    assert!(!apply("expired").ok);
+    let output = apply("exempt");
+    assert!(output.ok && output.stderr.is_empty(), "{output:?}");
+    let output = plane.kubectl(
+        &["-n", "exempt", "apply", "-o", "yaml", "-f", "-"],
+        &pod("alone", ""),
+    );
+    assert!(
+        output.ok && !output.stdout.contains("contoso-pull"),
+        "{output:?}"
+    );
+}
+
+pub(super) fn policy_config_map(plane: &ControlPlane) {
+    let site = Site::new(plane, "policy-edit", "");
+    let policy = |body: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: pullgate-policy}}\ndata:\n  policy.yaml: |\n    apiVersion: pullgate.dev/v1\n    kind: PullPolicy\n{body}"
+        )
+    };
+    site.applied(&policy("    unmatched: warn\n"));
+    let output = site.apply(&policy(
+        "    unmatched: maybe\n    bans: [{name: a, secret: [b]}]\n",
+    ));
+    assert!(!output.ok);
+    for expected in [
+        "ConfigMap policy-edit/pullgate-policy: 3 findings\n",
+        "- policy.yaml:3:12: unmatched: \"maybe\" is not one of `allow`, `warn`, `deny`",
+        "- policy.yaml:4:18: bans[0].secret: unknown key `secret` (did you mean `secrets`?)",
+    ] {
+        assert!(output.stderr.contains(expected), "{expected}\n{output:?}");
+    }
+    // One that was bad before the webhook came: what does not change it passes.
+    assert!(
+        plane
+            .kubectl(&["create", "namespace", "policy-early"], "")
+            .ok
+    );
+    let early = |args: &[&str], stdin: &str| {
+        plane.kubectl(&[&["-n", "policy-early"], args].concat(), stdin)
+    };
+    let bad = policy("    unmatched: maybe\n");
+    assert!(early(&["create", "-f", "-"], &bad).ok);
+    site.namespace("policy-early", "");
+    let refused = || {
+        !early(
+            &["create", "--dry-run=server", "-f", "-"],
+            &bad.replace("pullgate-policy", "pullgate-policy-x"),
+        )
+        .ok
+    };
+    assert!(!refused(), "another name is another ConfigMap");
+    assert!(early(&["label", "configmap", "pullgate-policy", "color=blue"], "").ok);
+    assert!(!early(&["apply", "-f", "-"], &policy("    unmatched: perhaps\n")).ok);
+}

@@ -1,0 +1,144 @@
+//! Tests of the metrics, and of the table of them in docs/metrics.md.
+
+use super::{Process, until};
+use crate::policy::EXAMPLE;
+use crate::support::{POLICY, Setting, create_pod};
+use crate::tls::start;
+use pullgate::census::{Census, Injected, State};
+use pullgate::metrics::{Metrics, PolicySource, Unanswered};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// Promise 4, as the metrics show it.
+#[test]
+fn promise_4_a_bad_policy_file_shows_in_the_metrics_and_replaces_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let process = Process::start(dir.path(), &[]);
+    let path = dir.path().join("policy.yaml");
+    assert_eq!(process.metric("pullgate_policy_generation"), Some(1.0));
+    std::fs::write(&path, "kind: PullPolicy\nbans: [{}]\n").expect("a file");
+    until("the faults are counted", || {
+        process.metric("pullgate_policy_faults") == Some(3.0)
+    });
+    assert_eq!(process.metric("pullgate_policy_generation"), Some(1.0));
+    assert_eq!(process.get("/readyz").0, 200);
+    std::fs::write(&path, format!("{EXAMPLE}\n# changed\n")).expect("a file");
+    until("the policy is in force", || {
+        process.metric("pullgate_policy_generation") == Some(2.0)
+    });
+    assert_eq!(process.metric("pullgate_policy_faults"), Some(0.0));
+}
+
+/// The names and labels of the metrics are an interface: `docs/metrics.md` says what they are, and this that it is so.
+#[tokio::test]
+async fn the_table_of_metrics_is_what_is_counted() {
+    let running = start().await;
+    let pod = |secret: &str| {
+        create_pod(
+            json!({"imagePullSecrets": [{"name": secret}], "containers": [{"name": "c", "image": "contoso.azurecr.io/a"}]}),
+        )
+    };
+    let client = running.client();
+    assert!(
+        !Setting::new(POLICY)
+            .validate(&pod("regcred-shared"))
+            .allowed()
+    );
+    assert_eq!(
+        client
+            .post("/mutate", pod("x").to_string().as_bytes())
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        client
+            .post("/validate", pod("regcred-shared").to_string().as_bytes())
+            .await
+            .0,
+        200
+    );
+    let metrics: &Metrics = &running.metrics;
+    metrics.policy_in_force(0, PolicySource::Accepted);
+    metrics.watch_failed("namespaces", 0);
+    metrics.census(&census());
+    metrics.unanswered(Unanswered::Panic);
+    metrics.connections().closed("total");
+    metrics.connections().refused("total");
+    let counted = families(&metrics.text(true));
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let documented = table(&std::fs::read_to_string(path).expect("docs/metrics.md"));
+    assert_eq!(counted, documented);
+    running.end().await;
+}
+
+/// A census in which nothing is missing.
+fn census() -> Census {
+    let injected = Injected {
+        rule: "contoso".to_owned(),
+        secret: "contoso-pull".to_owned(),
+        present: [(State::Good, 1)].into(),
+        absent: Some(1),
+        expires: Some(1),
+        changed: Some(1),
+    };
+    Census {
+        injected: vec![injected],
+        ..Census::default()
+    }
+}
+
+type Families = BTreeMap<String, (String, BTreeSet<String>)>;
+
+/// Type and labels of each metric, by the name under which its samples are found.
+fn families(text: &str) -> Families {
+    let types: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .collect();
+    let mut families = Families::new();
+    for (name, kind) in types {
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let samples = text.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| {
+                rest.starts_with([' ', '{'])
+                    || rest.starts_with(suffix) && !suffix.is_empty()
+                    || rest.starts_with("_bucket")
+            })
+        });
+        let labels = samples
+            .filter_map(|line| line.split_once('{')?.1.split('}').next())
+            .flat_map(|labels| labels.split(','))
+            .filter_map(|label| label.split_once('='))
+            .map(|(label, _)| label.to_owned())
+            .filter(|label| label != "le")
+            .collect();
+        families.insert(format!("{name}{suffix}"), (kind.to_owned(), labels));
+    }
+    families
+}
+
+/// The same of the rows `| NAME | TYPE | LABELS | … |`.
+fn table(markdown: &str) -> Families {
+    let rows = markdown
+        .lines()
+        .filter(|line| line.starts_with("| `pullgate_"));
+    rows.map(|row| {
+        let cells: Vec<_> = row
+            .split('|')
+            .map(|cell| cell.trim().replace('`', ""))
+            .collect();
+        let labels = cells[3]
+            .split(", ")
+            .map(str::to_owned)
+            .filter(|label| !label.is_empty());
+        (cells[1].clone(), (cells[2].clone(), labels.collect()))
+    })
+    .collect()
+}

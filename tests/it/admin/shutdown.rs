@@ -1,0 +1,64 @@
+//! Tests of how the process ends.
+
+use super::{Process, block_on, identity, until};
+use crate::tls::{split, status};
+use pullgate::authority::SelfSigned;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Not ready at once, served on for the delay and told to connect anew: a rolling restart fails no call. The second
+/// signal does not wait.
+#[test]
+fn the_first_sigterm_takes_its_time() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let pair = SelfSigned::new(&["localhost"]).expect("a certificate");
+    let args = identity(dir.path(), &pair);
+    let args: Vec<&str> = args
+        .iter()
+        .map(String::as_str)
+        .chain(["--shutdown-delay", "600"])
+        .collect();
+    let mut process = Process::start(dir.path(), &args);
+    let client = process.client(&pair);
+    block_on(async {
+        let mut kept = client.connect().await.expect("a handshake");
+        let ask = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+        kept.write_all(ask).await.expect("written");
+        let mut answer = [0; 1024];
+        let length = kept.read(&mut answer).await.expect("an answer");
+        let head = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+        assert!(!head.contains("connection: close"), "{head}");
+        process.terminate();
+        until("it is not ready", || {
+            process.get("/readyz") == (503, "not ready: about to end\n".to_owned())
+        });
+        assert_eq!(process.get("/livez").0, 200);
+        assert_eq!(
+            client.post("/validate", b"").await.0,
+            400,
+            "new connections are served"
+        );
+        kept.write_all(ask).await.expect("written");
+        let mut rest = Vec::new();
+        kept.read_to_end(&mut rest)
+            .await
+            .expect("closed after the answer");
+        let head = split(&rest).0.to_lowercase();
+        assert!(
+            status(&head) == 400 && head.contains("connection: close"),
+            "{head}"
+        );
+    });
+    process.terminate();
+    let (code, log) = process.ended();
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("asked twice to stop"), "{log}");
+}
+
+#[test]
+fn after_the_delay_it_ends_by_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut process = Process::start(dir.path(), &["--shutdown-delay", "1"]);
+    process.terminate();
+    let (code, log) = process.ended();
+    assert_eq!(code, Some(0), "{log}");
+}

@@ -1,0 +1,159 @@
+//! Tests of what `check` learns from each Namespace and ServiceAccount among the files.
+
+use super::Folder;
+use serde_json::{Value, json};
+
+#[test]
+fn the_old_name_of_service_account_name_counts() {
+    let folder = Folder::new(&[]);
+    let text = "\
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: old}, imagePullSecrets: [{name: fine}]}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}, imagePullSecrets: [{name: legacy-1}]}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {serviceAccount: old, containers: []}}
+";
+    assert_eq!(
+        folder.findings(&["-f", "-"], text),
+        ["<stdin>:3:93 error banned-secret"],
+        "only the account itself"
+    );
+}
+
+/// What is no Namespace of Kubernetes says nothing about one, and what contradicts itself says nothing at all.
+#[test]
+fn facts_come_from_the_right_objects_and_agree() {
+    let folder = Folder::new(&[]);
+    folder.write(
+        "policy.yaml",
+        "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nbans: [{name: b, secrets: [old]}]\n\
+         exempt: {namespaces: {labels: {matchLabels: {e: f}}}}\n",
+    );
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {imagePullSecrets: [{name: old}]}}\n";
+    let namespace = |api: &str, label: &str| {
+        format!(
+            "---\n{{apiVersion: {api}, kind: Namespace, metadata: {{name: default, labels: {{e: {label}}}}}}}\n"
+        )
+    };
+    let found = |more: &str| folder.findings(&["-f", "-"], &format!("{pod}{more}"));
+    assert_eq!(
+        found(&namespace("servicebus.azure.com/v1", "f")),
+        ["<stdin>:1:83 warning banned-secret"]
+    );
+    assert_eq!(
+        found(&namespace("v1", "x")),
+        ["<stdin>:1:83 error banned-secret"]
+    );
+    assert!(found(&namespace("v1", "f")).is_empty());
+    let both = namespace("v1", "x") + &namespace("v1", "f");
+    assert_eq!(found(&both), ["<stdin>:1:83 warning banned-secret"]);
+    let run = folder.check(&["-f", "-"], pod);
+    assert!(
+        run.stdout
+            .contains("add what `kubectl get namespace default -o yaml` prints to the files"),
+        "{}",
+        run.stdout
+    );
+    let account = |secret: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: default}}, imagePullSecrets: [{secret}]}}\n"
+        )
+    };
+    let bare = "---\n{apiVersion: v1, kind: Pod, metadata: {name: q}, spec: {containers: []}}\n";
+    let found = |text: String| {
+        folder
+            .findings(&["-f", "-"], &(namespace("v1", "x") + &text))
+            .len()
+    };
+    assert_eq!(found(account("{name: old}") + bare), 2);
+    assert_eq!(
+        found(account("{name: old}") + &account("") + bare),
+        1,
+        "only the account that lists it"
+    );
+    let exempt = folder
+        .check(
+            &["-f", "-", "-o", "json"],
+            &format!("{pod}{}", namespace("v1", "f")),
+        )
+        .stdout;
+    let exempt: Value = serde_json::from_str(&exempt).expect("JSON");
+    assert_eq!(
+        (&exempt["exempt"][0]["name"], &exempt["judged"]),
+        (&json!("p"), &json!(true))
+    );
+}
+
+#[test]
+fn a_secret_that_cannot_be_injected_is_told() {
+    let folder = Folder::new(&[]);
+    let text = "\
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, annotations: {kubernetes.io/enforce-mountable-secrets: 'true'}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers: [{name: c, image: contoso.azurecr.io/a}]
+";
+    assert_eq!(
+        folder.findings(&["-f", "-"], text),
+        ["<stdin>:7:3 warning secret-not-mountable"]
+    );
+}
+
+/// What the objects beside it say is known: labels of namespaces, and what a `ServiceAccount` hands down.
+#[test]
+fn namespaces_and_service_accounts_are_facts() {
+    let folder = Folder::new(&[]);
+    folder.write(
+        "policy.yaml",
+        "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nbans: [{name: b, secrets: [old]}]\nexceptions:\n\
+         - {bans: [b], namespaces: {labels: {matchLabels: {free: 'yes'}}}, owner: o, reason: r, expires: 2999-01-01}\n",
+    );
+    let pod = "---\n{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {imagePullSecrets: [{name: old}]}}\n";
+    let namespace = |label: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: ns, labels: {{free: '{label}'}}}}}}\n"
+        )
+    };
+    let found = |text: &str| folder.findings(&["-f", "-", "-n", "ns"], text);
+    assert_eq!(
+        found(pod),
+        ["<stdin>:2:83 warning banned-secret"],
+        "the labels are unknown"
+    );
+    assert_eq!(
+        found(&(pod.to_owned() + &namespace("no"))),
+        ["<stdin>:2:83 error banned-secret"]
+    );
+    assert!(found(&(pod.to_owned() + &namespace("yes"))).is_empty());
+    let account = "---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: default, namespace: ns}, imagePullSecrets: [{name: old}]}\n";
+    let bare = "---\n{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: []}}\n";
+    let inherited = found(&(namespace("no") + bare + account));
+    assert_eq!(
+        inherited,
+        [
+            "<stdin>:4:57 error banned-secret",
+            "<stdin>:6:108 error banned-secret"
+        ]
+    );
+    let run = folder.check(
+        &["-f", "-", "-n", "ns"],
+        &(namespace("no") + bare + account),
+    );
+    assert!(
+        run.stdout
+            .contains("serviceAccountName \"default\" passes \"old\" on to the pods"),
+        "{}",
+        run.stdout
+    );
+    // A pod that lists what a person wrote got it from nobody.
+    let run = folder.check(&["-f", "-", "-n", "ns"], &(namespace("no") + pod));
+    assert!(
+        run.stdout
+            .contains("spec.imagePullSecrets[0] names \"old\", banned by \"b\"\n"),
+        "{}",
+        run.stdout
+    );
+}

@@ -1,0 +1,75 @@
+//! Tests of the judgement of `check`, which is that of the webhook.
+
+use super::Folder;
+use crate::policy::EXAMPLE;
+use serde_json::{Value, json};
+
+/// One judgement, many mouths: what the webhook would say about the object is what `check` says.
+#[test]
+fn trap_11_the_judgement_is_that_of_the_webhook() {
+    let setting =
+        crate::support::Setting::new(EXAMPLE.split_once("kind: PullPolicy").expect("a policy").1);
+    let object = json!({
+        "metadata": {"name": "api", "namespace": "ns"},
+        "spec": {"template": {"spec": {
+            "imagePullSecrets": [{"name": "legacy-1"}, {"name": "fine"}],
+            "containers": [{"name": "c", "image": "BAD IMAGE", "envFrom": [{"secretRef": {"name": "regcred-shared"}}]}],
+            "volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "legacy-2"}}]}}],
+        }}},
+    });
+    let answer = setting.validate(&crate::support::create(
+        "apps",
+        "Deployment",
+        object.clone(),
+    ));
+    let mut manifest = object;
+    manifest["apiVersion"] = json!("apps/v1");
+    manifest["kind"] = json!("Deployment");
+    let folder = Folder::new(&[]);
+    let run = folder.check(&["-f", "-", "-o", "json"], &manifest.to_string());
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let fields = |severity: &str| -> Vec<&str> {
+        let findings = report["findings"].as_array().expect("a list").iter();
+        findings
+            .filter(|finding| finding["severity"] == severity)
+            .filter_map(|finding| finding["field"].as_str())
+            .collect()
+    };
+    let causes = answer.response["status"]["details"]["causes"]
+        .as_array()
+        .expect("a list");
+    let denied: Vec<_> = causes
+        .iter()
+        .filter_map(|cause| cause["field"].as_str())
+        .collect();
+    // The answer has them in the order of the fields, a report in that of the text.
+    let sorted = |mut fields: Vec<&str>| {
+        fields.sort_unstable();
+        fields.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(sorted(fields("error")), sorted(denied.clone()));
+    assert_eq!(denied.len(), 3);
+    assert_eq!(fields("warning").len(), answer.warnings().len());
+}
+
+/// An annotation of a template switches injection off there, and neither of the workload.
+#[test]
+fn a_template_that_opts_out_gets_nothing() {
+    let folder = Folder::new(&[]);
+    let deployment = |own: &str, template: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d, annotations: {{{own}}}}}, spec: {{template: {{metadata: {{annotations: {{{template}}}}},\
+             spec: {{containers: [{{name: c, image: contoso.azurecr.io/a}}]}}}}}}}}"
+        )
+    };
+    let off = "pullgate.dev/inject: disabled";
+    let injected = |text: &str| {
+        folder
+            .check(&["-f", "-"], text)
+            .stdout
+            .contains("contoso-pull")
+    };
+    assert!(injected(&deployment("", "")));
+    assert!(injected(&deployment(off, "")));
+    assert!(!injected(&deployment("", off)));
+}

@@ -1,0 +1,45 @@
+//! Tests of `completions` and `man`.
+
+use super::pullgate;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+#[test]
+fn completions_are_shell_and_the_pages_of_the_manual_name_every_flag() {
+    let script = pullgate(&["completions", "bash"], "");
+    assert_eq!(script.code, 0);
+    let mut bash = Command::new("bash")
+        .arg("-n")
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("bash");
+    let mut stdin = bash.stdin.take().expect("piped");
+    stdin.write_all(script.stdout.as_bytes()).expect("it reads");
+    drop(stdin);
+    assert!(bash.wait().expect("bash").success());
+    for command in ["serve", "check", "explain", "schema", "completions", "man"] {
+        assert!(
+            script
+                .stdout
+                .contains(&format!("pullgate__subcmd__{command}")),
+            "{command}"
+        );
+        let help = pullgate(&[command, "--help"], "").stdout;
+        let page = pullgate(&["man", command], "").stdout.replace("\\-", "-");
+        let flags = help
+            .split_whitespace()
+            .filter(|word| word.starts_with("--") && word.len() > 2)
+            .map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric()));
+        for flag in flags {
+            assert!(page.contains(flag), "{flag} in the page of {command}");
+        }
+    }
+    let page = pullgate(&["man"], "").stdout.replace("\\-", "-");
+    assert!(page.contains("pullgate-check(1)"), "{page}");
+    let run = pullgate(&["man", "nothing"], "");
+    assert!(
+        run.code == 2 && run.stderr.contains("there is no command \"nothing\""),
+        "{}",
+        run.stderr
+    );
+}

@@ -1,0 +1,120 @@
+//! Tests of the judgement of pods that controllers create.
+
+use super::{REPLICASET_CONTROLLER, banned_pod};
+use crate::support::{POLICY, Setting, by_controller};
+use serde_json::{Value, json};
+
+/// Trap 18: the pods of a ReplicaSet after a node was drained.
+#[test]
+fn trap_18_what_built_in_controllers_create_is_kept_and_noted() {
+    let setting = Setting::new(POLICY);
+    for user in [
+        "system:kube-controller-manager",
+        REPLICASET_CONTROLLER,
+        "system:serviceaccount:kube-system:replication-controller",
+        "system:serviceaccount:kube-system:statefulset-controller",
+        "system:serviceaccount:kube-system:daemon-set-controller",
+        "system:serviceaccount:kube-system:job-controller",
+        "system:serviceaccount:kube-system:cronjob-controller",
+        "system:serviceaccount:kube-system:deployment-controller",
+    ] {
+        for answer in [
+            setting.mutate(&by_controller(banned_pod(), user)),
+            setting.validate(&by_controller(banned_pod(), user)),
+        ] {
+            assert!(answer.allowed(), "{user}");
+            assert_eq!(answer.warnings(), Vec::<&str>::new());
+            assert_eq!(
+                answer.audit("ban.legacy-shared"),
+                Some("admitted, workload was admitted earlier: \"regcred-shared\"")
+            );
+        }
+    }
+    for user in [
+        "jane",
+        "system:serviceaccount:default:replicaset-controller",
+        "system:serviceaccount:kube-system:x-controller",
+    ] {
+        assert!(
+            !setting
+                .validate(&by_controller(banned_pod(), user))
+                .allowed(),
+            "anyone can write an ownerReference: {user}"
+        );
+    }
+    let mut alone = by_controller(banned_pod(), REPLICASET_CONTROLLER);
+    alone["request"]["object"]["metadata"]["ownerReferences"] = Value::Null;
+    assert!(!setting.validate(&alone).allowed(), "not for a workload");
+}
+
+#[test]
+fn more_controllers_can_be_named() {
+    let mut setting = Setting::new(POLICY);
+    let user = "system:serviceaccount:argo-rollouts:argo-rollouts";
+    assert!(
+        !setting
+            .validate(&by_controller(banned_pod(), user))
+            .allowed()
+    );
+    setting.controllers = pullgate::world::Controllers::new(vec![user.to_owned()]);
+    assert!(
+        setting
+            .validate(&by_controller(banned_pod(), user))
+            .allowed()
+    );
+}
+
+#[test]
+fn running_deny_is_denied_on_mutate_without_a_patch() {
+    let setting = Setting::new(&POLICY.replace("instead: contoso-pull", "running: deny"));
+    let mut review = by_controller(banned_pod(), REPLICASET_CONTROLLER);
+    review["request"]["object"]["spec"]["containers"] =
+        json!([{"name": "c", "image": "contoso.azurecr.io/a"}]);
+    let answer = setting.mutate(&review);
+    assert!(!answer.allowed() && answer.patch.is_none());
+    assert!(
+        answer
+            .message()
+            .starts_with("Pod ns/web (of ReplicaSet web-1): "),
+        "{}",
+        answer.message()
+    );
+}
+
+#[test]
+fn people_are_judged_on_validate_alone() {
+    let answer = Setting::new(POLICY).mutate(&banned_pod());
+    assert!(answer.allowed() && answer.warnings().is_empty());
+}
+
+/// The chart leaves out of `/validate` exactly what the code does not deny.
+#[test]
+fn the_chart_and_the_code_know_the_same_controllers() {
+    let configurations = crate::tidy::configurations();
+    let guard = &configurations[1]["webhooks"][0];
+    assert_eq!(guard["name"], "guard.pullgate.dev");
+    let conditions = guard["matchConditions"].as_array().unwrap();
+    let condition = conditions
+        .iter()
+        .find(|condition| condition["name"] == "not-of-a-built-in-controller")
+        .and_then(|condition| condition["expression"].as_str())
+        .unwrap();
+    let list = condition
+        .split("username in [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next())
+        .unwrap();
+    let users: Vec<&str> = list
+        .split(',')
+        .map(|user| user.trim().trim_matches('\''))
+        .collect();
+    assert_eq!(users.len(), 8, "{users:?}");
+    for user in users {
+        assert!(
+            Setting::new(POLICY)
+                .validate(&by_controller(banned_pod(), user))
+                .allowed(),
+            "{user}"
+        );
+    }
+}

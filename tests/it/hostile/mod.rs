@@ -1,0 +1,69 @@
+//! Clients that mean no good, and beside each a good one whose answers keep coming.
+
+mod limits;
+mod requests;
+
+use crate::support::create_pod;
+use crate::tls::{Client, Running, split, status};
+use serde_json::json;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::client::TlsStream;
+
+/// Longer than any deadline of the server but the idle one, on a machine that is slow.
+const LONG: Duration = Duration::from_mins(1);
+
+fn review() -> String {
+    create_pod(json!({"containers": [{"name": "c", "image": "contoso.azurecr.io/a"}]})).to_string()
+}
+
+/// One review after the other, on one connection that stays and on new ones, while something else goes on.
+async fn while_answered<T>(client: &Client, hostile: impl Future<Output = T>) -> T {
+    let mut kept = client.connect().await.expect("a handshake");
+    let good = async {
+        loop {
+            let answered = async {
+                assert_eq!(ask(&mut kept).await, 200);
+                assert_eq!(client.post("/mutate", review().as_bytes()).await.0, 200);
+            };
+            timeout(LONG, answered).await.expect("an answer");
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        done = timeout(LONG, hostile) => done.expect("an end"),
+        () = good => unreachable!("it goes on"),
+    }
+}
+
+/// A review on a connection that stays open: the status of the answer.
+async fn ask(stream: &mut TlsStream<TcpStream>) -> u16 {
+    stream.write_all(&post(&review())).await.expect("written");
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).ends_with("}}") {
+        let mut buffer = [0; 4096];
+        let length = stream.read(&mut buffer).await.expect("an answer");
+        assert_ne!(length, 0, "closed: {}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&buffer[..length]);
+    }
+    status(&split(&answer).0)
+}
+
+fn post(body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
+
+/// Everything that the server says until it closes.
+async fn rest(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    rest
+}
+
+fn counted(running: &Running, line: &str) -> bool {
+    running.metrics.text(true).contains(line)
+}

@@ -1,0 +1,79 @@
+//! Tests of the census, which counts Secrets for the metrics.
+
+use super::{POLICY, auths, knowing, token};
+use crate::support::Setting;
+use base64::prelude::Engine;
+use pullgate::account::AccountClass;
+use pullgate::census::{Census, State};
+use pullgate::world::{Controllers, World};
+
+#[test]
+fn a_census_counts_what_there_is() {
+    let jwt = |exp: i64| {
+        let part = |text: String| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(text);
+        format!(
+            "{}.{}.x",
+            part("{\"alg\":\"x\"}".to_owned()),
+            part(format!("{{\"exp\":{exp}}}"))
+        )
+    };
+    let now = Setting::new(POLICY).now().as_second();
+    let expiring = |exp| {
+        auths(&[
+            ("contoso.azurecr.io", "ci", &jwt(exp)),
+            ("other.io", "x", &jwt(1)),
+        ])
+    };
+    let mut setting = knowing(&[
+        ("a", "contoso-pull", expiring(now + 50)),
+        ("b", "contoso-pull", token("p")),
+        ("c", "contoso-pull", "{".to_owned()),
+        ("a", "harbor-pull", auths(&[("hub.corp", "admin", "x")])),
+        ("a", "copy", token("p")),
+        ("c", "copy", token("p")),
+        ("c", "useless", auths(&[("registry-1.docker.io", "a", "b")])),
+    ]);
+    for namespace in ["a", "b", "c", "d", "exempt"] {
+        setting = setting.with_labels(namespace, &[]);
+    }
+    let controllers = Controllers::new(Vec::new());
+    let world = World {
+        policy: &setting.policy,
+        facts: &setting.facts,
+        controllers: &controllers,
+        now: setting.now(),
+    };
+    let census = Census::take(&world).expect("all are known");
+    let count = |class, state| {
+        census
+            .secrets
+            .get(&(class, state))
+            .copied()
+            .unwrap_or_default()
+    };
+    assert_eq!(count(AccountClass::Token, State::Good), 3);
+    assert_eq!(count(AccountClass::Token, State::Expired), 1);
+    assert_eq!(count(AccountClass::Admin, State::Good), 1);
+    assert_eq!(count(AccountClass::Unknown, State::Malformed), 1);
+    assert_eq!(count(AccountClass::Personal, State::Useless), 1);
+    // One credential is in a, b and c.
+    assert_eq!(census.shared, [1, 1, 0, 0, 0]);
+    let contoso = &census.injected[0];
+    assert_eq!(
+        (contoso.rule.as_str(), contoso.secret.as_str()),
+        ("contoso", "contoso-pull")
+    );
+    assert_eq!(
+        contoso.present,
+        [(State::Good, 1), (State::Malformed, 1), (State::Expired, 1)].into()
+    );
+    assert_eq!((contoso.absent, contoso.expires), (Some(2), Some(now + 50)));
+    assert_eq!(census.injected[2].absent, Some(5));
+    assert_eq!(
+        Census::take(&World {
+            facts: &Setting::new(POLICY).facts,
+            ..world
+        }),
+        None
+    );
+}

@@ -1,0 +1,103 @@
+//! Tests of what is kept of the content of a Secret.
+
+use super::{auths, facts, key, reduce};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use pullgate::credentials::{Content, FingerprintKey, Flaw, SecretContent};
+use pullgate::docker_config::Form;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+#[test]
+fn what_is_wrong_with_entries_is_told() {
+    let content = reduce(
+        &json!({"auths": {
+            "https://index.docker.io/v1": {"username": "a", "password": "b"},
+            "https://index.docker.io/v1/": {"username": "a", "password": "b"},
+            "registry-1.docker.io": {"username": "a", "password": "b"},
+            "ghcr.io": {"identitytoken": "x"},
+            "reg.io": {"username": "a", "password": "b"},
+            "https://reg.io/v2/": {"username": "a", "password": "c"},
+            "[::1": {"username": "a", "password": "b"},
+        }})
+        .to_string(),
+    );
+    let flaws: Vec<_> = content
+        .flaws()
+        .map(|(credential, flaw)| (credential.key.to_string(), flaw))
+        .collect();
+    assert_eq!(
+        flaws,
+        [
+            ("ghcr.io".to_owned(), Flaw::Empty),
+            ("index.docker.io/v1".to_owned(), Flaw::NeverMatches),
+            ("reg.io".to_owned(), Flaw::Shadowed),
+            ("registry-1.docker.io".to_owned(), Flaw::NeverMatches),
+        ]
+    );
+    // What the kubelet ignores is not there.
+    assert_eq!(content.credentials().len(), 6);
+}
+
+#[test]
+fn equal_credentials_have_equal_fingerprints_and_others_have_others() {
+    let print = |host: &str, user: &str, password: &str| {
+        reduce(&auths(&[(host, user, password)])).credentials()[0]
+            .fingerprint
+            .unwrap()
+    };
+    let one = print("reg.io", "user", "password");
+    assert_eq!(one, print("https://reg.io/v1/", "user", "password"));
+    assert_eq!(one, print("REG.io/team", "user", "password"));
+    assert_eq!(
+        print("docker.io", "a", "b"),
+        print("https://index.docker.io/v1/", "a", "b")
+    );
+    for other in [
+        print("reg.io:443", "user", "password"),
+        print("reg.io", "user", "Password"),
+        print("reg.io", "userp", "assword"),
+        print("reg.io", "", "userpassword"),
+    ] {
+        assert_ne!(one, other);
+    }
+    // RFC 4231 has no case of this form: counted once with Python's hmac module.
+    assert_eq!(
+        format!("{one:?}"),
+        "Fingerprint([117, 72, 15, 135, 193, 193, 129, 194, 250, 98, 104, 19, 175, 0, 160, 42])"
+    );
+    let bytes = Zeroizing::new(auths(&[("reg.io", "user", "password")]).into_bytes());
+    let content = SecretContent::new(Form::ConfigJson, bytes).unwrap();
+    let with =
+        |key: Option<FingerprintKey>| content.reduce(key.as_ref()).credentials()[0].fingerprint;
+    assert_ne!(Some(one), with(FingerprintKey::new(&[8; 32])));
+    assert_eq!(with(None), None);
+    assert!(FingerprintKey::new(&[1; 31]).is_none() && FingerprintKey::new(&[1; 33]).is_none());
+}
+
+/// Promise 5.
+#[test]
+fn nothing_that_is_kept_shows_a_password() {
+    let text = auths(&[
+        ("reg.io", "user", "hunter2"),
+        ("ghcr.io", "x", "ghp_abcdefghijklmnopqrstuvwxyz0123456789"),
+    ]);
+    let bytes = Zeroizing::new(text.clone().into_bytes());
+    let content = SecretContent::new(Form::ConfigJson, bytes).unwrap();
+    let shown = format!("{content:?} {:?} {:?}", facts(&text), key());
+    for value in [
+        "hunter2",
+        "ghp_",
+        "7, 7",
+        &BASE64_STANDARD.encode("user:hunter2"),
+    ] {
+        assert!(!shown.contains(value), "{shown}");
+    }
+}
+
+#[test]
+fn too_many_entries_are_not_kept() {
+    let names: Vec<String> = (0..300).map(|i| format!("r{i}.io")).collect();
+    let entries: Vec<_> = names.iter().map(|name| (name.as_str(), "a", "b")).collect();
+    assert_eq!(reduce(&auths(&entries)), Content::Unread);
+    assert_eq!(reduce(&auths(&entries[..256])).credentials().len(), 256);
+}

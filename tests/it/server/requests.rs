@@ -1,0 +1,168 @@
+//! Tests of the answers to requests.
+
+use super::request;
+use crate::support::{Answer, POLICY, Setting, create_pod};
+use crate::tls::{serve, start};
+use axum::Router;
+use axum::routing::post;
+use pullgate::facts::{Facts, ServiceAccountFacts};
+use pullgate::live::{Live, Watches};
+use pullgate::metrics::Metrics;
+use pullgate::policy::Policy;
+use pullgate::server::admission::Guarded;
+use pullgate::world::Controllers;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[tokio::test]
+async fn reviews_are_answered_and_other_things_are_400() {
+    let running = start().await;
+    let review =
+        create_pod(json!({"containers": [{"name": "c", "image": "contoso.azurecr.io/a"}]}));
+    let (status, body) = request(
+        &running,
+        "/mutate?timeout=3s",
+        review.to_string().as_bytes(),
+    )
+    .await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        Answer::read(&body).patch,
+        Setting::new(POLICY).mutate(&review).patch
+    );
+    for bad in ["", "{}", "no json"] {
+        let (status, body) = request(&running, "/validate", bad.as_bytes()).await;
+        assert_eq!(status, 400, "{bad}");
+        assert_eq!(String::from_utf8_lossy(&body).lines().count(), 1, "{bad}");
+    }
+    assert_eq!(request(&running, "/elsewhere", b"").await.0, 404);
+    let mut stream = running.client().connect().await.expect("a handshake");
+    let get = b"GET /mutate HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(get).await.expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let answer = answer.to_lowercase();
+    assert!(
+        answer.starts_with("http/1.1 405 ") && answer.contains("\r\nallow: post\r\n"),
+        "{answer}"
+    );
+    assert_eq!(
+        request(&running, "/validate", &vec![b' '; 8 * 1024 * 1024])
+            .await
+            .0,
+        413
+    );
+    running.end().await;
+}
+
+/// Promise 5, where it is easiest to break: in what is said about a request that nobody can read.
+#[tokio::test]
+async fn promise_5_a_review_that_cannot_be_read_is_not_repeated() {
+    let running = start().await;
+    let secret = |field: &str| {
+        format!(
+            r#"{{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {{"uid": "1", "operation": "CREATE",
+            "kind": {{"group": "", "kind": "Secret"}}, "object": {{{field}}}}}}}"#
+        )
+    };
+    for body in [
+        secret(r#""type": {"hidden-password": 1}"#),
+        secret(r#""metadata": "hidden-password""#),
+        secret(r#""type": ["hidden-password"]"#),
+    ] {
+        let (status, answer) = request(&running, "/validate", body.as_bytes()).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert_eq!(status, 400, "{answer}");
+        assert!(!answer.contains("hidden-password"), "{answer}");
+    }
+    running.end().await;
+}
+
+/// What is in the same `kubectl apply` may be known a moment later; what is not known for long is not waited for.
+#[tokio::test(start_paused = true)]
+async fn facts_are_waited_for_and_not_for_ever() {
+    let bytes = create_pod(json!({"containers": []})).to_string();
+    let subject = pullgate::review::parse(bytes.as_bytes())
+        .expect("a review")
+        .subject;
+    let known = || {
+        let mut facts = Facts::default();
+        facts.set_labels("ns", Some(std::collections::BTreeMap::new()));
+        facts.set_service_account("ns", "default", Some(ServiceAccountFacts::default()));
+        facts.set_service_accounts_synced();
+        facts
+    };
+    let live = |watches| Live::new(Policy::default(), Controllers::new(Vec::new()), watches);
+    let took = async |live: &Live, learns_after: u64| {
+        let began = tokio::time::Instant::now();
+        let learn = async {
+            tokio::time::sleep(Duration::from_millis(learns_after)).await;
+            live.set_facts(known());
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = live.wait_for_facts(&subject) => {}
+            () = learn => {}
+        }
+        began.elapsed().as_millis()
+    };
+    assert_eq!(took(&live(Watches::Cluster), 100).await, 100);
+    assert_eq!(took(&live(Watches::Cluster), 2_000).await, 500);
+    assert_eq!(took(&live(Watches::Nothing), 100).await, 0);
+    let already = live(Watches::Cluster);
+    already.set_facts(known());
+    assert_eq!(took(&already, 100).await, 0);
+}
+
+/// A panic is one failed call: no review, so that the failurePolicy decides, and the next one is answered.
+#[tokio::test]
+async fn a_panic_is_one_500_counted_and_the_server_goes_on() {
+    let broken = async || -> &'static str { panic!("on purpose") };
+    let metrics = Arc::new(Metrics::default());
+    let router = Router::new()
+        .route("/broken", post(broken))
+        .route("/fine", post(async || "fine"));
+    let running = serve(Guarded::new(router, metrics.clone())).await;
+    for times in 1..=3 {
+        let (status, body) = request(&running, "/broken", b"{}").await;
+        assert!(status == 500 && !String::from_utf8_lossy(&body).contains("on purpose"));
+        assert_eq!(
+            request(&running, "/fine", b"{}").await,
+            (200, b"fine".to_vec())
+        );
+        let counted = format!("pullgate_unanswered_requests_total{{reason=\"panic\"}} {times}");
+        assert!(
+            metrics.text(true).contains(&counted),
+            "{}",
+            metrics.text(true)
+        );
+    }
+    running.end().await;
+}
+
+/// Who asks decides how long names are, and must not decide how long answers and lines of the log are.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_repeated_is_no_longer_than_names_are() {
+    let running = start().await;
+    let long = "x".repeat(1024 * 1024);
+    let mut review =
+        create_pod(json!({"imagePullSecrets": [{"name": "regcred-shared"}], "containers": []}));
+    for field in ["name", "namespace"] {
+        review["request"][field] = json!(long);
+    }
+    review["request"]["userInfo"]["username"] = json!(long);
+    review["request"]["object"]["metadata"]["generateName"] = json!(long);
+    let (status, body) = request(&running, "/validate", review.to_string().as_bytes()).await;
+    assert_eq!(status, 200);
+    assert!(!Answer::read(&body).allowed());
+    assert!(body.len() < 16 * 1024, "{}", body.len());
+    for field in ["uid", "operation"] {
+        let mut review = create_pod(json!({}));
+        review["request"][field] = json!(long);
+        let (status, body) = request(&running, "/validate", review.to_string().as_bytes()).await;
+        assert_eq!((status, body.len() < 512), (400, true), "{field}");
+    }
+    running.end().await;
+}
