@@ -1,14 +1,14 @@
 //! Of any object: the patch applies, asking again changes nothing, and no answer denies and patches.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use libfuzzer_sys::fuzz_target;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::policy::Policy;
 use pullgate::review;
 use pullgate::verdict::{Outcome, mutate, validate};
 use pullgate::world::{Controllers, World};
+use pullgate_fuzz::fuzz_target;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 

@@ -1,9 +1,9 @@
 //! Any text is an image reference or an error, and what was parsed can be written and parsed again.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use pullgate::image::Image;
 use pullgate::pattern::ImagePattern;
+use pullgate_fuzz::fuzz_target;
 
 fuzz_target!(|text: &str| {
     if let Ok(image) = Image::parse(text) {

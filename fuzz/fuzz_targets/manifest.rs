@@ -1,12 +1,12 @@
 //! Any text is judged by `check` without a panic, in each of its formats.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use libfuzzer_sys::fuzz_target;
 use pullgate::diagnostic::Colour;
 use pullgate::policy::Policy;
 use pullgate::report::{Input, Report, Settings};
+use pullgate_fuzz::fuzz_target;
 use std::sync::LazyLock;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(|| {

@@ -1,10 +1,10 @@
 //! Any text is a policy or has faults, each of which can be shown.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::civil::date;
-use libfuzzer_sys::fuzz_target;
 use pullgate::diagnostic::{Colour, Severity, render};
 use pullgate::policy::Policy;
+use pullgate_fuzz::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let loaded = Policy::load(text, date(2026, 1, 1));

@@ -1,13 +1,13 @@
 //! Any bytes are a review or an error, and every review has an answer that says its uid.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::Timestamp;
-use libfuzzer_sys::fuzz_target;
 use pullgate::facts::Facts;
 use pullgate::policy::Policy;
 use pullgate::review;
 use pullgate::verdict::{mutate, validate};
 use pullgate::world::{Controllers, World};
+use pullgate_fuzz::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(review) = review::parse(bytes) else {

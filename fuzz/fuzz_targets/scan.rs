@@ -1,8 +1,8 @@
 //! What is skimmed of a text is what `serde_json` reads, unless what nobody asks for is malformed.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use pullgate::scan::{Raw, from_slice, skimmed};
+use pullgate_fuzz::fuzz_target;
 use serde::Deserialize;
 use std::borrow::Cow;
 

@@ -1,9 +1,9 @@
 //! Contents of Secrets: whatever they are, they are reduced, and no password is among what is kept.
-#![no_main]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use pullgate::credentials::{FingerprintKey, SecretContent};
 use pullgate::docker_config::{self, Form};
+use pullgate_fuzz::fuzz_target;
 use zeroize::Zeroizing;
 
 /// Shorter passwords may well be a part of something else that is shown.
