@@ -232,6 +232,10 @@ pub(crate) fn run_in(dir: &Path, args: &[&str], stdin: &str) -> Run {
 
 /// What a program in Go, a package of the module in that folder, says to each of these lines.
 pub(crate) fn ask_go(folder: &str, package: &str, lines: String) -> Vec<Value> {
+    assert!(
+        std::env::var_os("PULLGATE_TESTS").is_none_or(|which| which != "fast"),
+        "`tests/run fast` does without Go: name this test in tests/run, so that it is skipped there"
+    );
     let mut go = Command::new("go")
         .args(["run", package])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
