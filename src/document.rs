@@ -301,9 +301,9 @@ pub enum Operator {
 }
 
 /// A glob of names of secrets.
-pub type SecretGlob = Glob;
+type SecretGlob = Glob;
 /// A glob of names of namespaces.
-pub type NamespaceGlob = Glob;
+type NamespaceGlob = Glob;
 
 impl<T> At<T> {
     /// A diagnostic about this place.

@@ -34,7 +34,7 @@ pub struct LogArgs {
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+enum LogFormat {
     /// For people.
     Text,
     /// For programs: one JSON object a line.

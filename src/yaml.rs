@@ -29,7 +29,7 @@ impl Limits {
         depth: 64,
     };
     /// For manifests: more than the API server would take in an hour.
-    pub const MANIFESTS: Self = Self {
+    const MANIFESTS: Self = Self {
         bytes: 256 * 1024 * 1024,
         nodes: 20_000_000,
         depth: 256,

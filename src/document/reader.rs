@@ -199,7 +199,7 @@ impl Reader {
         })
     }
 
-    pub(super) fn boolean(&mut self, node: &Node, path: &str) -> Option<bool> {
+    fn boolean(&mut self, node: &Node, path: &str) -> Option<bool> {
         match &node.value {
             Value::Scalar { text, plain: true } => match plain(text) {
                 Plain::Bool(value) => Some(value),

@@ -24,7 +24,7 @@ const RENEW_BEFORE: i64 = 2 * 24 * 60 * 60;
 const CENSUS: Duration = Duration::from_secs(10);
 
 /// Files that are watched: their paths and what they held when they were first read.
-pub(super) type Files = (Vec<PathBuf>, Vec<String>);
+type Files = (Vec<PathBuf>, Vec<String>);
 
 pub(super) async fn policy(path: PathBuf, text: String, live: Arc<Live>, metrics: Arc<Metrics>) {
     let file = path.display().to_string();

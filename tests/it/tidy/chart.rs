@@ -1,0 +1,97 @@
+//! The webhook configurations as the chart renders them.
+
+use super::root;
+
+/// The webhook configurations as the chart renders them by default; `tests/chart` holds the file against helm.
+pub(crate) fn configurations() -> Vec<serde_json::Value> {
+    let path = root().join("tests/chart/default.yaml");
+    let text = std::fs::read_to_string(path).expect("the recorded chart");
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    let is_configuration = |document: &serde_json::Value| {
+        let kind = document["kind"].as_str();
+        kind.is_some_and(|kind| kind.ends_with("WebhookConfiguration"))
+    };
+    let found: Vec<_> = documents.into_iter().filter(is_configuration).collect();
+    assert_eq!(found.len(), 2);
+    found
+}
+
+/// What the chart installs must never read a field that may be absent without asking: under `Fail` an evaluation error
+/// is a refusal.
+#[test]
+fn trap_20_match_conditions_ask_before_they_read() {
+    let optional = [
+        "metadata.annotations",
+        "metadata.ownerReferences",
+        "owner.controller",
+        "object.data",
+        "oldObject.data",
+        "request.name",
+        "request.userInfo.username",
+    ];
+    let mut conditions = 0;
+    for configuration in configurations() {
+        for webhook in configuration["webhooks"].as_array().expect("a list") {
+            for condition in webhook["matchConditions"].as_array().into_iter().flatten() {
+                conditions += 1;
+                let expression = condition["expression"].as_str().expect("a text");
+                for field in optional.iter().filter(|field| expression.contains(*field)) {
+                    assert!(expression.contains("has("), "{field} in {expression}");
+                    let asked = expression.find(&format!("{field})")).unwrap_or(usize::MAX);
+                    let read = expression
+                        .match_indices(field)
+                        .map(|(at, _)| at)
+                        .min()
+                        .unwrap_or_default();
+                    assert!(
+                        asked <= read,
+                        "{field} is read before it is asked for: {expression}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(conditions >= 4, "only {conditions} conditions");
+}
+
+/// Trap 19: a guard with `Fail` must not stand over what its own start depends on, by a name that nobody can take.
+#[test]
+fn trap_19_our_own_namespace_and_kube_system_are_left_out_by_name() {
+    for configuration in configurations() {
+        for webhook in configuration["webhooks"].as_array().expect("a list") {
+            let selector = &webhook["namespaceSelector"]["matchExpressions"][0];
+            assert_eq!(selector["key"], "kubernetes.io/metadata.name");
+            let is_policy = webhook["name"] == "policy.pullgate.dev";
+            assert_eq!(selector["operator"], if is_policy { "In" } else { "NotIn" });
+            let names = selector["values"].as_array().expect("a list");
+            assert!(
+                is_policy
+                    || names.contains(&"kube-system".into()) && names.contains(&"pullgate".into())
+            );
+            assert!(
+                webhook["objectSelector"].is_null(),
+                "anyone can set a label"
+            );
+            assert_eq!(webhook["sideEffects"], "None");
+        }
+    }
+}
+
+/// Trap 10, where it is registered.
+#[test]
+fn trap_10_the_guard_is_registered_for_ephemeral_containers() {
+    let configurations = configurations();
+    let webhooks = configurations
+        .iter()
+        .flat_map(|configuration| configuration["webhooks"].as_array().expect("a list"));
+    let guard = webhooks
+        .into_iter()
+        .find(|webhook| webhook["name"] == "guard.pullgate.dev")
+        .expect("the guard");
+    let rules = guard["rules"].as_array().expect("a list");
+    assert!(rules.iter().any(|rule| {
+        rule["resources"]
+            .as_array()
+            .is_some_and(|r| r.contains(&"pods/ephemeralcontainers".into()))
+    }));
+}

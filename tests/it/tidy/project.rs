@@ -1,0 +1,81 @@
+//! The files of the project agree with each other, and the code keeps to the traps that a search can find.
+
+use super::{configurations, root, sources};
+use proc_macro2::TokenStream;
+
+/// No Docker runs in the tests: they put into an image what the Dockerfile would.
+#[test]
+fn the_tests_build_the_binary_as_the_dockerfile_does() {
+    for file in ["Dockerfile", "tests/cluster/binary"] {
+        let text = std::fs::read_to_string(root().join(file)).expect("a file");
+        for part in [
+            "_RUSTFLAGS=",
+            "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs",
+            "cargo build --release --locked --target ",
+            " --bin pullgate",
+        ] {
+            assert!(text.contains(part), "{part} is not in {file}");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_in_the_changelog() {
+    let text = std::fs::read_to_string(root().join("CHANGELOG.md")).expect("CHANGELOG.md");
+    assert!(text.contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
+}
+
+/// The policy of the README is the example that the demo serves.
+#[test]
+fn the_readme_shows_the_example_policy() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let block = readme
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("a policy in the README");
+    assert_eq!(block.trim(), crate::policy::EXAMPLE.trim());
+}
+
+/// Trap 7: nothing on the admission path can write, or read, the API; and the webhooks say so.
+#[test]
+fn trap_7_admission_has_no_side_effects() {
+    for source in sources(&["src/server", "src/live.rs"]) {
+        let path = &source.path;
+        assert!(
+            !code(&source.text).contains("kube::"),
+            "{path} names a client"
+        );
+    }
+    for configuration in configurations() {
+        for webhook in configuration["webhooks"].as_array().expect("a list") {
+            assert_eq!(webhook["sideEffects"], "None");
+        }
+    }
+}
+
+/// Trap 17: what is not asked for cannot be cached. Whole Secrets are only asked for where they are our own, by name; of
+/// others `cluster/secrets.rs` takes what it reduces.
+#[test]
+fn trap_17_no_secret_is_kept_but_our_own() {
+    for source in sources(&["src"]) {
+        let path = &source.path;
+        let text = code(&source.text);
+        let is_ours = ["certificates.rs", "fingerprint.rs"].map(|name| path.ends_with(name));
+        let whole = [
+            "Api::<Secret>::all",
+            "Api<Secret>::all",
+            "reflector",
+            "Store<",
+        ];
+        assert!(!whole.iter().any(|word| text.contains(word)), "{path}");
+        let is_asked = text.contains("Api::<Secret>") || text.contains("Api<Secret>");
+        assert!(!is_asked || is_ours.contains(&true), "{path}");
+    }
+}
+
+/// The code of a file without comments and blanks.
+fn code(text: &str) -> String {
+    let tokens: TokenStream = text.parse().expect("Rust");
+    tokens.to_string().replace(' ', "")
+}
