@@ -8,9 +8,9 @@
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use pullgate::diagnostic::Colour;
 use pullgate::policy::Policy;
-use pullgate::report::{Input, Report, Settings};
+use pullgate::reports::check::{Input, Report, Settings};
+use pullgate::text::diagnostic::Colour;
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 21;

@@ -16,7 +16,7 @@ mod scene;
 #[path = "common/typed.rs"]
 mod typed;
 
-use pullgate::review::Review;
+use pullgate::admission::Review;
 use scene::{Scene, Size};
 use std::hint::black_box;
 use std::process::{Command, ExitCode};

@@ -19,7 +19,7 @@ mod recorded;
 
 use client::Target;
 use process::Server;
-use pullgate::authority::SelfSigned;
+use pullgate::tls::keys::SelfSigned;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;

@@ -16,12 +16,13 @@ use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use jiff::Timestamp;
 use jiff::civil::date;
+use pullgate::admission;
 use pullgate::facts::Facts;
-use pullgate::image::Image;
+use pullgate::kubelet::image::Image;
 use pullgate::policy::Policy;
-use pullgate::selector::Namespace;
-use pullgate::world::{Controllers, World};
-use pullgate::{review, verdict};
+use pullgate::policy::selector::Namespace;
+use pullgate::verdict;
+use pullgate::verdict::world::{Controllers, World};
 use scene::{Scene, Size};
 
 #[global_allocator]
@@ -121,7 +122,7 @@ fn recorded_reviews(bencher: Bencher<'_, '_>) {
     let reviews = recorded::reviews();
     bencher.bench_local(|| {
         for (endpoint, body) in &reviews {
-            let review = review::parse(body).expect("a review");
+            let review = admission::parse(body).expect("a review");
             let mutation = match *endpoint {
                 "/mutate" => verdict::mutate(&world, &review.subject),
                 _ => verdict::validate(&world, &review.subject).into(),

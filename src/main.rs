@@ -1,7 +1,7 @@
 //! The `pullgate` command.
 
 use clap::{CommandFactory, Parser};
-use pullgate::cli::{Cli, Command};
+use pullgate::commands::cli::{Cli, Command};
 use pullgate::commands::{Outcome, check, explain, manual, schema, serve};
 use std::io::Write;
 use std::process::ExitCode;

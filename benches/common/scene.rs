@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use pullgate::credentials::SecretContent;
-use pullgate::docker_config::Form;
+use pullgate::admission::{self, Review};
+use pullgate::facts::inventory::{Depth, Inventory, Names, SecretFacts};
 use pullgate::facts::{Facts, ServiceAccountFacts};
-use pullgate::inventory::{Depth, Inventory, Names, SecretFacts};
+use pullgate::kubelet::docker_config::Form;
 use pullgate::policy::Policy;
-use pullgate::review::{self, Review};
+use pullgate::secrets::credentials::SecretContent;
+use pullgate::verdict::world::{Controllers, World};
 use pullgate::verdict::{self, Mutation};
-use pullgate::world::{Controllers, World};
 use serde_json::{Map, Value, json};
 use std::fmt::{self, Write};
 use zeroize::Zeroizing;
@@ -96,7 +96,7 @@ impl Scene {
 
     /// The review, read.
     pub(crate) fn parse(&self) -> Review<'_> {
-        review::parse(&self.body).expect("a review")
+        admission::parse(&self.body).expect("a review")
     }
 
     /// The judgement of `/mutate`, which for a pod of a controller is that of `/validate` too.

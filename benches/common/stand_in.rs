@@ -2,9 +2,9 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use pullgate::metrics::ConnectionMetrics;
-use pullgate::server::certs::Certificate;
+use pullgate::runtime::metrics::ConnectionMetrics;
 use pullgate::server::{Access, Server};
+use pullgate::tls::certificate::Certificate;
 use std::io::Write;
 use std::path::Path;
 

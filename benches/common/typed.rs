@@ -3,9 +3,9 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use k8s_openapi::api::core::v1::{LocalObjectReference, Pod};
-use pullgate::image::Image;
+use pullgate::kubelet::image::Image;
 use pullgate::policy::Policy;
-use pullgate::selector::Namespace;
+use pullgate::policy::selector::Namespace;
 use serde::Deserialize;
 use serde_json::{json, to_value};
 

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::policy::Policy;
-use pullgate::review;
+use pullgate::admission;
 use pullgate::verdict::{Outcome, mutate, validate};
-use pullgate::world::{Controllers, World};
+use pullgate::verdict::world::{Controllers, World};
 use pullgate_fuzz::fuzz_target;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -64,7 +64,7 @@ fuzz_target!(|data: &[u8]| {
         now: Timestamp::UNIX_EPOCH,
     };
     let bytes = request(&object);
-    let Ok(review) = review::parse(bytes.as_bytes()) else {
+    let Ok(review) = admission::parse(bytes.as_bytes()) else {
         return;
     };
     let ruling = validate(&world, &review.subject);
@@ -80,7 +80,7 @@ fuzz_target!(|data: &[u8]| {
     let patch: json_patch::Patch = serde_json::from_str(patch.as_json()).expect("a patch");
     json_patch::patch(&mut patched, &patch).expect("the patch applies");
     let bytes = request(&patched);
-    let review = review::parse(bytes.as_bytes()).expect("what was patched is still a review");
+    let review = admission::parse(bytes.as_bytes()).expect("what was patched is still a review");
     assert!(matches!(
         mutate(&world, &review.subject).outcome,
         Outcome::Admit

@@ -1,8 +1,8 @@
 //! Any text is an image reference or an error, and what was parsed can be written and parsed again.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use pullgate::image::Image;
-use pullgate::pattern::ImagePattern;
+use pullgate::kubelet::image::Image;
+use pullgate::policy::pattern::ImagePattern;
 use pullgate_fuzz::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use pullgate::diagnostic::Colour;
+use pullgate::text::diagnostic::Colour;
 use pullgate::policy::Policy;
-use pullgate::report::{Input, Report, Settings};
+use pullgate::reports::check::{Input, Report, Settings};
 use pullgate_fuzz::fuzz_target;
 use std::sync::LazyLock;
 

@@ -2,7 +2,7 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::civil::date;
-use pullgate::diagnostic::{Colour, Severity, render};
+use pullgate::text::diagnostic::{Colour, Severity, render};
 use pullgate::policy::Policy;
 use pullgate_fuzz::fuzz_target;
 

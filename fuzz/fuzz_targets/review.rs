@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use pullgate::facts::Facts;
 use pullgate::policy::Policy;
-use pullgate::review;
+use pullgate::admission;
 use pullgate::verdict::{mutate, validate};
-use pullgate::world::{Controllers, World};
+use pullgate::verdict::world::{Controllers, World};
 use pullgate_fuzz::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(review) = review::parse(bytes) else {
+    let Ok(review) = admission::parse(bytes) else {
         return;
     };
     let (policy, facts, controllers) = (

@@ -1,7 +1,7 @@
 //! What is skimmed of a text is what `serde_json` reads, unless what nobody asks for is malformed.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use pullgate::scan::{Raw, from_slice, skimmed};
+use pullgate::text::scan::{Raw, from_slice, skimmed};
 use pullgate_fuzz::fuzz_target;
 use serde::Deserialize;
 use std::borrow::Cow;

@@ -5,9 +5,9 @@
 //! change in any way, by the clock, by hand or by being deleted: no call meets a certificate that is not trusted.
 
 use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, own_secret, watch_one};
-use crate::authority::Keys;
-use crate::lifecycle::{Part, Readiness};
-use crate::metrics::Metrics;
+use crate::runtime::lifecycle::{Part, Readiness};
+use crate::runtime::metrics::Metrics;
+use crate::tls::keys::Keys;
 use anyhow::{Context, Result, anyhow};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use futures::StreamExt;

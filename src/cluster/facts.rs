@@ -3,9 +3,9 @@
 use super::events;
 use super::secrets::{self, Scope};
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
-use crate::lifecycle::{Part, Readiness};
-use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::runtime::lifecycle::{Part, Readiness};
+use crate::runtime::live::Live;
+use crate::runtime::metrics::Metrics;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};

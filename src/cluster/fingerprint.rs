@@ -3,7 +3,7 @@
 
 use super::certificates::without_values;
 use super::{FIRST_PAUSE, LONGEST_PAUSE, ObjectName, Pauses, answer, came_too_late};
-use crate::credentials::FingerprintKey;
+use crate::secrets::credentials::FingerprintKey;
 use anyhow::{Context, Result};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;

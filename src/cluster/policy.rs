@@ -1,12 +1,12 @@
 //! The policy as a cluster has it: the `ConfigMap` that people edit, and a second one with what was accepted.
 
 use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, watch_one};
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::lifecycle::{Part, Readiness};
-use crate::live::{Live, now, today};
-use crate::metrics::{Metrics, PolicySource};
-use crate::names::POLICY_KEY;
+use crate::objects::names::POLICY_KEY;
 use crate::policy::{Loaded, Policy};
+use crate::runtime::lifecycle::{Part, Readiness};
+use crate::runtime::live::{Live, now, today};
+use crate::runtime::metrics::{Metrics, PolicySource};
+use crate::text::diagnostic::{Diagnostic, Severity};
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;

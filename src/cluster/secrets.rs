@@ -1,12 +1,12 @@
 //! Watches docker-type Secrets. What comes of them is reduced to facts before it is put aside for even a moment.
 
 use super::{ObjectName, fingerprint};
-use crate::credentials::{Content, FingerprintKey, MANAGED, SecretContent};
-use crate::docker_config::{CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
-use crate::inventory::{Depth, Inventory, Names, SecretFacts};
-use crate::metrics::{Metrics, PULL_SECRETS};
-use crate::object;
-use crate::subject::Kind;
+use crate::facts::inventory::{Depth, Inventory, Names, SecretFacts};
+use crate::kubelet::docker_config::{CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
+use crate::objects::read;
+use crate::objects::subject::Kind;
+use crate::runtime::metrics::{Metrics, PULL_SECRETS};
+use crate::secrets::credentials::{Content, FingerprintKey, MANAGED, SecretContent};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
@@ -282,7 +282,7 @@ impl<'de> Deserialize<'de> for DockerSecret {
         let json: &RawValue = Deserialize::deserialize(deserializer)?;
         let error = |_| serde::de::Error::custom("no Secret");
         let Metadata { metadata } = serde_json::from_str(json.get()).map_err(error)?;
-        let object = object::read(Kind::Secret, json.get()).map_err(error)?;
+        let object = read::read(Kind::Secret, json.get()).map_err(error)?;
         Ok(Self {
             metadata,
             content: object.content,

@@ -1,8 +1,8 @@
 //! The workloads of a cluster, a page at a time.
 
 use super::answer;
-use crate::object;
-use crate::subject::{Kind, Operation, Source, Subject};
+use crate::objects::read;
+use crate::objects::subject::{Kind, Operation, Source, Subject};
 use anyhow::{Context, Result};
 use kube::Client;
 use kube::api::{ListParams, Request};
@@ -41,7 +41,7 @@ struct PageMetadata {
     token: String,
 }
 
-/// What [`object::read`] leaves out.
+/// What [`read::read`] leaves out.
 #[derive(Deserialize)]
 struct Item<'a> {
     #[serde(borrow)]
@@ -159,7 +159,7 @@ fn page(
         if is_excluded || !item.counts(kind) {
             continue;
         }
-        let Ok(object) = object::read(kind, json) else {
+        let Ok(object) = read::read(kind, json) else {
             continue;
         };
         let subject = Subject {

@@ -2,11 +2,11 @@
 
 use super::inputs::{self, Skipped};
 use super::{Outcome, PolicyArgs, colour};
-use crate::diagnostic::Severity;
-use crate::live::today;
-use crate::manifest;
+use crate::objects::manifest;
 use crate::policy::Loaded;
-use crate::report::{Input, Report, Settings};
+use crate::reports::check::{Input, Report, Settings};
+use crate::runtime::live::today;
+use crate::text::diagnostic::Severity;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;

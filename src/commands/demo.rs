@@ -1,8 +1,8 @@
 //! `pullgate serve --demo`: what Pullgate does, shown on an example.
 
-use crate::live::{Live, today};
+use crate::admission;
 use crate::policy::Policy;
-use crate::review;
+use crate::runtime::live::{Live, today};
 use crate::verdict::{self, Outcome};
 use anyhow::{Context, Result};
 use std::io::Write;
@@ -27,7 +27,7 @@ pub fn policy() -> Result<Policy> {
 /// # Errors
 /// Nobody reads it.
 pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()> {
-    let pod = review::parse(POD.as_bytes())?;
+    let pod = admission::parse(POD.as_bytes())?;
     writeln!(
         out,
         "A Pod with the image contoso.azurecr.io/shop/api:1.4 is created. The answer patches it:\n"
@@ -37,7 +37,7 @@ pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()
         let patch: serde_json::Value = serde_json::from_str(patch.as_json())?;
         writeln!(out, "{patch:#}\n")?;
     }
-    let deployment = review::parse(DEPLOYMENT.as_bytes())?;
+    let deployment = admission::parse(DEPLOYMENT.as_bytes())?;
     writeln!(
         out,
         "A Deployment that names a banned secret is applied. kubectl prints:\n"

@@ -1,15 +1,15 @@
 //! `pullgate explain`.
 
 use super::{Format, Outcome, PolicyArgs, read};
-use crate::account::Life;
-use crate::credentials::{Content, Credential, Flaw, SecretContent};
-use crate::image::Image;
-use crate::keyring::Keyring;
-use crate::manifest::{self, CredentialsError};
-use crate::pattern::Host;
+use crate::kubelet::image::Image;
+use crate::kubelet::keyring::Keyring;
+use crate::objects::manifest::{self, CredentialsError};
+use crate::policy::pattern::Host;
+use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Access, Candidate, Policy, Unmatched};
-use crate::selector::{Match, Namespace};
-use crate::words::clean;
+use crate::secrets::account::Life;
+use crate::secrets::credentials::{Content, Credential, Flaw, SecretContent};
+use crate::verdict::words::clean;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use jiff::Timestamp;
@@ -165,7 +165,10 @@ fn images(args: &[String]) -> Result<Vec<String>> {
 }
 
 fn explain<'a>(
-    (text, image): &'a (&'a str, Result<Image<'a>, crate::image::ImageError>),
+    (text, image): &'a (
+        &'a str,
+        Result<Image<'a>, crate::kubelet::image::ImageError>,
+    ),
     policy: Option<&'a Policy>,
     namespace: Namespace<'_>,
     secrets: Option<&Secrets>,

@@ -1,6 +1,6 @@
 //! The files that `check` looks at.
 
-use crate::report::Input;
+use crate::reports::check::Input;
 use anyhow::{Context, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! `pullgate schema`.
 
 use super::Outcome;
-use crate::document;
+use crate::policy::document;
 use anyhow::Result;
 use std::io::Write;
 

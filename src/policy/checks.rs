@@ -1,12 +1,12 @@
 //! Faults and warnings that only show across the entries of a document.
 
-use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::document::{
+use crate::policy::document::{
     At, BanEntry, Document, ExceptionEntry, Mode, NamespaceSelector, RegistryEntry,
 };
-use crate::glob::Glob;
-use crate::pattern::ImagePattern;
-use crate::suggest::nearest;
+use crate::policy::pattern::ImagePattern;
+use crate::text::diagnostic::{Diagnostic, Severity, Span};
+use crate::text::glob::Glob;
+use crate::text::suggest::nearest;
 use jiff::civil::Date;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

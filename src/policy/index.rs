@@ -5,9 +5,9 @@
 //! are hashed and asked for from the longest; behind a path, rules for namespaces that are named in full are hashed.
 
 use super::RegistryRule;
-use crate::glob::Glob;
-use crate::image::Image;
-use crate::pattern::{Host, split_port};
+use crate::kubelet::image::Image;
+use crate::policy::pattern::{Host, split_port};
+use crate::text::glob::Glob;
 use foldhash::HashMap;
 use std::borrow::Cow;
 use std::cmp::Reverse;

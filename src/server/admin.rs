@@ -1,7 +1,7 @@
 //! The admin port, plain HTTP: `/livez`, `/readyz`, `/metrics`.
 
-use crate::lifecycle::Readiness;
-use crate::metrics::{self, Metrics};
+use crate::runtime::lifecycle::Readiness;
+use crate::runtime::metrics::{self, Metrics};
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;

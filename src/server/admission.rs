@@ -3,15 +3,15 @@
 use super::body::{Bodies, Received};
 use super::connection::Endpoints;
 use super::quota::Lease;
-use crate::deadline::within;
-use crate::lifecycle::Readiness;
-use crate::live::Live;
-use crate::metrics::{Metrics, Unanswered};
-use crate::names::{MAX_SUBDOMAIN, beginning};
-use crate::review::{self, Review};
-use crate::subject::{Kind, Subject};
+use crate::admission::{self, Review};
+use crate::objects::names::{MAX_SUBDOMAIN, beginning};
+use crate::objects::subject::{Kind, Subject};
+use crate::runtime::deadline::within;
+use crate::runtime::lifecycle::Readiness;
+use crate::runtime::live::Live;
+use crate::runtime::metrics::{Metrics, Unanswered};
+use crate::verdict::world::World;
 use crate::verdict::{self, Injection, Mutation, Outcome};
-use crate::world::World;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -153,7 +153,7 @@ impl Admission {
         let bytes = body.as_ref();
         let length = bytes.len();
         let review = self
-            .aside(length, || review::parse(bytes))
+            .aside(length, || admission::parse(bytes))
             .await
             .map_err(words)?
             .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;

@@ -1,8 +1,8 @@
 //! Receiving the body of a request: within a time, and within what all of them may take.
 
 use super::quota::{Lease, Quota};
-use crate::deadline::within;
-use crate::metrics::Unanswered;
+use crate::runtime::deadline::within;
+use crate::runtime::metrics::Unanswered;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;

@@ -1,7 +1,7 @@
 //! The connections that are open: how many there may be, and which one gives way.
 
 use super::quota::{Full, Lease, Quota};
-use crate::metrics::ConnectionMetrics;
+use crate::runtime::metrics::ConnectionMetrics;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

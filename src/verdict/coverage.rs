@@ -1,9 +1,9 @@
 //! Which rule covers each image of a subject. Bans and injection both ask, so each image is read and looked up once.
 
-use crate::image::{Image, ImageError};
+use crate::kubelet::image::{Image, ImageError};
+use crate::objects::subject::{ImageUse, Subject};
 use crate::policy::RegistryRule;
-use crate::subject::{ImageUse, Subject};
-use crate::world::World;
+use crate::verdict::world::World;
 use std::cell::OnceCell;
 
 /// The rules for the images of a subject, found when they are asked for.

@@ -1,9 +1,9 @@
 //! Whether a ban by `credentials` covers what a Secret holds, and by what of it.
 
-use crate::credentials::{Content, Credential};
-use crate::finding::Grounds;
 use crate::policy::CredentialClause;
-use crate::world::World;
+use crate::secrets::credentials::{Content, Credential};
+use crate::verdict::finding::Grounds;
+use crate::verdict::world::World;
 
 /// In which namespaces a credential counts as being.
 #[derive(Debug, Clone, Copy)]

@@ -3,12 +3,14 @@
 use super::coverage::Coverage;
 use super::pull_secrets::{self, Listed};
 use super::{Injection, Preview};
-use crate::finding::{Effect, Fault, Finding, Mercy};
-use crate::patch::{self, Patch};
+use crate::objects::subject::{
+    ContainerList, ImageUse, Kind, Operation, Place, PodSpec, Source, Subject,
+};
 use crate::policy::RegistryRule;
-use crate::selector::Match;
-use crate::subject::{ContainerList, ImageUse, Kind, Operation, Place, PodSpec, Source, Subject};
-use crate::world::World;
+use crate::policy::selector::Match;
+use crate::verdict::finding::{Effect, Fault, Finding, Mercy};
+use crate::verdict::patch::{self, Patch};
+use crate::verdict::world::World;
 
 /// What injection comes to.
 #[derive(Default)]

@@ -1,13 +1,13 @@
 //! Whether the pull secrets that a pod will have are there, can be read, and still work.
 
-use crate::credentials::Content;
-use crate::finding::{Effect, Fault, Finding, Mercy, Trouble};
-use crate::image::Image;
-use crate::inventory::{Inventory, SecretFacts};
-use crate::keyring::Keyring;
+use crate::facts::inventory::{Inventory, SecretFacts};
+use crate::kubelet::image::Image;
+use crate::kubelet::keyring::Keyring;
+use crate::objects::subject::{Place, PodSpec, Subject};
 use crate::policy::RegistryRule;
-use crate::subject::{Place, PodSpec, Subject};
-use crate::world::World;
+use crate::secrets::credentials::Content;
+use crate::verdict::finding::{Effect, Fault, Finding, Mercy, Trouble};
+use crate::verdict::world::World;
 
 /// A pull secret that a pod will have, or should have.
 pub(super) struct Listed<'a> {

@@ -1,8 +1,8 @@
 //! Which secrets an object names, and how they came into it.
 
 use crate::facts::{Facts, ServiceAccountFacts};
-use crate::finding::Origin;
-use crate::subject::{Kind, Object, Place, PodSpec, Source, Subject};
+use crate::objects::subject::{Kind, Object, Place, PodSpec, Source, Subject};
+use crate::verdict::finding::Origin;
 use std::borrow::Cow;
 use std::collections::HashSet;
 

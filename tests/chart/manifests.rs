@@ -3,7 +3,7 @@
 use crate::combinations::COMBINATIONS;
 use crate::{HELM, blessed, chart, documents, helm, of_kind, render};
 use clap::Parser;
-use pullgate::cli::Cli;
+use pullgate::commands::cli::Cli;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;

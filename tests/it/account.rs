@@ -1,8 +1,8 @@
 //! Whose a credential is.
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
-use pullgate::account::{AccountClass, Confidence, Life, Shape, classify, expiry};
 use pullgate::policy::Product;
+use pullgate::secrets::account::{AccountClass, Confidence, Life, Shape, classify, expiry};
 
 /// A host, a user name and a password, what the policy says runs there, and what is to be told of it.
 type Row<'a> = (

@@ -1,9 +1,9 @@
 //! What the documentation shows is what happens.
 
 use crate::policy::EXAMPLE;
-use pullgate::diagnostic::Severity;
-use pullgate::live::today;
 use pullgate::policy::Policy;
+use pullgate::runtime::live::today;
+use pullgate::text::diagnostic::Severity;
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! Files that change under a running server.
 
-use pullgate::files::{self, Taken};
+use pullgate::runtime::files::{self, Taken};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;

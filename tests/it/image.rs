@@ -4,7 +4,7 @@ use crate::support;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use pullgate::image::{Image, ImageError};
+use pullgate::kubelet::image::{Image, ImageError};
 use serde_json::Value;
 
 #[test]

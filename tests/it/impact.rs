@@ -1,10 +1,10 @@
 //! What an edit of the policy would do, without a cluster.
 
 use crate::support::{POLICY, Setting, create, in_namespace};
-use pullgate::impact::{Extent, Impact};
+use pullgate::admission;
 use pullgate::policy::Policy;
-use pullgate::review;
-use pullgate::world::World;
+use pullgate::reports::impact::{Extent, Impact};
+use pullgate::verdict::world::World;
 use serde_json::{Value, json};
 
 fn deployment(namespace: &str, name: &str, image: &str, secrets: &[&str]) -> Value {
@@ -36,7 +36,7 @@ fn told(body: &str, workloads: &[Value], extent: Extent) -> Vec<String> {
     let mut impact = Impact::default();
     for workload in workloads {
         let bytes = workload.to_string();
-        let review = review::parse(bytes.as_bytes()).expect("a review");
+        let review = admission::parse(bytes.as_bytes()).expect("a review");
         impact.add(&before, &after, &review.subject);
     }
     impact.warnings(extent)

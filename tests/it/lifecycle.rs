@@ -1,6 +1,6 @@
 //! Beginning and end.
 
-use pullgate::lifecycle::{Part, Readiness, Tasks};
+use pullgate::runtime::lifecycle::{Part, Readiness, Tasks};
 use std::future::pending;
 
 #[tokio::test]

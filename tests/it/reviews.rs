@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, Setting};
 use proptest::prelude::*;
-use pullgate::review::{self, ReviewError};
+use pullgate::admission::{self, ReviewError};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -176,7 +176,7 @@ fn promise_5_no_secret_value_is_in_an_answer_or_in_debug() {
             entry["auth"].as_str().unwrap(),
         );
         let bytes = review.to_string();
-        let parsed = review::parse(bytes.as_bytes()).unwrap();
+        let parsed = admission::parse(bytes.as_bytes()).unwrap();
         for said in [
             format!("{parsed:?}"),
             format!("{:?}", answer(&setting, &name, &review)),
@@ -219,7 +219,7 @@ fn audit_keys_are_names() {
 
 #[test]
 fn what_is_no_review_is_told_why() {
-    let parse = |text: &str| review::parse(text.as_bytes()).map(|_| ()).unwrap_err();
+    let parse = |text: &str| admission::parse(text.as_bytes()).map(|_| ()).unwrap_err();
     assert!(matches!(parse(""), ReviewError::Json { .. }));
     assert!(matches!(parse("[]"), ReviewError::Json { .. }));
     assert!(matches!(parse("{}"), ReviewError::Json { .. }));
@@ -259,7 +259,7 @@ fn odd_json_is_no_problem() {
             "spec": {{"containers": [{{"name": null, "image": "contoso\u002eazurecr.io\/a", "env": null}}], "imagePullSecrets": [{{"name": "\u0078"}}]}}}}}}}}"#
     );
     let setting = Setting::new(crate::support::POLICY);
-    let parsed = review::parse(text.as_bytes()).unwrap();
+    let parsed = admission::parse(text.as_bytes()).unwrap();
     assert_eq!(
         (&*parsed.subject.namespace, &*parsed.subject.user),
         ("ns", "jane")
@@ -278,7 +278,7 @@ fn odd_json_is_no_problem() {
 #[test]
 fn what_can_be_borrowed_is_borrowed() {
     let bytes = std::fs::read(dir().join("pod-every-reference.Pod.create.validate.json")).unwrap();
-    let subject = review::parse(&bytes).unwrap().subject;
+    let subject = admission::parse(&bytes).unwrap().subject;
     let is_borrowed = |text: &Cow<'_, str>| matches!(text, Cow::Borrowed(_));
     let pod = subject.object.pod.as_ref().unwrap();
     assert!(is_borrowed(&subject.namespace) && is_borrowed(&subject.user));
@@ -296,7 +296,7 @@ fn what_can_be_borrowed_is_borrowed() {
 proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = review::parse(&bytes);
+        let _ = admission::parse(&bytes);
     }
 
     /// A recorded review with a piece of it overwritten: mostly no JSON any more, sometimes JSON of another shape.
@@ -308,10 +308,10 @@ proptest! {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a text")]
         let start = (at * (bytes.len() - with.len()) as f64) as usize;
         bytes[start..start + with.len()].copy_from_slice(with.as_bytes());
-        if let Ok(review) = serde_json::from_slice::<Value>(&bytes) && review::parse(review.to_string().as_bytes()).is_ok() {
+        if let Ok(review) = serde_json::from_slice::<Value>(&bytes) && admission::parse(review.to_string().as_bytes()).is_ok() {
             answer(&setting(), name, &review);
         }
-        let _ = review::parse(&bytes);
+        let _ = admission::parse(&bytes);
     }
 }
 

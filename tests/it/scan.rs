@@ -1,7 +1,7 @@
 //! The scanner against its oracle: what it makes of a text, `serde_json` does.
 
 use proptest::prelude::*;
-use pullgate::scan::{Nested, Raw, from_slice, from_str, skimmed};
+use pullgate::text::scan::{Nested, Raw, from_slice, from_str, skimmed};
 use serde::Deserialize;
 use std::borrow::Cow;
 

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
+use pullgate::admission;
 use pullgate::facts::{Facts, ServiceAccountFacts};
+use pullgate::objects::subject::Subject;
 use pullgate::policy::Policy;
-use pullgate::review;
-use pullgate::subject::Subject;
+use pullgate::verdict::world::{Controllers, World};
 use pullgate::verdict::{Mutation, mutate, validate};
-use pullgate::world::{Controllers, World};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -94,7 +94,7 @@ impl Setting {
     ) -> Answer {
         let bytes = review.to_string();
         let parsed =
-            review::parse(bytes.as_bytes()).unwrap_or_else(|error| panic!("{error}: {bytes}"));
+            admission::parse(bytes.as_bytes()).unwrap_or_else(|error| panic!("{error}: {bytes}"));
         let world = World {
             policy: &self.policy,
             facts: &self.facts,

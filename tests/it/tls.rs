@@ -1,15 +1,16 @@
 //! A server in this process, and clients of it.
 
 use crate::support::POLICY;
-use pullgate::lifecycle::Readiness;
-use pullgate::live::{Live, Watches};
-use pullgate::metrics::Metrics;
+use pullgate::runtime::lifecycle::Readiness;
+use pullgate::runtime::live::{Live, Watches};
+use pullgate::runtime::metrics::Metrics;
 use pullgate::server::admission::Admission;
-use pullgate::server::clients::Clients;
 use pullgate::server::connection::Endpoints;
 use pullgate::server::{Access, Server};
-use pullgate::world::Controllers;
-use pullgate::{authority::SelfSigned, server::certs::Certificate};
+use pullgate::tls::certificate::Certificate;
+use pullgate::tls::clients::Clients;
+use pullgate::tls::keys::SelfSigned;
+use pullgate::verdict::world::Controllers;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,17 +1,17 @@
 //! Where each part comes from, and the task that keeps it up to date.
 
 use super::{ServeArgs, bind, watches};
-use crate::authority::SelfSigned;
 use crate::cluster::secrets::Scope;
 use crate::cluster::{self, certificates, facts};
 use crate::commands::{demo, read};
-use crate::lifecycle::{Part, Readiness, Tasks};
-use crate::live::{Live, now, today};
-use crate::manifest;
-use crate::metrics::{ConnectionMetrics, Metrics, PolicySource};
-use crate::server::certs::Certificate;
-use crate::server::clients::Clients;
+use crate::objects::manifest;
+use crate::runtime::lifecycle::{Part, Readiness, Tasks};
+use crate::runtime::live::{Live, now, today};
+use crate::runtime::metrics::{ConnectionMetrics, Metrics, PolicySource};
 use crate::server::{Access, admin};
+use crate::tls::certificate::Certificate;
+use crate::tls::clients::Clients;
+use crate::tls::keys::SelfSigned;
 use anyhow::{Context, Result};
 use kube::Client;
 use std::future::pending;

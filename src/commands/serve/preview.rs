@@ -1,11 +1,11 @@
 //! What an edit of the policy would do, told to whoever makes it.
 
 use crate::cluster::workloads;
-use crate::impact::{Extent, Impact};
-use crate::live::{Live, today};
+use crate::objects::subject::Subject;
 use crate::policy::Policy;
+use crate::reports::impact::{Extent, Impact};
+use crate::runtime::live::{Live, today};
 use crate::server::admission::{PolicyEdit, Preview};
-use crate::subject::Subject;
 use futures::FutureExt;
 use kube::Client;
 use std::sync::Arc;

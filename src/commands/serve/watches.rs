@@ -1,14 +1,14 @@
 //! What is read again while the server runs.
 
-use crate::authority::SelfSigned;
-use crate::census::Census;
 use crate::cluster::policy::{faults, tell};
-use crate::files::{self, Taken};
-use crate::live::{Live, now, today};
-use crate::manifest;
-use crate::metrics::{Metrics, PolicySource};
-use crate::server::certs::Certificate;
-use crate::server::clients::Clients;
+use crate::objects::manifest;
+use crate::reports::census::Census;
+use crate::runtime::files::{self, Taken};
+use crate::runtime::live::{Live, now, today};
+use crate::runtime::metrics::{Metrics, PolicySource};
+use crate::tls::certificate::Certificate;
+use crate::tls::clients::Clients;
+use crate::tls::keys::SelfSigned;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

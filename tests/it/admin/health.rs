@@ -2,7 +2,7 @@
 
 use super::Process;
 use crate::tls::{split, status};
-use pullgate::lifecycle::{Part, Readiness};
+use pullgate::runtime::lifecycle::{Part, Readiness};
 use pullgate::server::admin;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -56,7 +56,7 @@ fn more_controllers_can_be_named() {
             .validate(&by_controller(banned_pod(), user))
             .allowed()
     );
-    setting.controllers = pullgate::world::Controllers::new(vec![user.to_owned()]);
+    setting.controllers = pullgate::verdict::world::Controllers::new(vec![user.to_owned()]);
     assert!(
         setting
             .validate(&by_controller(banned_pod(), user))

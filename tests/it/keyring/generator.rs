@@ -3,7 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use proptest::prelude::*;
 use proptest::sample::select;
-use pullgate::docker_config::Form;
+use pullgate::kubelet::docker_config::Form;
 
 fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
     select(texts).prop_map(str::to_owned)

@@ -6,9 +6,9 @@ use crate::support::ask_go;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use pullgate::docker_config::{self, Form};
-use pullgate::image::Image;
-use pullgate::keyring::Keyring;
+use pullgate::kubelet::docker_config::{self, Form};
+use pullgate::kubelet::image::Image;
+use pullgate::kubelet::keyring::Keyring;
 use serde_json::{Value, json};
 
 type Tried = (String, Vec<u8>, Vec<u8>);

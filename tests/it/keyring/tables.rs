@@ -1,8 +1,8 @@
 //! Tests of our keyring by the tables of the kubelet's own tests.
 
 use super::str;
-use pullgate::docker_config::{self, Entry, Form};
-use pullgate::keyring::Keyring;
+use pullgate::kubelet::docker_config::{self, Entry, Form};
+use pullgate::kubelet::keyring::Keyring;
 use serde_json::{Value, json};
 
 fn tables() -> Value {

@@ -11,7 +11,7 @@ proptest! {
     fn any_text_is_read_without_a_panic(text in any::<String>(), body in "[a-z:\\[\\]{}\\-&*!|>'\", \n]{0,60}") {
         for text in [text, format!("{HEAD}{body}")] {
             let diagnostics = Policy::load(&text, TODAY).diagnostics;
-            let _ = pullgate::diagnostic::render(&diagnostics, "policy.yaml", &text, pullgate::diagnostic::Colour::Always);
+            let _ = pullgate::text::diagnostic::render(&diagnostics, "policy.yaml", &text, pullgate::text::diagnostic::Colour::Always);
         }
     }
 }
@@ -19,7 +19,7 @@ proptest! {
 /// Whatever is written, what is said about it can be shown.
 #[test]
 fn odd_texts_are_shown_without_a_panic() {
-    use pullgate::diagnostic::{Colour, render};
+    use pullgate::text::diagnostic::{Colour, render};
     for text in [
         "a:\t\u{e9}\n\t- \u{e9}: \u{fc}",
         "\u{1f600}: |2\n\u{1f600}",

@@ -7,8 +7,8 @@ mod rules;
 mod schema;
 
 use jiff::civil::{Date, date};
-use pullgate::diagnostic::Severity;
 use pullgate::policy::{Loaded, Policy};
+use pullgate::text::diagnostic::Severity;
 
 pub(crate) const EXAMPLE: &str = include_str!("../../../src/commands/example-policy.yaml");
 const TODAY: Date = date(2026, 11, 22);
@@ -28,7 +28,7 @@ fn load(body: &str) -> Loaded {
 
 /// Each diagnostic as `LINE:COLUMN SEVERITY PATH: MESSAGE (HELP)`; lines count from the body.
 fn diagnostics(body: &str) -> Vec<String> {
-    let show = |d: pullgate::diagnostic::Diagnostic| {
+    let show = |d: pullgate::text::diagnostic::Diagnostic| {
         let severity = if d.severity == Severity::Fault {
             "fault"
         } else {

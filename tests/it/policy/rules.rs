@@ -2,9 +2,9 @@
 
 use super::{load, policy};
 use proptest::prelude::*;
-use pullgate::image::Image;
+use pullgate::kubelet::image::Image;
 use pullgate::policy::Policy;
-use pullgate::selector::{Match, Namespace};
+use pullgate::policy::selector::{Match, Namespace};
 
 /// An absent policy is an empty one.
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// The schema is made from the types and the reader is written by hand: both have to ask for the same keys.
 #[test]
 fn the_schema_requires_what_the_reader_requires() {
-    let schema = pullgate::document::json_schema();
+    let schema = pullgate::policy::document::json_schema();
     assert!(
         !schema.to_string().contains("null"),
         "a key may be missing, and not null: {schema:#}"

@@ -3,7 +3,7 @@
 use super::{POLICY, admin, auths, key, knowing, pod, secret, token};
 use crate::support::{Setting, by_controller, create, create_pod, update};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::inventory::Depth;
+use pullgate::facts::inventory::Depth;
 use pullgate::policy::Policy;
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 use super::{POLICY, auths, knowing, token};
 use crate::support::Setting;
 use base64::prelude::Engine;
-use pullgate::account::AccountClass;
-use pullgate::census::{Census, State};
-use pullgate::world::{Controllers, World};
+use pullgate::reports::census::{Census, State};
+use pullgate::secrets::account::AccountClass;
+use pullgate::verdict::world::{Controllers, World};
 
 #[test]
 fn a_census_counts_what_there_is() {

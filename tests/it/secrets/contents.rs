@@ -2,8 +2,8 @@
 
 use super::{auths, facts, key, reduce};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::credentials::{Content, FingerprintKey, Flaw, SecretContent};
-use pullgate::docker_config::Form;
+use pullgate::kubelet::docker_config::Form;
+use pullgate::secrets::credentials::{Content, FingerprintKey, Flaw, SecretContent};
 use serde_json::json;
 use zeroize::Zeroizing;
 

@@ -2,7 +2,7 @@
 
 use super::{facts, token};
 use proptest::prelude::*;
-use pullgate::inventory::{Inventory, Names, SecretFacts};
+use pullgate::facts::inventory::{Inventory, Names, SecretFacts};
 use std::collections::{BTreeMap, BTreeSet};
 
 proptest! {

@@ -8,9 +8,9 @@ mod inventory;
 
 use crate::support::{Setting, create, create_pod};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::credentials::{Content, FingerprintKey, SecretContent};
-use pullgate::docker_config::Form;
-use pullgate::inventory::{Depth, Inventory, Names, SecretFacts};
+use pullgate::facts::inventory::{Depth, Inventory, Names, SecretFacts};
+use pullgate::kubelet::docker_config::Form;
+use pullgate::secrets::credentials::{Content, FingerprintKey, SecretContent};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 

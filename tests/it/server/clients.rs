@@ -1,7 +1,7 @@
 //! Tests of client certificates.
 
 use crate::tls::{Client, start_with};
-use pullgate::server::clients::Clients;
+use pullgate::tls::clients::Clients;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Who has a certificate of the CA is let in, and with `--client-name` only who has that name in it.

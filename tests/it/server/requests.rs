@@ -6,11 +6,11 @@ use crate::tls::{serve, start};
 use axum::Router;
 use axum::routing::post;
 use pullgate::facts::{Facts, ServiceAccountFacts};
-use pullgate::live::{Live, Watches};
-use pullgate::metrics::Metrics;
 use pullgate::policy::Policy;
+use pullgate::runtime::live::{Live, Watches};
+use pullgate::runtime::metrics::Metrics;
 use pullgate::server::admission::Guarded;
-use pullgate::world::Controllers;
+use pullgate::verdict::world::Controllers;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +84,7 @@ async fn promise_5_a_review_that_cannot_be_read_is_not_repeated() {
 #[tokio::test(start_paused = true)]
 async fn facts_are_waited_for_and_not_for_ever() {
     let bytes = create_pod(json!({"containers": []})).to_string();
-    let subject = pullgate::review::parse(bytes.as_bytes())
+    let subject = pullgate::admission::parse(bytes.as_bytes())
         .expect("a review")
         .subject;
     let known = || {

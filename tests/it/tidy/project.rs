@@ -40,7 +40,7 @@ fn the_readme_shows_the_example_policy() {
 /// Trap 7: nothing on the admission path can write, or read, the API; and the webhooks say so.
 #[test]
 fn trap_7_admission_has_no_side_effects() {
-    for source in sources(&["src/server", "src/live.rs"]) {
+    for source in sources(&["src/server", "src/runtime/live.rs"]) {
         let path = &source.path;
         assert!(
             !code(&source.text).contains("kube::"),

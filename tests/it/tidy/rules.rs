@@ -165,9 +165,13 @@ pub(super) fn arrows_back(names: &Names, wings: Wings<'_>, apart: &[(&str, &str)
             .any(|pair| *pair == (from, to) || *pair == (to, from));
         place(&arrow.from) < place(&arrow.to) || are_apart
     };
-    let arrows = names.arrows.iter().filter(is_back);
-    arrows
-        .map(|Arrow { from, to, name }| format!("{from} imports {name}, which {to} defines"))
+    let mut back: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for arrow in names.arrows.iter().filter(is_back) {
+        let names = back.entry((&arrow.from, &arrow.to)).or_default();
+        names.push(&arrow.name);
+    }
+    back.into_iter()
+        .map(|((from, to), names)| format!("{from} imports from {to}: {}", names.join(", ")))
         .collect()
 }
 
@@ -216,17 +220,17 @@ pub(super) fn impurities(names: &Names, wings: Wings<'_>) -> Vec<String> {
         let rest = path.strip_prefix("core::").or(path.strip_prefix("alloc::"));
         let path = rest.map_or_else(|| path.to_owned(), |rest| format!("std::{rest}"));
         let is_below = |known: &&str| {
-            let rest = path.strip_prefix(known);
+            let rest = path.strip_prefix(*known);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         };
-        IMPURE.iter().any(|known| is_below(&known)) && !VALUES.iter().any(|known| is_below(&known))
+        IMPURE.iter().any(is_below) && !VALUES.iter().any(is_below)
     };
     let outside = names.outside.iter();
-    let named = outside
+    let impure = outside
         .filter(|(file, path)| is_pure(file) && is_impure(path))
         .map(|(file, path)| format!("{file} is pure and names {path}"));
     let files = names.asynchronous.iter().filter(|file| is_pure(file));
-    named
+    impure
         .chain(files.map(|file| format!("{file} is pure and has async code")))
         .collect()
 }

@@ -81,7 +81,7 @@ fn an_import_between_wings_that_are_apart_is_found() {
     ]);
     assert_eq!(
         rules::arrows_back(&names, WINGS, APART),
-        ["src/cluster.rs imports crate::server::Server, which src/server.rs defines"]
+        ["src/cluster.rs imports from src/server.rs: crate::server::Server"]
     );
 }
 

@@ -7,7 +7,7 @@ use crate::install::NAMESPACE;
 use crate::load;
 use crate::process::wait_for;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::authority::Keys;
+use pullgate::tls::keys::Keys;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 

@@ -2,7 +2,7 @@
 
 use super::{ANNA, BEN, CLEO, Listed, Pod, Secret, auths, entry, of, pod, with_host};
 use crate::registry::{NAME as HOST, USER};
-use pullgate::docker_config::CONFIG_JSON_KEY;
+use pullgate::kubelet::docker_config::CONFIG_JSON_KEY;
 use serde_json::json;
 
 pub(super) fn secrets() -> Vec<Pod> {

@@ -6,8 +6,10 @@ mod lists;
 
 use crate::registry::{NAME as HOST, PASSWORD, STRANGERS, USER, USER_WITH_COLON};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::docker_config::{CONFIG_JSON_KEY, CONFIG_JSON_TYPE, CONFIG_KEY, CONFIG_TYPE};
-use pullgate::subject::INJECT;
+use pullgate::kubelet::docker_config::{
+    CONFIG_JSON_KEY, CONFIG_JSON_TYPE, CONFIG_KEY, CONFIG_TYPE,
+};
+use pullgate::objects::subject::INJECT;
 use serde_json::{Value, json};
 
 /// No host, which is Docker Hub.

@@ -1,0 +1,212 @@
+//! The API server as a client sees it.
+
+pub mod certificates;
+pub mod facts;
+mod fingerprint;
+pub mod policy;
+pub mod secrets;
+pub mod workloads;
+
+use crate::runtime::live::now;
+use crate::runtime::metrics::Metrics;
+use anyhow::{Context, Result, ensure};
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::Secret;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::{Backoff, ResetTimerBackoff};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Config, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use std::fmt::{self, Debug};
+use std::future::ready;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, timeout};
+use tracing::warn;
+
+/// As whom we change objects: the field manager.
+pub const FIELD_MANAGER: &str = "pullgate";
+/// What the API server may take to answer.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How often the API server is asked whether it is there.
+const CONTACT: Duration = Duration::from_secs(10);
+/// The first pause before a watch that failed is tried again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest. A policy edit must not wait for half a minute once the API server is back, and we are few.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a watch has to work before the pauses are short again.
+const CALM: Duration = Duration::from_secs(30);
+/// How long nothing may come from the API server: a little more than the 295 s that a watch lasts.
+const SILENCE: Duration = Duration::from_secs(310);
+
+/// An object of a namespace, as users name it: `NAMESPACE/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectName {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl FromStr for ObjectName {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (namespace, name) = text.split_once('/').unwrap_or_default();
+        ensure!(
+            !namespace.is_empty() && !name.is_empty() && !name.contains('/'),
+            "write it as NAMESPACE/NAME"
+        );
+        Ok(Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A client by a kubeconfig file, or by what kubectl would use, or by the ServiceAccount of the pod that this runs in.
+///
+/// # Errors
+/// The file cannot be read or says nothing usable.
+pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
+    let what = || match kubeconfig {
+        Some(path) => format!("cannot use the kubeconfig {}", path.display()),
+        None => "there is no kubeconfig to use: name one with --kubeconfig".to_owned(),
+    };
+    let mut config = match kubeconfig {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path).with_context(what)?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+                .await
+                .with_context(what)?
+        }
+        None => Config::infer().await.with_context(what)?,
+    };
+    // kube would repeat a failed call up to 15 times with pauses of minutes; watches have a back-off of their own.
+    config.default_retry = false;
+    // Else a connection that says nothing is waited for for ever.
+    config.read_timeout = Some(SILENCE);
+    Client::try_from(config).with_context(what)
+}
+
+/// Asks the API server every ten seconds whether it is there, for ever, and notes when it was last: what is known is as
+/// old as that.
+pub async fn contact(client: Client, metrics: Arc<Metrics>) {
+    let mut ticks = tokio::time::interval(CONTACT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Ok(Ok(_)) = timeout(CONTACT, client.apiserver_version()).await {
+            metrics.api_server_contact(now());
+        }
+    }
+}
+
+/// Waits for an answer of the API server, but not for ever.
+async fn answer<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T> {
+    let answer = timeout(DEADLINE, call).await;
+    Ok(answer.context("the API server does not answer")??)
+}
+
+/// The pauses between attempts.
+struct Pauses(Duration);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.0;
+        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        Some(pause)
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0 = FIRST_PAUSE;
+    }
+}
+
+/// A Secret of our own, without data.
+fn own_secret(name: &str, secret_type: &str) -> Secret {
+    let mut secret = Secret {
+        type_: Some(secret_type.to_owned()),
+        ..Secret::default()
+    };
+    secret.metadata.name = Some(name.to_owned());
+    secret.labels_mut().insert(
+        "app.kubernetes.io/managed-by".to_owned(),
+        FIELD_MANAGER.to_owned(),
+    );
+    secret
+}
+
+/// Whether somebody else changed or made an object in the meantime.
+fn came_too_late(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(kube::Error::Api(status))
+        if status.is_conflict() || status.is_already_exists())
+}
+
+/// What a watch says, without its errors: they are logged and counted, and it is tried again.
+fn events<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    what: &'static str,
+    metrics: Arc<Metrics>,
+) -> impl Stream<Item = Event<K>> + Send + use<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    watcher(api, config)
+        // A list that begins counts as a success, also if it fails then.
+        .backoff(ResetTimerBackoff::new(Pauses(FIRST_PAUSE), CALM))
+        .filter_map(move |event| {
+            let event = event.inspect_err(|error| {
+                metrics.watch_failed(what, now());
+                warn!(
+                    error = error as &dyn std::error::Error,
+                    "cannot watch {what}; trying again"
+                );
+            });
+            ready(event.ok())
+        })
+}
+
+/// The one object of this name: now, and whenever it changes or comes or goes.
+fn watch_one<K>(
+    api: Api<K>,
+    name: &str,
+    what: &'static str,
+    metrics: Arc<Metrics>,
+) -> impl Stream<Item = Option<K>> + Send + use<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut listed = None;
+    events(api, config, what, metrics).filter_map(move |event| {
+        ready(match event {
+            Event::Init => {
+                listed = None;
+                None
+            }
+            Event::InitApply(object) => {
+                listed = Some(object);
+                None
+            }
+            Event::InitDone => Some(listed.take()),
+            Event::Apply(object) => Some(Some(object)),
+            Event::Delete(_) => Some(None),
+        })
+    })
+}

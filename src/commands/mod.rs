@@ -1,0 +1,132 @@
+//! What each command does: values in, an [`Outcome`] out.
+
+pub mod check;
+pub mod cli;
+pub mod demo;
+pub mod explain;
+pub mod inputs;
+pub mod manual;
+pub mod schema;
+pub mod serve;
+
+use crate::cluster::{self, ObjectName};
+use crate::objects::manifest;
+use crate::policy::{Loaded, Policy};
+use crate::reports::check::{Input, Report};
+use crate::runtime::live::today;
+use crate::text::diagnostic::Colour;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use std::io::{IsTerminal, Write, stderr};
+use std::path::{Path, PathBuf};
+
+/// What came of a command that did what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing to complain about.
+    Clean,
+    /// Something was found.
+    Findings,
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Where the policy is.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// The policy: a file, also one with the ConfigMap that holds it.
+    #[arg(long, value_name = "FILE", group = "source")]
+    policy: Option<PathBuf>,
+    /// The policy as a cluster has it.
+    #[arg(long, value_name = "NAMESPACE/NAME", group = "source")]
+    policy_configmap: Option<ObjectName>,
+    /// With --policy-configmap: which cluster [default: that of kubectl].
+    #[arg(long, value_name = "FILE", requires = "policy_configmap")]
+    kubeconfig: Option<PathBuf>,
+}
+
+impl PolicyArgs {
+    /// The file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.policy.as_deref()
+    }
+
+    /// The name and the text of the policy, where one is named.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&self) -> Result<Option<(String, String)>> {
+        if let Some(path) = &self.policy {
+            return Ok(Some((path.display().to_string(), read(path)?)));
+        }
+        let Some(source) = &self.policy_configmap else {
+            return Ok(None);
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let text = runtime.block_on(async {
+            let client = cluster::client(self.kubeconfig.as_deref()).await?;
+            cluster::policy::read(client, source).await
+        })?;
+        Ok(Some((format!("configmap/{source}"), text)))
+    }
+
+    /// The policy, where one is named; what there is to say about it is shown on stderr.
+    ///
+    /// # Errors
+    /// It cannot be read, or has faults.
+    pub fn load(&self) -> Result<Option<Policy>> {
+        let Some((name, text)) = self.read()? else {
+            return Ok(None);
+        };
+        let Loaded {
+            policy,
+            diagnostics,
+        } = manifest::load_policy(&text, today());
+        let mut report = Report::default();
+        report.add_policy(
+            Input {
+                name: name.clone(),
+                text,
+                is_policy: true,
+            },
+            diagnostics,
+        );
+        stderr().write_all(report.text(colour(&stderr())).as_bytes())?;
+        let policy = policy
+            .with_context(|| format!("{name} cannot be used: correct what is shown above"))?;
+        Ok(Some(policy))
+    }
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// It cannot be read, or is no UTF-8.
+pub fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Whether colours are wanted there: on a terminal, unless `NO_COLOR` says anything (<https://no-color.org>).
+#[must_use]
+pub fn wants_colour(out: &impl IsTerminal) -> bool {
+    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// How to show diagnostics there.
+fn colour(out: &impl IsTerminal) -> Colour {
+    if wants_colour(out) {
+        Colour::Always
+    } else {
+        Colour::Never
+    }
+}

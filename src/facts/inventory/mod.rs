@@ -1,0 +1,221 @@
+//! The docker-type Secrets of a cluster, reduced to facts.
+//!
+//! A snapshot is cheap to copy: what it holds is in parts that copies share until one of them is written to.
+
+mod pairs;
+
+use crate::kubelet::docker_config::Form;
+use crate::secrets::credentials::{Content, Credential, Fingerprint};
+use pairs::Pairs;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How much is known of Secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Depth {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Which there are.
+    Names,
+    /// What is kept about their content.
+    Contents,
+}
+
+/// Docker-type Secrets by namespace and name.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    namespaces: HashMap<Arc<str>, Arc<Vec<Named>>>,
+    /// The namespaces that have a Secret of a name.
+    names: Pairs<Arc<str>>,
+    /// The namespaces that have a credential, copies of our own not counted; with one that has it twice named twice.
+    credentials: Pairs<Fingerprint>,
+}
+
+/// A Secret and its name; those of a namespace are in the order of their names.
+type Named = (Arc<str>, SecretFacts);
+
+/// What is kept about a Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFacts {
+    /// Its type.
+    pub form: Form,
+    /// What it holds.
+    pub content: Content,
+    /// When it changed last, in seconds of Unix time.
+    pub changed: Option<u32>,
+    /// Whether it is a copy that Pullgate keeps.
+    pub is_managed: bool,
+}
+
+/// Texts and contents that are shared.
+#[derive(Debug, Default)]
+pub struct Names {
+    texts: HashSet<Arc<str>>,
+    contents: HashSet<Arc<[Credential]>>,
+}
+
+impl Inventory {
+    /// A Secret, or `None` where there is none of a docker type.
+    #[must_use]
+    pub fn get(&self, namespace: &str, name: &str) -> Option<&SecretFacts> {
+        let secrets = self.namespaces.get(namespace)?;
+        let number = position(secrets, name).ok()?;
+        Some(&secrets[number].1)
+    }
+
+    /// The namespaces that have a Secret of this name, in order.
+    pub fn namespaces_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.names.of(name)
+    }
+
+    /// The namespaces that have a credential, in order and each once. Copies that Pullgate keeps do not count.
+    pub fn namespaces_with(&self, credential: Fingerprint) -> impl Iterator<Item = &str> {
+        let mut last = None;
+        let all = self.credentials.of(&credential);
+        all.filter(move |namespace| last.replace(*namespace) != Some(*namespace))
+    }
+
+    /// In how many namespaces each credential is.
+    pub fn spread(&self) -> impl Iterator<Item = usize> {
+        self.credentials.counts()
+    }
+
+    /// All Secrets: namespace, name, facts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &SecretFacts)> {
+        self.namespaces.iter().flat_map(|(namespace, secrets)| {
+            let each = secrets.iter();
+            each.map(move |(name, facts)| (&**namespace, &**name, facts))
+        })
+    }
+
+    /// Learns about a Secret, or that it is gone.
+    pub fn set(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        facts: Option<SecretFacts>,
+        names: &mut Names,
+    ) {
+        if facts.is_none() && self.get(namespace, name).is_none() {
+            return;
+        }
+        let namespace = names.intern(namespace);
+        let name = names.intern(name);
+        let secrets = self.namespaces.entry(namespace.clone()).or_default();
+        let secrets = Arc::make_mut(secrets);
+        let place = position(secrets, &name);
+        let new: Vec<Fingerprint> = fingerprints(facts.as_ref()).collect();
+        let is_new = place.is_err();
+        let old = match (place, facts) {
+            (Ok(number), Some(facts)) => Some(std::mem::replace(&mut secrets[number].1, facts)),
+            (Ok(number), None) => Some(secrets.remove(number).1),
+            (Err(number), Some(facts)) => {
+                secrets.insert(number, (name.clone(), facts));
+                None
+            }
+            (Err(_), None) => None,
+        };
+        let is_gone = position(secrets, &name).is_err();
+        if secrets.is_empty() {
+            self.namespaces.remove(&namespace);
+        }
+        match (is_new, is_gone) {
+            (true, false) => self.names.add(name, &namespace),
+            (false, true) => self.names.remove(&name, &namespace),
+            _ => {}
+        }
+        for fingerprint in fingerprints(old.as_ref()) {
+            self.credentials.remove(&fingerprint, &namespace);
+        }
+        for fingerprint in new {
+            self.credentials.add(fingerprint, &namespace);
+        }
+    }
+
+    /// Gives back what it keeps for more: after a list it is as large as it will be for long.
+    pub fn shrink(&mut self) {
+        for secrets in self.namespaces.values_mut() {
+            if let Some(secrets) = Arc::get_mut(secrets) {
+                secrets.shrink_to_fit();
+            }
+        }
+        self.namespaces.shrink_to_fit();
+        self.names.shrink();
+        self.credentials.shrink();
+    }
+
+    /// Forgets every Secret of a type that is not among these.
+    pub fn retain(&mut self, form: Form, names: &mut Names, is_there: impl Fn(&str, &str) -> bool) {
+        let gone: Vec<_> = self
+            .iter()
+            .filter(|(namespace, name, facts)| facts.form == form && !is_there(namespace, name))
+            .map(|(namespace, name, _)| (namespace.to_owned(), name.to_owned()))
+            .collect();
+        for (namespace, name) in gone {
+            self.set(&namespace, &name, None, names);
+        }
+    }
+}
+
+fn position(secrets: &[Named], name: &str) -> Result<usize, usize> {
+    secrets.binary_search_by(|(known, _)| (**known).cmp(name))
+}
+
+fn fingerprints(facts: Option<&SecretFacts>) -> impl Iterator<Item = Fingerprint> {
+    let counted = facts.filter(|facts| !facts.is_managed);
+    let credentials = counted.map_or(&[][..], |facts| facts.content.credentials());
+    credentials
+        .iter()
+        .filter_map(|credential| credential.fingerprint)
+}
+
+impl SecretFacts {
+    /// The same with texts that others share.
+    #[must_use]
+    pub fn shared(self, names: &mut Names) -> Self {
+        let Content::Credentials(credentials) = &self.content else {
+            return self;
+        };
+        Self {
+            content: Content::Credentials(names.share(credentials)),
+            ..self
+        }
+    }
+}
+
+impl Names {
+    /// The text that all share.
+    pub fn intern(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return known.clone();
+        }
+        let text: Arc<str> = text.into();
+        self.texts.insert(text.clone());
+        text
+    }
+
+    /// Credentials with texts that all share; equal ones are shared as a whole.
+    fn share(&mut self, credentials: &[Credential]) -> Arc<[Credential]> {
+        if let Some(known) = self.contents.get(credentials) {
+            return known.clone();
+        }
+        let shared = credentials.iter().map(|credential| Credential {
+            key: self.intern(&credential.key),
+            username: self.intern(&credential.username),
+            ..*credential
+        });
+        let shared: Arc<[Credential]> = shared.collect();
+        self.contents.insert(shared.clone());
+        shared
+    }
+
+    /// Forgets what is not shared: a text that only one has takes as much without.
+    pub fn forget_unshared(&mut self) {
+        self.texts.retain(|text| Arc::strong_count(text) > 2);
+        self.texts.shrink_to_fit();
+        let is_shared = |content: &Arc<[Credential]>| Arc::strong_count(content) > 2;
+        self.contents.retain(is_shared);
+        self.contents.shrink_to_fit();
+    }
+}

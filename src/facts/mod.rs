@@ -1,0 +1,138 @@
+//! What is known about the cluster beside the request. Each fact may be unknown, and what is unknown never denies.
+
+pub mod inventory;
+
+use crate::facts::inventory::{Depth, Inventory};
+use crate::secrets::credentials::FingerprintKey;
+use foldhash::HashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Labels of an object.
+pub type Labels = BTreeMap<Box<str>, Box<str>>;
+
+/// The annotation by which a `ServiceAccount` restricts its pods to the secrets that it lists.
+/// Deprecated since Kubernetes 1.32 and still enforced (`plugin/pkg/admission/serviceaccount`).
+pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
+
+/// A snapshot of the cluster, swapped whole; the default knows nothing. What is in it is shared between copies.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    labels: HashMap<Box<str>, Arc<Labels>>,
+    service_accounts: HashMap<Box<str>, Arc<ServiceAccounts>>,
+    service_accounts_synced: bool,
+    depth: Depth,
+    inventory: Option<Inventory>,
+    fingerprint_key: Option<Arc<FingerprintKey>>,
+}
+
+/// The service accounts of one namespace by name.
+type ServiceAccounts = HashMap<Box<str>, ServiceAccountFacts>;
+
+/// What matters of a `ServiceAccount`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceAccountFacts {
+    /// `imagePullSecrets[].name`, in order.
+    pub image_pull_secrets: Vec<Box<str>>,
+    /// Whether `kubernetes.io/enforce-mountable-secrets` is `"true"`.
+    pub enforce_mountable_secrets: bool,
+}
+
+impl Facts {
+    /// The labels of a namespace, or `None` where they are unknown.
+    #[must_use]
+    pub fn labels(&self, namespace: &str) -> Option<&Labels> {
+        self.labels.get(namespace).map(|labels| &**labels)
+    }
+
+    /// A `ServiceAccount`, or `None` where it is unknown or does not exist.
+    #[must_use]
+    pub fn service_account(&self, namespace: &str, name: &str) -> Option<&ServiceAccountFacts> {
+        self.service_accounts.get(namespace)?.get(name)
+    }
+
+    /// Whether every `ServiceAccount` is known, so that one that is not here does not exist.
+    #[must_use]
+    pub fn service_accounts_synced(&self) -> bool {
+        self.service_accounts_synced
+    }
+
+    /// Says that every `ServiceAccount` is known.
+    pub fn set_service_accounts_synced(&mut self) {
+        self.service_accounts_synced = true;
+    }
+
+    /// The names of the namespaces whose labels are known.
+    #[must_use]
+    pub fn namespaces(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.labels.keys().map(|name| &**name)
+    }
+
+    /// How much is known of Secrets once all of them are.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// The docker-type Secrets, or `None` where not all of them are known.
+    #[must_use]
+    pub fn inventory(&self) -> Option<&Inventory> {
+        self.inventory.as_ref()
+    }
+
+    /// What fingerprints of credentials are made with.
+    #[must_use]
+    pub fn fingerprint_key(&self) -> Option<&FingerprintKey> {
+        self.fingerprint_key.as_deref()
+    }
+
+    /// Says how much will be known of Secrets, and what fingerprints are made with.
+    pub fn set_depth(&mut self, depth: Depth, key: Option<FingerprintKey>) {
+        self.depth = depth;
+        self.fingerprint_key = key.map(Arc::new);
+    }
+
+    /// Learns all docker-type Secrets.
+    pub fn set_inventory(&mut self, inventory: Inventory) {
+        self.inventory = Some(inventory);
+    }
+
+    /// Learns the labels of a namespace, or forgets them.
+    pub fn set_labels(&mut self, namespace: &str, labels: Option<Labels>) {
+        match labels {
+            Some(labels) => drop(self.labels.insert(namespace.into(), Arc::new(labels))),
+            None => drop(self.labels.remove(namespace)),
+        }
+    }
+
+    /// Learns what matters of a `ServiceAccount`, or forgets it.
+    pub fn set_service_account(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        account: Option<ServiceAccountFacts>,
+    ) {
+        let accounts = Arc::make_mut(self.service_accounts.entry(namespace.into()).or_default());
+        match account {
+            Some(account) => drop(accounts.insert(name.into(), account)),
+            None => drop(accounts.remove(name)),
+        }
+        if accounts.is_empty() {
+            self.service_accounts.remove(namespace);
+        }
+    }
+
+    /// Forgets every namespace that is not among these.
+    pub fn retain_namespaces(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.labels.retain(|namespace, _| is_there(namespace));
+    }
+
+    /// Forgets every `ServiceAccount` that is not among these.
+    pub fn retain_service_accounts(&mut self, is_there: impl Fn(&str, &str) -> bool) {
+        for (namespace, accounts) in &mut self.service_accounts {
+            Arc::make_mut(accounts).retain(|name, _| is_there(namespace, name));
+        }
+        self.service_accounts
+            .retain(|_, accounts| !accounts.is_empty());
+    }
+}

@@ -1,0 +1,216 @@
+//! The content of a docker-type Secret, read as the kubelet reads it
+//! (`pkg/credentialprovider/config.go` of Kubernetes 1.37), and reduced to what may be kept.
+
+use crate::kubelet::golang::json::{Json, names_field};
+use crate::kubelet::golang::url::Url;
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use std::collections::HashMap;
+use zeroize::Zeroizing;
+
+/// The type of Secrets that hold a Docker configuration file.
+pub const CONFIG_JSON_TYPE: &str = "kubernetes.io/dockerconfigjson";
+/// Its key.
+pub const CONFIG_JSON_KEY: &str = ".dockerconfigjson";
+/// The type of Secrets that hold the older form, which has no `auths` around its entries.
+pub const CONFIG_TYPE: &str = "kubernetes.io/dockercfg";
+/// Its key.
+pub const CONFIG_KEY: &str = ".dockercfg";
+
+/// Bytes that are wiped when they are dropped.
+pub type Bytes = Zeroizing<Vec<u8>>;
+
+/// How the entries are wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In `auths`.
+    ConfigJson,
+    /// In nothing.
+    Config,
+}
+
+impl Form {
+    /// The form of Secrets of a type; `None` where the kubelet ignores them.
+    #[must_use]
+    pub fn of(secret_type: &str) -> Option<Self> {
+        match secret_type {
+            CONFIG_JSON_TYPE => Some(Self::ConfigJson),
+            CONFIG_TYPE => Some(Self::Config),
+            _ => None,
+        }
+    }
+
+    /// The key of the data that is read.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::ConfigJson => CONFIG_JSON_KEY,
+            Self::Config => CONFIG_KEY,
+        }
+    }
+}
+
+/// What makes a Secret one with which the kubelet fails every pull of a pod. Nothing of its value is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Malformed {
+    /// No JSON.
+    #[error("it is no JSON")]
+    NoJson,
+    /// The JSON of something else.
+    #[error("it is no JSON object")]
+    NoObject,
+    /// `auths` is something else.
+    #[error("`auths` is no object")]
+    NoAuths,
+    /// `HttpHeaders`, which nobody uses and the kubelet decodes all the same.
+    #[error("`HttpHeaders` is no object of strings")]
+    NoHeaders,
+    /// An entry is something else.
+    #[error("an entry is no object")]
+    NoEntry,
+    /// One of the fields of an entry is something else.
+    #[error("`{0}` of an entry is no string")]
+    NoString(&'static str),
+    /// `auth` of an entry.
+    #[error("`auth` of an entry is no base64")]
+    NoBase64,
+    /// `auth` of an entry, decoded.
+    #[error("`auth` of an entry is not the base64 of USERNAME:PASSWORD")]
+    NoColon,
+}
+
+/// A credential as it stands in a Secret. It has no `Debug`, and its password is wiped when it is dropped.
+pub struct Entry {
+    /// What the kubelet makes of the key of the entry: host, port and path. `None` where it cannot, and ignores it.
+    pub key: Option<Box<[u8]>>,
+    /// The user name, as bytes.
+    pub username: Bytes,
+    /// The password, as bytes.
+    pub password: Bytes,
+}
+
+/// Reads the entries, in the order of the text; of entries with the same name the last.
+///
+/// # Errors
+/// The kubelet fails every pull of a pod that lists the Secret.
+pub fn read(form: Form, content: &[u8]) -> Result<Vec<Entry>, Malformed> {
+    let json = Json::parse(content).map_err(|_| Malformed::NoJson)?;
+    let mut entries = Entries::default();
+    match form {
+        Form::Config => entries.add(json, Malformed::NoObject)?,
+        Form::ConfigJson if json.is_null() => {}
+        Form::ConfigJson => {
+            for (name, value) in json.members().ok_or(Malformed::NoObject)? {
+                if names_field(&name, "auths") {
+                    entries.add(value, Malformed::NoAuths)?;
+                } else if names_field(&name, "HttpHeaders") && !value.is_null() {
+                    let mut headers = value.members().ok_or(Malformed::NoHeaders)?;
+                    let is_text = |value: Json<'_>| value.is_null() || value.string().is_some();
+                    if !headers.all(|(_, value)| is_text(value)) {
+                        return Err(Malformed::NoHeaders);
+                    }
+                }
+            }
+        }
+    }
+    Ok(entries.0.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// Entries with their names.
+#[derive(Default)]
+struct Entries(Vec<(Zeroizing<String>, Entry)>);
+
+impl Entries {
+    /// Decodes an object into the map that is there, as Go does where a member comes twice; null empties it.
+    fn add(&mut self, json: Json<'_>, otherwise: Malformed) -> Result<(), Malformed> {
+        if json.is_null() {
+            self.0.clear();
+            return Ok(());
+        }
+        let names = self.0.iter().map(|(name, _)| name.to_string());
+        let mut known: HashMap<String, usize> = names.zip(0..).collect();
+        for (name, value) in json.members().ok_or(otherwise)? {
+            let entry = Entry::read(&name, value)?;
+            if let Some(number) = known.get(name.as_str()) {
+                self.0[*number].1 = entry;
+            } else {
+                known.insert(name.to_string(), self.0.len());
+                self.0.push((name, entry));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn read(name: &str, json: Json<'_>) -> Result<Self, Malformed> {
+        const FIELDS: [&str; 4] = ["username", "password", "email", "auth"];
+        let mut fields: [Zeroizing<String>; 4] = Default::default();
+        let members = if json.is_null() {
+            None
+        } else {
+            Some(json.members().ok_or(Malformed::NoEntry)?)
+        };
+        for (name, value) in members.into_iter().flatten() {
+            let number = FIELDS.iter().position(|field| names_field(&name, field));
+            if let Some(number) = number.filter(|_| !value.is_null()) {
+                fields[number] = value.string().ok_or(Malformed::NoString(FIELDS[number]))?;
+            }
+        }
+        let [username, password, _, auth] = fields;
+        let (username, password) = if auth.is_empty() {
+            let bytes = |text: Zeroizing<String>| Zeroizing::new(text.as_bytes().to_vec());
+            (bytes(username), bytes(password))
+        } else {
+            decode_auth(&auth)?
+        };
+        Ok(Self {
+            key: key(name),
+            username,
+            password,
+        })
+    }
+}
+
+/// `decodeDockerConfigFieldAuth`: base64 with or without padding, in which Go skips line ends and does not look at the
+/// bits that are left over.
+fn decode_auth(auth: &str) -> Result<(Bytes, Bytes), Malformed> {
+    let padding = if auth.trim().ends_with('=') {
+        DecodePaddingMode::RequireCanonical
+    } else {
+        DecodePaddingMode::RequireNone
+    };
+    let config = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(padding);
+    let mut text = Zeroizing::new(Vec::with_capacity(auth.len()));
+    text.extend(auth.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')));
+    let mut decoded = Zeroizing::new(vec![0; text.len()]);
+    let length = GeneralPurpose::new(&STANDARD, config)
+        .decode_slice(&*text, &mut decoded)
+        .map_err(|_| Malformed::NoBase64)?;
+    let mut parts = decoded[..length].splitn(2, |byte| *byte == b':');
+    match (parts.next(), parts.next()) {
+        (Some(username), Some(password)) => Ok((
+            Zeroizing::new(username.to_vec()),
+            Zeroizing::new(password.to_vec()),
+        )),
+        _ => Err(Malformed::NoColon),
+    }
+}
+
+/// `BasicDockerKeyring.Add`: scheme, user, query and fragment do not count, nor does `/v1` or `/v2` before more of a
+/// path. So `https://index.docker.io/v1/` is `index.docker.io`, and the same without the last `/` is something else.
+fn key(name: &str) -> Option<Box<[u8]>> {
+    let rest = name
+        .strip_prefix("https://")
+        .or_else(|| name.strip_prefix("http://"));
+    let Url { mut host, path } = Url::parse(rest.unwrap_or(name).as_bytes())?;
+    let is_versioned = path.starts_with(b"/v1/") || path.starts_with(b"/v2/");
+    let path = if is_versioned { &path[3..] } else { &path };
+    if path != b"/" {
+        host.extend(path);
+    }
+    Some(host.into())
+}

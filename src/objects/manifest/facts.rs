@@ -1,0 +1,87 @@
+//! What Namespaces and service accounts among manifests say about the others.
+
+use super::Manifest;
+use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
+use crate::objects::subject::Kind;
+use crate::text::yaml::Node;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// What is known from manifests.
+#[derive(PartialEq, Eq)]
+enum Fact {
+    ServiceAccount(ServiceAccountFacts),
+    Labels(Labels),
+}
+
+/// A namespace, and what it is about in it if it is not about itself.
+type FactKey = (String, Option<String>);
+
+/// What Namespaces and service accounts say about the others. Where two of the same name say different things, as
+/// in overlays for several clusters, nothing is known.
+#[must_use]
+pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str) -> Facts {
+    let mut known: BTreeMap<FactKey, Option<Fact>> = BTreeMap::new();
+    for (fact, key) in manifests.filter_map(|manifest| manifest.fact(namespace)) {
+        match known.entry(key) {
+            Entry::Vacant(place) => drop(place.insert(Some(fact))),
+            Entry::Occupied(mut place) => {
+                if place.get().as_ref() != Some(&fact) {
+                    place.insert(None);
+                }
+            }
+        }
+    }
+    let mut facts = Facts::default();
+    for ((namespace, name), fact) in known {
+        match (name, fact) {
+            (Some(name), Some(Fact::ServiceAccount(account))) => {
+                facts.set_service_account(&namespace, &name, Some(account));
+            }
+            (None, Some(Fact::Labels(labels))) => facts.set_labels(&namespace, Some(labels)),
+            _ => {}
+        }
+    }
+    facts
+}
+
+impl Manifest {
+    /// What a Namespace or `ServiceAccount` says.
+    fn fact(&self, namespace: &str) -> Option<(Fact, FactKey)> {
+        let texts = |of: &str| -> Vec<(String, String)> {
+            let map = self
+                .node
+                .get("metadata")
+                .and_then(|metadata| metadata.get(of));
+            let text = |node: &Node| node.some_text().map(str::to_owned);
+            map.map_or(&[][..], Node::entries)
+                .iter()
+                .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
+                .collect()
+        };
+        let name = self.name()?.to_owned();
+        if self.kind == Kind::ServiceAccount {
+            let named =
+                |secret: &Node| secret.get("name").and_then(Node::some_text).map(Into::into);
+            let secrets = self.node.get("imagePullSecrets");
+            let secrets = secrets.map_or(&[][..], Node::items);
+            let account = ServiceAccountFacts {
+                image_pull_secrets: secrets.iter().filter_map(named).collect(),
+                enforce_mountable_secrets: texts("annotations")
+                    .iter()
+                    .any(|(key, value)| key == ENFORCE_MOUNTABLE_SECRETS && value == "true"),
+            };
+            let namespace = self.namespace().unwrap_or(namespace).to_owned();
+            return Some((Fact::ServiceAccount(account), (namespace, Some(name))));
+        }
+        if (&*self.kind_name, &*self.api_version) != ("Namespace", "v1") {
+            return None;
+        }
+        let mut labels = texts("labels");
+        // The API server sets it (KEP-2161).
+        labels.push(("kubernetes.io/metadata.name".to_owned(), name.clone()));
+        let short = |(key, value): (String, String)| (key.into(), value.into());
+        let labels = labels.into_iter().map(short).collect();
+        Some((Fact::Labels(labels), (name, None)))
+    }
+}

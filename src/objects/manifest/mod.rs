@@ -1,0 +1,332 @@
+//! Manifests: objects as files hold them, each value with its place.
+
+mod facts;
+mod json;
+mod secrets;
+
+use crate::kubelet::docker_config::Form;
+use crate::objects::names::{POLICY_CONFIG_MAP, POLICY_KEY};
+use crate::objects::read;
+use crate::objects::subject::{Kind, Object, Operation, Place, Source, Subject};
+use crate::policy::document;
+use crate::policy::{Loaded, Policy};
+use crate::secrets::credentials::SecretContent;
+use crate::text::diagnostic::{Diagnostic, Severity, Span};
+use crate::text::yaml::{self, Node};
+use crate::verdict::words;
+use jiff::civil::Date;
+use json::{Writer, path_to};
+
+pub use facts::facts;
+pub use secrets::{CredentialsError, NoBase64};
+
+/// What a text holds.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// Its objects, those in lists too.
+    pub objects: Vec<Manifest>,
+    /// How many documents are no objects of Kubernetes.
+    pub others: usize,
+    /// Keys that are there twice.
+    pub doubles: Vec<Span>,
+    /// Where the text ends to be YAML.
+    pub fault: Option<Diagnostic>,
+}
+
+/// One object.
+#[derive(Debug)]
+pub struct Manifest {
+    node: Node,
+    kind: Kind,
+    kind_name: String,
+    api_version: String,
+    /// The JSON of the object, a value a line.
+    json: String,
+    /// Where the values of these lines stand.
+    places: Vec<Span>,
+}
+
+/// An object that cannot be judged: where, and why.
+pub type Unreadable = (Span, String);
+
+/// Reads the objects of a text: YAML or JSON, one document or more, lists taken apart.
+#[must_use]
+pub fn read(text: &str) -> Manifests {
+    let (documents, error) = yaml::parse_all(text);
+    let mut manifests = Manifests::default();
+    for mut document in documents {
+        // A policy is no object that kubectl reads: there a key that is there twice is a fault.
+        if !is_policy(&document) {
+            document.resolve(&mut manifests.doubles);
+        }
+        manifests.add(document, None);
+    }
+    // Each alias of a mapping brings the place of its anchor.
+    manifests.doubles.sort_unstable();
+    manifests.doubles.dedup();
+    manifests.fault = error.map(|error| {
+        let help = if text.contains('\0') {
+            "save it as UTF-8"
+        } else if text.contains("{{") {
+            "a template is no manifest yet: check what `helm template` makes of it"
+        } else {
+            "what comes after it in this file was not looked at"
+        };
+        Diagnostic {
+            severity: Severity::Fault,
+            path: String::new(),
+            span: error.span,
+            message: error.message,
+            help: Some(help.to_owned()),
+        }
+    });
+    manifests
+}
+
+fn is_policy(node: &Node) -> bool {
+    let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
+    text("kind") == document::KIND && text("apiVersion").starts_with("pullgate.dev/")
+}
+
+/// Loads a policy, also one that is in a `ConfigMap`, alone or among other objects; the places are those of the text.
+#[must_use]
+pub fn load_policy(text: &str, today: Date) -> Loaded {
+    let manifests = read(text);
+    let mut policies = manifests
+        .objects
+        .iter()
+        .filter(|manifest| manifest.kind == Kind::ConfigMap && manifest.policy_value().is_some());
+    match (policies.next(), policies.next()) {
+        (Some(manifest), None) => manifest.policy(text, today),
+        _ => None,
+    }
+    .unwrap_or_else(|| Policy::load(text, today))
+}
+
+impl Manifests {
+    /// `of` is the type of the items where the list says it and not they.
+    fn add(&mut self, node: Node, of: Option<(&str, &str)>) {
+        let text = |key| node.get(key).and_then(Node::text);
+        let (Some(api_version), Some(kind)) = (
+            text("apiVersion").or(of.map(|of| of.0)),
+            text("kind").or(of.map(|of| of.1)),
+        ) else {
+            self.others += 1;
+            return;
+        };
+        let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+        let is_list = kind.ends_with("List") && node.get("items").is_some();
+        if let Some(items) = node.get("items").filter(|_| is_list) {
+            let item_kind = kind.strip_suffix("List").filter(|kind| !kind.is_empty());
+            let of = item_kind.map(|kind| (&*api_version, kind));
+            for item in items.items() {
+                self.add(item.clone(), of);
+            }
+            return;
+        }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let kind_of = Kind::of(group, &kind);
+        let mut writer = Writer::default();
+        // Nobody looks into the others, and a CRD may be a megabyte.
+        if kind_of != Kind::Other {
+            writer.write(&node);
+        }
+        self.objects.push(Manifest {
+            node,
+            kind: kind_of,
+            kind_name: kind,
+            api_version,
+            json: String::from_utf8(writer.json).unwrap_or_default(),
+            places: writer.places,
+        });
+    }
+}
+
+impl Manifest {
+    /// Its kind, where that is one that is judged.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its namespace, where it says so.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.metadata("namespace")
+    }
+
+    /// Its name, where it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.metadata("name")
+    }
+
+    fn metadata(&self, key: &str) -> Option<&str> {
+        let text = self.node.get("metadata")?.get(key)?.some_text()?;
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The object as somebody who creates it in this namespace would ask for it.
+    ///
+    /// # Errors
+    /// A field that matters has a value of the wrong type.
+    pub fn subject<'m>(&'m self, namespace: &'m str) -> Result<Subject<'m>, Unreadable> {
+        let object = self.object()?;
+        Ok(Subject {
+            kind: self.kind,
+            operation: Operation::Create,
+            source: Source::Manifest,
+            namespace: self.namespace().unwrap_or(namespace).into(),
+            name: self.name().unwrap_or_default().into(),
+            user: "".into(),
+            object,
+            old: None,
+        })
+    }
+
+    fn object(&self) -> Result<Object<'_>, Unreadable> {
+        if self.kind == Kind::Other {
+            return Ok(Object::default());
+        }
+        let mut object =
+            read::read(self.kind, &self.json).map_err(|error| self.unreadable(&error))?;
+        // As the API server makes it of `stringData`; what it would refuse is told apart.
+        if let Ok(Some((form, bytes))) = self.docker_content() {
+            object.content = SecretContent::new(form, bytes);
+        }
+        Ok(object)
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> Unreadable {
+        let line = error.line().saturating_sub(1);
+        let mut path = String::new();
+        path_to(&self.node, &mut line.clone(), &mut path);
+        // What comes before it quotes the value.
+        let words = error.to_string();
+        let wanted = match words.rsplit("expected ").next() {
+            Some(wanted) if wanted.starts_with("a string") => "a text",
+            Some(wanted) if wanted.starts_with("a sequence") => "a list",
+            Some(wanted) if wanted.starts_with("a boolean") => "`true` or `false`",
+            _ => "a mapping",
+        };
+        let message = format!("{}: {path} has to be {wanted}", self.title());
+        let place = self.places.get(line);
+        (place.copied().unwrap_or(self.node.span), message)
+    }
+
+    /// `Deployment api`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let name = self.name().unwrap_or("without a name");
+        words::clean(&format!("{} {name}", self.kind_name))
+    }
+
+    /// The policy that it is or holds, loaded.
+    #[must_use]
+    pub fn policy(&self, text: &str, today: Date) -> Option<Loaded> {
+        if is_policy(&self.node) {
+            return Some(Policy::load_node(&self.node, today));
+        }
+        let value = self
+            .policy_value()
+            .filter(|_| self.kind == Kind::ConfigMap)?;
+        let mut loaded = Policy::load(value.text()?, today);
+        for diagnostic in &mut loaded.diagnostics {
+            relocate(diagnostic, value, text);
+        }
+        Some(loaded)
+    }
+
+    /// Whether it is a policy, or a `ConfigMap` that is meant to hold one.
+    #[must_use]
+    pub fn is_policy(&self) -> bool {
+        let is_meant = |value: &Node| {
+            self.name() == Some(POLICY_CONFIG_MAP)
+                || value.text().is_some_and(|text| {
+                    text.contains("pullgate.dev/") && text.contains(document::KIND)
+                })
+        };
+        is_policy(&self.node)
+            || self.kind == Kind::ConfigMap && self.policy_value().is_some_and(is_meant)
+    }
+
+    fn policy_value(&self) -> Option<&Node> {
+        let value = self.node.get("data")?.get(POLICY_KEY)?;
+        value.text().map(|_| value)
+    }
+
+    /// Where a field stands, or as much of the way to it as is there.
+    #[must_use]
+    pub fn span(&self, place: Place) -> Span {
+        let path = match place {
+            Place::Name => "metadata.name".to_owned(),
+            place => format!("{}{place}", self.kind.path()),
+        };
+        let mut node = &self.node;
+        for key in path.split(['.', '[', ']']).filter(|key| !key.is_empty()) {
+            let index = key
+                .parse()
+                .ok()
+                .and_then(|index: usize| node.items().get(index));
+            let Some(next) = index.or_else(|| node.get(key)) else {
+                return node.span;
+            };
+            node = next;
+        }
+        // A reference is told by its field, and shown by what it says.
+        node.get("name").unwrap_or(node).span
+    }
+
+    /// Whether it holds credentials of a registry that anyone can read.
+    #[must_use]
+    pub fn is_docker_secret(&self) -> bool {
+        let of_type = self.node.get("type").and_then(Node::text);
+        // What SOPS has encrypted is no credential to whoever reads it.
+        let is_encrypted = self.node.get("sops").is_some();
+        self.kind == Kind::Secret && !is_encrypted && of_type.and_then(Form::of).is_some()
+    }
+
+    /// Where its type stands.
+    #[must_use]
+    pub fn type_span(&self) -> Span {
+        self.node.get("type").unwrap_or(&self.node).span
+    }
+}
+
+/// From the place in a text within a text to the place in the outer one: line by line in a block (`|`), else where the
+/// value begins.
+fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
+    let inner = value.text().unwrap_or_default();
+    let number = diagnostic.span.line;
+    // The place of a block is that of its first line that is not empty.
+    let empty = inner.bytes().take_while(|byte| *byte == b'\n').count();
+    let line_of = |text: &str, number: usize| -> Option<(usize, usize)> {
+        let start = text
+            .split_inclusive('\n')
+            .take(number - 1)
+            .map(str::len)
+            .sum();
+        let length = text.get(start..)?.lines().next()?.len();
+        Some((start, length))
+    };
+    let outer_number = (value.span.line + number - 1).saturating_sub(empty).max(1);
+    let moved = line_of(inner, number)
+        .zip(line_of(text, outer_number))
+        .and_then(|((inner_start, inner_length), (start, length))| {
+            let indent = length.checked_sub(inner_length)?;
+            let inner_line = &inner[inner_start..inner_start + inner_length];
+            let is_same = text[start..start + length]
+                .strip_suffix(inner_line)?
+                .trim()
+                .is_empty();
+            let shift =
+                |at: usize| start + indent + at.saturating_sub(inner_start).min(inner_length);
+            is_same.then(|| Span {
+                line: outer_number,
+                column: diagnostic.span.column + indent,
+                start: shift(diagnostic.span.start),
+                end: shift(diagnostic.span.end),
+            })
+        });
+    diagnostic.span = moved.unwrap_or(value.span);
+}

@@ -1,0 +1,6 @@
+//! An object of the API, reduced to what matters.
+
+pub mod manifest;
+pub mod names;
+pub mod read;
+pub mod subject;

@@ -1,0 +1,369 @@
+//! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
+
+mod spec;
+
+use crate::kubelet::docker_config::{CONFIG_JSON_KEY, Form};
+use crate::objects::subject::{
+    INJECT, INJECTED, Kind, MIRROR_POD, Metadata, Object, Place, Presence, Reference,
+};
+use crate::secrets::credentials::SecretContent;
+use crate::text::scan;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use spec::Spec;
+use std::borrow::Cow;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// Declares structs of which every field may be missing or null, and the rest of the JSON is skipped.
+macro_rules! json {
+    ($($name:ident { $($field:ident: $type:ty,)* })*) => {$(
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct $name<'a> {
+            $(#[serde(borrow)] $field: Option<$type>,)*
+        }
+    )*};
+}
+use json;
+
+/// Reads what matters of the JSON of an object of this kind.
+///
+/// # Errors
+/// It is no JSON, or a field that matters has a value of the wrong type.
+pub fn read(kind: Kind, json: &str) -> Result<Object<'_>, serde_json::Error> {
+    scan::seeded(json, Reader(kind))
+}
+
+/// Reads an object of this kind where it stands in other JSON.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader(pub(crate) Kind);
+
+impl<'de> DeserializeSeed<'de> for Reader {
+    type Value = Object<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Object<'de>, D::Error> {
+        Ok(match self.0 {
+            Kind::Pod => pod(Deserialize::deserialize(json)?),
+            Kind::PodTemplate => pod_template(Deserialize::deserialize(json)?),
+            Kind::CronJob => cron_job(Deserialize::deserialize(json)?),
+            Kind::ServiceAccount => service_account(Deserialize::deserialize(json)?),
+            Kind::Secret => secret(Deserialize::deserialize(json)?),
+            Kind::ConfigMap => config_map(Deserialize::deserialize(json)?),
+            Kind::Other => IgnoredAny::deserialize(json).map(|_| Object::default())?,
+            _ => workload(Deserialize::deserialize(json)?),
+        })
+    }
+}
+
+fn pod(pod: JsonPod<'_>) -> Object<'_> {
+    let annotations = pod.metadata.as_ref().and_then(|m| m.annotations.as_ref());
+    let inject_disabled = annotations.is_some_and(|annotations| annotations.inject_disabled);
+    object(pod.metadata, inject_disabled, pod.spec)
+}
+
+fn pod_template(template: JsonPodTemplate<'_>) -> Object<'_> {
+    with_template(template.metadata, template.template)
+}
+
+fn workload(workload: JsonWorkload<'_>) -> Object<'_> {
+    with_template(
+        workload.metadata,
+        workload.spec.and_then(|spec| spec.template),
+    )
+}
+
+fn cron_job(cron_job: JsonCronJob<'_>) -> Object<'_> {
+    let job = cron_job
+        .spec
+        .and_then(|spec| spec.job_template)
+        .and_then(|template| template.spec);
+    with_template(cron_job.metadata, job.and_then(|job| job.template))
+}
+
+fn with_template<'a>(
+    metadata: Option<JsonMetadata<'a>>,
+    template: Option<JsonTemplate<'a>>,
+) -> Object<'a> {
+    let (own, spec) = template.map_or((None, None), |template| (template.metadata, template.spec));
+    let annotations = own.and_then(|own| own.annotations);
+    let inject_disabled = annotations.is_some_and(|annotations| annotations.inject_disabled);
+    object(metadata, inject_disabled, spec)
+}
+
+fn service_account(account: JsonServiceAccount<'_>) -> Object<'_> {
+    let pull_secrets = named(account.image_pull_secrets, Place::PullSecret);
+    let references = pull_secrets
+        .chain(named(account.secrets, Place::MountableSecret))
+        .collect();
+    Object {
+        metadata: metadata(account.metadata),
+        references,
+        ..Object::default()
+    }
+}
+
+fn secret(secret: JsonSecret<'_>) -> Object<'_> {
+    let secret_type = secret.r#type.map(|text| text.0);
+    let form = secret_type.as_deref().and_then(Form::of);
+    Object {
+        metadata: metadata(secret.metadata),
+        content: form.and_then(|form| content(form, secret.data?)),
+        secret_type,
+        ..Object::default()
+    }
+}
+
+/// The API server gives nothing that is no base64.
+fn content(form: Form, data: JsonSecretData<'_>) -> Option<SecretContent> {
+    let encoded = match form.key() {
+        CONFIG_JSON_KEY => data.config_json?,
+        _ => data.config?,
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    // In one piece: a growing buffer would leave copies behind.
+    bytes.reserve_exact(encoded.0.len());
+    BASE64_STANDARD.decode_vec(&*encoded.0, &mut bytes).ok()?;
+    SecretContent::new(form, bytes)
+}
+
+fn config_map(config_map: JsonConfigMap<'_>) -> Object<'_> {
+    let policy = config_map
+        .data
+        .and_then(|data| data.policy)
+        .map(|text| text.0);
+    Object {
+        metadata: metadata(config_map.metadata),
+        policy,
+        ..Object::default()
+    }
+}
+
+fn named(list: List<Named<'_>>, place: fn(usize) -> Place) -> impl Iterator<Item = Reference<'_>> {
+    let items = list.unwrap_or_default().into_iter().enumerate();
+    items.filter_map(move |(i, item)| reference(place(i), Some(item)))
+}
+
+fn reference(place: Place, named: Option<Named<'_>>) -> Option<Reference<'_>> {
+    let secret = named?.name?.0;
+    (!secret.is_empty()).then_some(Reference { place, secret })
+}
+
+fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
+    let Some(json) = json else {
+        return Metadata::default();
+    };
+    let controller = json.owner_references.and_then(|owners| owners.controller);
+    let annotations = json.annotations.as_ref();
+    Metadata {
+        uid: json.uid.map(|uid| uid.0),
+        annotations: if annotations.is_some() {
+            Presence::Present
+        } else {
+            Presence::Absent
+        },
+        is_mirror_pod: annotations.is_some_and(|annotations| annotations.is_mirror_pod),
+        injected: json
+            .annotations
+            .and_then(|annotations| annotations.injected),
+        name: json.name.map(|text| text.0).filter(|name| !name.is_empty()),
+        generate_name: json
+            .generate_name
+            .map(|text| text.0)
+            .filter(|name| !name.is_empty()),
+        is_deleting: json.deletion_timestamp.is_some(),
+        controller: controller.map(|owner| {
+            (
+                owner.kind.unwrap_or_default().0,
+                owner.name.unwrap_or_default().0,
+            )
+        }),
+    }
+}
+
+fn object<'a>(
+    json: Option<JsonMetadata<'a>>,
+    inject_disabled: bool,
+    spec: Option<Spec<'a>>,
+) -> Object<'a> {
+    let (mut pod, references) =
+        spec.map_or((None, Vec::new()), |spec| (Some(spec.pod), spec.references));
+    if let Some(pod) = &mut pod {
+        pod.inject_disabled = inject_disabled;
+    }
+    Object {
+        metadata: metadata(json),
+        pod,
+        references,
+        ..Object::default()
+    }
+}
+
+/// A text, borrowed where it has no escapes. (`Option<Cow<str>>` would always be copied: serde borrows only a `Cow`
+/// that is a field itself.)
+#[derive(Default)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// The annotations that matter; the others are not kept.
+#[derive(Default)]
+struct Annotations<'a> {
+    inject_disabled: bool,
+    is_mirror_pod: bool,
+    injected: Option<Cow<'a, str>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnnotationsVisitor;
+        impl<'de> Visitor<'de> for AnnotationsVisitor {
+            type Value = Annotations<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of annotations")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> Result<Annotations<'de>, M::Error> {
+                let mut annotations = Annotations::default();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    let known = [INJECT, INJECTED, MIRROR_POD].contains(&&*key.0);
+                    if !known {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().0;
+                    match &*key.0 {
+                        INJECT => annotations.inject_disabled = value == "disabled",
+                        INJECTED => annotations.injected = Some(value),
+                        _ => annotations.is_mirror_pod = true,
+                    }
+                }
+                Ok(annotations)
+            }
+        }
+        deserializer.deserialize_map(AnnotationsVisitor)
+    }
+}
+
+/// The owners, of whom only the first matters that is a controller.
+struct Owners<'a> {
+    controller: Option<JsonOwner<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Owners<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OwnersVisitor;
+        impl<'de> Visitor<'de> for OwnersVisitor {
+            type Value = Owners<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut owners: S) -> Result<Owners<'de>, S::Error> {
+                let mut controller = None;
+                while let Some(owner) = owners.next_element::<JsonOwner<'de>>()? {
+                    let is_controller = owner.controller == Some(true);
+                    controller = controller.or(Some(owner).filter(|_| is_controller));
+                }
+                Ok(Owners { controller })
+            }
+        }
+        deserializer.deserialize_seq(OwnersVisitor)
+    }
+}
+
+/// A timestamp of which only matters that it is there.
+struct Present;
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+type List<T> = Option<Vec<T>>;
+
+json! {
+    JsonPod { metadata: JsonMetadata<'a>, spec: Spec<'a>, }
+    JsonPodTemplate { metadata: JsonMetadata<'a>, template: JsonTemplate<'a>, }
+    JsonTemplate { metadata: JsonTemplateMetadata<'a>, spec: Spec<'a>, }
+    JsonTemplateMetadata { annotations: Annotations<'a>, }
+    JsonWorkload { metadata: JsonMetadata<'a>, spec: JsonWorkloadSpec<'a>, }
+    JsonWorkloadSpec { template: JsonTemplate<'a>, }
+    JsonCronJob { metadata: JsonMetadata<'a>, spec: JsonCronJobSpec<'a>, }
+    JsonCronJobSpec { job_template: JsonJobTemplate<'a>, }
+    JsonJobTemplate { spec: JsonWorkloadSpec<'a>, }
+    JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Named<'a>>, secrets: Vec<Named<'a>>, }
+    JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, data: JsonSecretData<'a>, }
+    JsonConfigMap { metadata: JsonMetadata<'a>, data: JsonPolicyData<'a>, }
+    SecretRef { secret_ref: Named<'a>, }
+    SecretNamed { secret_name: Text<'a>, }
+    Named { name: Text<'a>, }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonMetadata<'a> {
+    #[serde(borrow)]
+    uid: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    generate_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    annotations: Option<Annotations<'a>>,
+    deletion_timestamp: Option<Present>,
+    #[serde(borrow)]
+    owner_references: Option<Owners<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct JsonOwner<'a> {
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    controller: Option<bool>,
+}
+
+#[derive(serde::Deserialize)]
+struct JsonSecretData<'a> {
+    #[serde(borrow, rename = ".dockerconfigjson")]
+    config_json: Option<Text<'a>>,
+    #[serde(borrow, rename = ".dockercfg")]
+    config: Option<Text<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct JsonPolicyData<'a> {
+    #[serde(borrow, rename = "policy.yaml")]
+    policy: Option<Text<'a>>,
+}

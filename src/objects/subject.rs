@@ -1,0 +1,355 @@
+//! What is judged: an object of the API with the fields that matter, as the request or a manifest gave it.
+
+use crate::objects::names::MAX_SUBDOMAIN;
+use crate::secrets::credentials::SecretContent;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The annotation of a Pod and the label of a Namespace that switch injection off when they say `disabled`.
+pub const INJECT: &str = "pullgate.dev/inject";
+/// The annotation of a Pod that names what was injected.
+pub const INJECTED: &str = "pullgate.dev/injected";
+/// The annotation of the API object that the kubelet makes for a static pod.
+pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
+
+/// A request for an object to be created, changed or deleted.
+#[derive(Debug, Clone)]
+pub struct Subject<'a> {
+    /// The kind of the object.
+    pub kind: Kind,
+    /// What happens to it.
+    pub operation: Operation,
+    /// Where it comes from.
+    pub source: Source,
+    /// The namespace of the request; the object may not say.
+    pub namespace: Cow<'a, str>,
+    /// The name of the request, empty where it is yet to be generated.
+    pub name: Cow<'a, str>,
+    /// Who asks.
+    pub user: Cow<'a, str>,
+    /// The object as it will be; empty when it is deleted.
+    pub object: Object<'a>,
+    /// The object as it was, on UPDATE and DELETE.
+    pub old: Option<Object<'a>>,
+}
+
+/// The kinds that are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "these are the kinds of Kubernetes")]
+pub enum Kind {
+    Pod,
+    PodTemplate,
+    ReplicationController,
+    ReplicaSet,
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    Job,
+    CronJob,
+    ServiceAccount,
+    Secret,
+    ConfigMap,
+    /// Anything else: always admitted.
+    Other,
+}
+
+/// What a request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(
+    missing_docs,
+    reason = "these are the operations of an admission request"
+)]
+pub enum Operation {
+    Create,
+    Update,
+    Delete,
+    Connect,
+}
+
+/// Where an object comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From the API server: the plugin for service accounts has filled the list of a Pod.
+    Request,
+    /// From a file: it is as somebody wrote it.
+    Manifest,
+}
+
+/// An object, reduced to what matters.
+#[derive(Debug, Clone, Default)]
+pub struct Object<'a> {
+    /// From its metadata.
+    pub metadata: Metadata<'a>,
+    /// Of a Pod: its spec. Of a workload: that of its template.
+    pub pod: Option<PodSpec<'a>>,
+    /// Every reference to a Secret by name.
+    pub references: Vec<Reference<'a>>,
+    /// Of a Secret: its type.
+    pub secret_type: Option<Cow<'a, str>>,
+    /// Of a docker-type Secret: what it holds.
+    pub content: Option<SecretContent>,
+    /// Of a ConfigMap: what its key `policy.yaml` holds.
+    pub policy: Option<Cow<'a, str>>,
+}
+
+/// Metadata, reduced to what matters.
+#[derive(Debug, Clone, Default)]
+pub struct Metadata<'a> {
+    /// The uid, where the API server gave it one.
+    pub uid: Option<Cow<'a, str>>,
+    /// The name, where there is one.
+    pub name: Option<Cow<'a, str>>,
+    /// What a generated name will begin with.
+    pub generate_name: Option<Cow<'a, str>>,
+    /// Whether there are annotations that one can be added to.
+    pub annotations: Presence,
+    /// What `pullgate.dev/injected` says.
+    pub injected: Option<Cow<'a, str>>,
+    /// Whether this is the mirror of a static pod.
+    pub is_mirror_pod: bool,
+    /// Whether it is being deleted.
+    pub is_deleting: bool,
+    /// The controller that owns it: kind and name.
+    pub controller: Option<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+/// How much of `metadata.annotations` is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Presence {
+    /// There is not even `metadata`.
+    #[default]
+    NoMetadata,
+    /// It is missing or null.
+    Absent,
+    /// It is there, perhaps empty.
+    Present,
+}
+
+/// A pod spec, reduced to what matters.
+#[derive(Debug, Clone, Default)]
+pub struct PodSpec<'a> {
+    /// The names of `imagePullSecrets` as they are: in order, with empty and doubled ones.
+    pub pull_secrets: Vec<Cow<'a, str>>,
+    /// The images of init containers, containers, image volumes and ephemeral containers, in this order.
+    pub images: Vec<ImageUse<'a>>,
+    /// The ServiceAccount, where one is named.
+    pub service_account: Option<Cow<'a, str>>,
+    /// Whether the annotation `pullgate.dev/inject` of the pod or template is `disabled`.
+    pub inject_disabled: bool,
+}
+
+/// An image that a pod uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUse<'a> {
+    /// The field.
+    pub place: Place,
+    /// What it says; never empty.
+    pub image: Cow<'a, str>,
+}
+
+/// A reference to a Secret by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference<'a> {
+    /// The field.
+    pub place: Place,
+    /// The name; never empty.
+    pub secret: Cow<'a, str>,
+}
+
+/// The list of a pod spec that a container is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "these are the fields of a PodSpec")]
+pub enum ContainerList {
+    Init,
+    Main,
+    Ephemeral,
+}
+
+/// A field, relative to the pod spec or, for [`Place::MountableSecret`] and the pull secrets of a `ServiceAccount`, to
+/// the object. The indices are those of the JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// `imagePullSecrets[i].name`, told as `imagePullSecrets[i]`.
+    PullSecret(usize),
+    /// `secrets[i]` of a `ServiceAccount`.
+    MountableSecret(usize),
+    /// `containers[i].env[j].valueFrom.secretKeyRef`.
+    Env(ContainerList, usize, usize),
+    /// `containers[i].envFrom[j].secretRef`.
+    EnvFrom(ContainerList, usize, usize),
+    /// `volumes[i]` and a field that names one secret: `secret.secretName`, `csi.nodePublishSecretRef`, …
+    Volume(usize, &'static str),
+    /// `volumes[i].projected.sources[j].secret`.
+    Projected(usize, usize),
+    /// `containers[i].image`.
+    Image(ContainerList, usize),
+    /// `volumes[i].image.reference`.
+    ImageVolume(usize),
+    /// `serviceAccountName`.
+    ServiceAccountName,
+    /// `metadata.name`.
+    Name,
+    /// `data[KEY]` of a Secret.
+    Data(&'static str),
+}
+
+impl Kind {
+    /// The kind of an object by its group and kind.
+    #[must_use]
+    pub fn of(group: &str, kind: &str) -> Self {
+        match (group, kind) {
+            ("", "Pod") => Self::Pod,
+            ("", "PodTemplate") => Self::PodTemplate,
+            ("", "ReplicationController") => Self::ReplicationController,
+            ("", "ServiceAccount") => Self::ServiceAccount,
+            ("", "Secret") => Self::Secret,
+            ("", "ConfigMap") => Self::ConfigMap,
+            ("apps", "ReplicaSet") => Self::ReplicaSet,
+            ("apps", "Deployment") => Self::Deployment,
+            ("apps", "StatefulSet") => Self::StatefulSet,
+            ("apps", "DaemonSet") => Self::DaemonSet,
+            ("batch", "Job") => Self::Job,
+            ("batch", "CronJob") => Self::CronJob,
+            _ => Self::Other,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::PodTemplate => "PodTemplate",
+            Self::ReplicationController => "ReplicationController",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+            Self::Other => "Other",
+        }
+    }
+
+    /// Its group.
+    #[must_use]
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::ReplicaSet | Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
+            Self::Job | Self::CronJob => "batch",
+            _ => "",
+        }
+    }
+
+    /// Where the fields of a [`Place`] begin.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Pod => "spec.",
+            Self::PodTemplate => "template.spec.",
+            Self::CronJob => "spec.jobTemplate.spec.template.spec.",
+            Self::ServiceAccount | Self::Secret | Self::ConfigMap | Self::Other => "",
+            _ => "spec.template.spec.",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl PodSpec<'_> {
+    /// The ServiceAccount that pods of this spec run as.
+    #[must_use]
+    pub fn service_account(&self) -> &str {
+        self.service_account
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .unwrap_or("default")
+    }
+}
+
+impl ContainerList {
+    fn field(self) -> &'static str {
+        match self {
+            Self::Init => "initContainers",
+            Self::Main => "containers",
+            Self::Ephemeral => "ephemeralContainers",
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::PullSecret(i) => write!(f, "imagePullSecrets[{i}]"),
+            Self::MountableSecret(i) => write!(f, "secrets[{i}]"),
+            Self::Env(list, i, j) => {
+                write!(f, "{}[{i}].env[{j}].valueFrom.secretKeyRef", list.field())
+            }
+            Self::EnvFrom(list, i, j) => write!(f, "{}[{i}].envFrom[{j}].secretRef", list.field()),
+            Self::Volume(i, field) => write!(f, "volumes[{i}].{field}"),
+            Self::Projected(i, j) => write!(f, "volumes[{i}].projected.sources[{j}].secret"),
+            Self::Image(list, i) => write!(f, "{}[{i}].image", list.field()),
+            Self::ImageVolume(i) => write!(f, "volumes[{i}].image.reference"),
+            Self::ServiceAccountName => f.write_str("serviceAccountName"),
+            Self::Name => f.write_str("metadata.name"),
+            Self::Data(key) => write!(f, "data[{key:?}]"),
+        }
+    }
+}
+
+impl Subject<'_> {
+    /// Its name, by the request or by the object, where it has one.
+    #[must_use]
+    pub fn own_name(&self) -> Option<&str> {
+        let given = Some(&self.name).filter(|name| !name.is_empty());
+        given
+            .or(self.object.metadata.name.as_ref())
+            .map(|name| &**name)
+    }
+
+    /// Whether its name is made up for this request, and tells nobody anything.
+    fn is_yet_to_be_named(&self) -> bool {
+        let is_request = self.source == Source::Request;
+        self.operation == Operation::Create && (is_request || self.own_name().is_none())
+    }
+
+    /// Whether anything can be found about it for which the namespace matters.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        !matches!(self.kind, Kind::Other | Kind::ConfigMap) && !self.is_deleting()
+    }
+
+    /// Whether it will soon be gone.
+    #[must_use]
+    pub fn is_deleting(&self) -> bool {
+        self.operation == Operation::Delete || self.object.metadata.is_deleting
+    }
+}
+
+/// The object as a person knows it, names no longer than names are: `Deployment payments/api`, `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let metadata = &self.object.metadata;
+        write!(f, "{} {:.MAX_SUBDOMAIN$}/", self.kind, self.namespace)?;
+        match (self.own_name(), &metadata.generate_name) {
+            (_, Some(prefix)) if self.is_yet_to_be_named() => {
+                write!(f, "{prefix:.MAX_SUBDOMAIN$}*")?;
+            }
+            (Some(name), _) => write!(f, "{name:.MAX_SUBDOMAIN$}")?,
+            (None, _) => f.write_str("*")?,
+        }
+        match &metadata.controller {
+            Some((kind, name)) if self.kind == Kind::Pod => {
+                write!(f, " (of {kind:.MAX_SUBDOMAIN$} {name:.MAX_SUBDOMAIN$})")
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The fields of a mapping: which are there, which are missing, and which nobody knows.
+
+use super::reader::{Reader, quoted};
+use crate::text::diagnostic::Span;
+use crate::text::suggest::nearest;
+use crate::text::yaml::{Node, Value};
+use std::collections::HashSet;
+
+/// The fields of one mapping, of which each may be taken once.
+pub(super) struct Fields<'n> {
+    path: String,
+    span: Span,
+    entries: Vec<(&'n str, &'n Node, &'n Node)>,
+    known: Vec<&'static str>,
+}
+
+impl<'n> Fields<'n> {
+    /// The fields of a mapping.
+    pub(super) fn of(reader: &mut Reader, node: &'n Node, path: &str) -> Option<Self> {
+        let Value::Mapping(pairs) = &node.value else {
+            return reader.expected("a mapping", node, path);
+        };
+        let mut entries: Vec<(&str, &Node, &Node)> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
+        for (key, value) in pairs {
+            let Value::Scalar { text, .. } = &key.value else {
+                reader.fault_at(
+                    key,
+                    path,
+                    format!("a key is a text, not {}", key.kind()),
+                    None,
+                );
+                continue;
+            };
+            if seen.insert(text) {
+                entries.push((text, key, value));
+            } else {
+                let help = Some("keep one of them".to_owned());
+                reader.fault_at(
+                    key,
+                    &join(path, text),
+                    format!("the key `{text}` is there twice"),
+                    help,
+                );
+            }
+        }
+        Some(Self {
+            path: path.to_owned(),
+            span: node.span,
+            entries,
+            known: Vec::new(),
+        })
+    }
+
+    pub(super) fn optional<T>(
+        &mut self,
+        reader: &mut Reader,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader, &'n Node, &str) -> Option<T>,
+    ) -> Option<T> {
+        self.known.push(key);
+        let (_, _, node) = self.entries.iter().find(|(known, ..)| *known == key)?;
+        read(reader, node, &join(&self.path, key))
+    }
+
+    pub(super) fn required<T>(
+        &mut self,
+        reader: &mut Reader,
+        key: &'static str,
+        read: impl FnOnce(&mut Reader, &'n Node, &str) -> Option<T>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            reader.fault(
+                &self.path,
+                self.span,
+                format!("the key `{key}` is missing"),
+                None,
+            );
+        }
+        self.optional(reader, key, read)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(known, ..)| *known == key)
+    }
+
+    /// Of these keys exactly one must be there.
+    pub(super) fn exactly_one(&self, reader: &mut Reader, keys: &[&str]) {
+        let there: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(key, ..)| keys.contains(key))
+            .collect();
+        match there.as_slice() {
+            [] => self.at_least_one(reader, keys),
+            [_] => {}
+            [_, second, ..] => {
+                let message = format!("only one of {} can be there", quoted(keys));
+                reader.fault_at(
+                    second.1,
+                    &join(&self.path, second.0),
+                    message,
+                    Some("keep one of them".to_owned()),
+                );
+            }
+        }
+    }
+
+    /// Of these keys at least one must be there.
+    pub(super) fn at_least_one(&self, reader: &mut Reader, keys: &[&str]) {
+        if !keys.iter().any(|key| self.has(key)) {
+            reader.fault(
+                &self.path,
+                self.span,
+                format!("one of {} is missing", quoted(keys)),
+                None,
+            );
+        }
+    }
+
+    /// Faults for all keys that nobody asked for. Returns where the mapping begins.
+    pub(super) fn finish(self, reader: &mut Reader) -> Span {
+        for (key, node, _) in &self.entries {
+            if !self.known.contains(key) && !reader.is_full() {
+                let help = match nearest(key, &self.known) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("known here: {}", quoted(&self.known)),
+                };
+                reader.fault_at(
+                    node,
+                    &join(&self.path, key),
+                    format!("unknown key `{key}`"),
+                    Some(help),
+                );
+            }
+        }
+        self.span
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}

@@ -1,0 +1,325 @@
+//! The policy as it is written: the shape of the document and the grammar of its values, nothing across two places.
+//!
+//! [`read`] gathers every fault. What could be read is returned beside them, so that [`crate::policy`] can look for
+//! the faults that only show across entries in the same go.
+
+mod fields;
+mod read;
+mod reader;
+mod schema;
+
+use crate::objects::names::SecretName;
+use crate::policy::pattern::ImagePattern;
+use crate::text::diagnostic::{Diagnostic, Severity, Span};
+use crate::text::glob::Glob;
+use jiff::civil::Date;
+use schemars::JsonSchema;
+
+pub use read::{read, read_node};
+pub use schema::json_schema;
+
+/// The `apiVersion` of the format.
+pub const API_VERSION: &str = "pullgate.dev/v1";
+/// The `kind` of the format.
+pub const KIND: &str = "PullPolicy";
+
+/// A value and where it was written.
+#[derive(Debug, Clone)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// The path of keys that leads to it.
+    pub path: String,
+    /// The place in the text.
+    pub span: Span,
+}
+
+/// Which pull secrets go to which images, and which secrets must not be referenced.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(title = "PullPolicy", deny_unknown_fields, rename_all = "camelCase", extend("required" = ["apiVersion", "kind"]))]
+pub struct Document {
+    /// The version of this format.
+    #[schemars(schema_with = "schema::api_version")]
+    pub api_version: (),
+    /// The kind of this document.
+    #[schemars(schema_with = "schema::kind")]
+    pub kind: (),
+    /// How nodes authenticate to which registries. Of all rules that cover an image the most specific wins.
+    #[schemars(default)]
+    pub registries: Vec<At<RegistryEntry>>,
+    /// What to do about an image that no registry rule covers; `allow` when absent.
+    #[schemars(default)]
+    pub unmatched: Unmatched,
+    /// Secrets that must not be referenced.
+    #[schemars(default)]
+    pub bans: Vec<At<BanEntry>>,
+    /// Bans lifted for some namespaces and for some time.
+    #[schemars(default)]
+    pub exceptions: Vec<At<ExceptionEntry>>,
+    /// Namespaces that Pullgate leaves alone entirely: no injection, no guard, no provisioning.
+    pub exempt: Option<ExemptEntry>,
+}
+
+/// How nodes authenticate for some images: exactly one of `secrets`, `identity` and `public`.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = schema::one_of(&["secrets", "identity", "public"])))]
+pub struct RegistryEntry {
+    /// Appears in messages, metrics and reports.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: At<String>,
+    /// `host[:port][/path prefix]`; `*` stands for characters within one label of the host.
+    #[schemars(length(min = 1))]
+    pub images: Vec<At<ImagePattern>>,
+    /// Injected into pods with such images, in this order.
+    #[schemars(length(min = 1))]
+    pub secrets: Option<Vec<At<SecretName>>>,
+    /// `node`: nodes authenticate themselves, nothing is injected.
+    pub identity: Option<At<Identity>>,
+    /// `true`: pulled anonymously, nothing is injected.
+    #[schemars(with = "Option<schema::OnlyTrue>")]
+    pub public: Option<At<()>>,
+    /// The rule exists only in these namespaces; everywhere when absent.
+    pub namespaces: Option<NamespaceSelector>,
+    /// Keep the secret present in the namespaces that use the rule.
+    pub provision: Option<Provision>,
+    /// What runs at these hosts, where their names do not tell: it says which accounts are administrators.
+    pub product: Option<Product>,
+}
+
+/// A registry by the names that its accounts have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Product {
+    /// Harbor.
+    Harbor,
+    /// Sonatype Nexus Repository.
+    Nexus,
+    /// Artifactory.
+    Artifactory,
+    /// The container registry of GitLab.
+    Gitlab,
+    /// Quay.
+    Quay,
+    /// Azure Container Registry, under a domain of one's own.
+    Acr,
+}
+
+/// Who authenticates to the registry where no secret does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Identity {
+    /// The node, by its own identity.
+    Node,
+}
+
+/// Where copies of a secret come from.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Provision {
+    /// The source Secret as `NAMESPACE/NAME`.
+    #[schemars(regex(
+        pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+    ))]
+    pub from: String,
+    /// An image that must be pullable with a new value before it is spread.
+    pub verify: Option<String>,
+}
+
+/// What to do about an image that no registry rule covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Unmatched {
+    /// Nothing.
+    #[default]
+    Allow,
+    /// Admit with a warning.
+    Warn,
+    /// Refuse.
+    Deny,
+}
+
+/// Secrets that must not be referenced: exactly one of `secrets` and `credentials`.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = schema::one_of(&["secrets", "credentials"])))]
+pub struct BanEntry {
+    /// Appears in messages, metrics and reports.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: At<String>,
+    /// Names of secrets; `*` stands for any run of characters.
+    #[schemars(length(min = 1))]
+    pub secrets: Option<Vec<At<SecretGlob>>>,
+    /// Kinds of credentials, whatever the secret is called. Needs the inventory.
+    pub credentials: Option<CredentialClause>,
+    /// Why; shown to whoever is refused.
+    pub reason: Option<String>,
+    /// The secret to use instead.
+    pub instead: Option<At<SecretName>>,
+    /// Whom to ask.
+    pub contact: Option<String>,
+    /// Where to read more.
+    pub docs: Option<String>,
+    /// What happens to an object that names such a secret; `enforce` when absent.
+    #[schemars(default)]
+    pub mode: Mode,
+    /// What happens to pods of workloads that were admitted earlier; `keep` when absent.
+    #[schemars(default)]
+    pub running: Running,
+}
+
+/// What a ban does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Mode {
+    /// Refuse.
+    #[default]
+    Enforce,
+    /// Admit with a warning.
+    Warn,
+    /// Admit, and note it in the audit log and a metric.
+    Audit,
+}
+
+/// What a ban does to pods that built-in controllers create for workloads that were admitted earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+pub enum Running {
+    /// They are created: what runs keeps running.
+    #[default]
+    Keep,
+    /// They are refused too.
+    Deny,
+}
+
+/// A ban by what a secret holds and not by its name. What is given must hold together.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase", extend("minProperties" = 1))]
+pub struct CredentialClause {
+    /// Kinds of accounts.
+    #[schemars(length(min = 1))]
+    pub class: Option<Vec<AccountClass>>,
+    /// In how many namespaces the credential may be, at most.
+    #[schemars(range(min = 1))]
+    pub shared_across_namespaces: Option<u32>,
+}
+
+/// What kind of account a credential belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+pub enum AccountClass {
+    /// The administrator of the registry.
+    Admin,
+    /// The account of a person.
+    Personal,
+    /// A robot account, scoped by the registry.
+    Robot,
+    /// A service principal of a cloud.
+    ServicePrincipal,
+    /// A token of limited rights.
+    Token,
+    /// A short-lived token of a node's own identity.
+    NodeIdentity,
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// A ban lifted for some namespaces: at least one of `bans` and `unmatched`.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields, extend("anyOf" = schema::one_of(&["bans", "unmatched"])))]
+pub struct ExceptionEntry {
+    /// Names of the bans that are lifted.
+    #[schemars(length(min = 1))]
+    pub bans: Option<Vec<At<String>>>,
+    /// `true`: `unmatched` does not apply there.
+    #[schemars(with = "Option<schema::OnlyTrue>")]
+    pub unmatched: Option<()>,
+    /// Where.
+    pub namespaces: NamespaceSelector,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds (UTC).
+    #[schemars(with = "schema::DateText")]
+    pub expires: At<Date>,
+}
+
+/// Namespaces that Pullgate leaves alone.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ExemptEntry {
+    /// Which.
+    pub namespaces: NamespaceSelector,
+}
+
+/// Some namespaces: `names` and `labels` must both hold where both are given.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1))]
+pub struct NamespaceSelector {
+    /// Names; `*` stands for any run of characters.
+    #[schemars(length(min = 1))]
+    pub names: Option<Vec<NamespaceGlob>>,
+    /// Labels of the namespace.
+    pub labels: Option<LabelSelector>,
+}
+
+/// A label selector as Kubernetes knows it (`metav1.LabelSelector`).
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase", extend("minProperties" = 1))]
+pub struct LabelSelector {
+    /// Labels and the values that they must have.
+    #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
+    pub match_labels: Vec<(String, String)>,
+    /// Requirements, all of which must hold.
+    #[schemars(default)]
+    pub match_expressions: Vec<Requirement>,
+}
+
+/// One requirement on a label.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Requirement {
+    /// The label.
+    pub key: String,
+    /// What must hold for its value.
+    pub operator: Operator,
+    /// With `In` and `NotIn`: the values.
+    #[schemars(default)]
+    pub values: Vec<String>,
+}
+
+/// What a requirement asks of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+pub enum Operator {
+    /// It is there and has one of the values.
+    In,
+    /// It is not there or has none of the values.
+    NotIn,
+    /// It is there.
+    Exists,
+    /// It is not there.
+    DoesNotExist,
+}
+
+/// A glob of names of secrets.
+type SecretGlob = Glob;
+/// A glob of names of namespaces.
+type NamespaceGlob = Glob;
+
+impl<T> At<T> {
+    /// A diagnostic about this place.
+    #[must_use]
+    pub fn diagnose(
+        &self,
+        severity: Severity,
+        message: String,
+        help: Option<String>,
+    ) -> Diagnostic {
+        Diagnostic {
+            severity,
+            path: self.path.clone(),
+            span: self.span,
+            message,
+            help,
+        }
+    }
+}

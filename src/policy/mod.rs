@@ -1,0 +1,474 @@
+//! The policy: a document made valid, and what can be asked of it.
+
+mod checks;
+pub mod document;
+mod index;
+pub mod pattern;
+pub mod selector;
+
+use crate::kubelet::image::Image;
+use crate::objects::names::{self, SecretName};
+use crate::policy::document::{BanEntry, Document, ExceptionEntry, RegistryEntry};
+use crate::policy::pattern::{Host, ImagePattern};
+use crate::policy::selector::{Match, Namespace};
+use crate::text::diagnostic::{Diagnostic, Severity};
+use crate::text::glob::Glob;
+use crate::text::yaml::Node;
+use foldhash::HashMap;
+use index::Index;
+use jiff::civil::Date;
+use std::cmp::Reverse;
+
+pub use crate::policy::document::{
+    AccountClass, CredentialClause, Mode, NamespaceSelector, Product, Provision, Running, Unmatched,
+};
+
+/// A valid policy. The default is the absent one: nothing is injected and nothing denied.
+#[derive(Debug, Default)]
+pub struct Policy {
+    registries: Vec<RegistryRule>,
+    index: Index,
+    unmatched: Unmatched,
+    bans: Vec<Ban>,
+    bans_by_name: HashMap<Box<str>, Vec<usize>>,
+    bans_by_glob: Vec<(Glob, usize)>,
+    products_by_host: HashMap<Box<str>, Product>,
+    products_by_glob: Vec<(Host, Product)>,
+    exceptions: Vec<Exception>,
+    exempt: Option<NamespaceSelector>,
+}
+
+/// One entry of `registries`.
+#[derive(Debug)]
+pub struct RegistryRule {
+    /// Its name.
+    pub name: String,
+    /// Which images it covers.
+    pub images: Vec<ImagePattern>,
+    /// How nodes authenticate for them.
+    pub access: Access,
+    /// Where the rule exists; everywhere if `None`.
+    pub namespaces: Option<NamespaceSelector>,
+    /// Whether and from where copies of the secret are kept.
+    pub provision: Option<Provision>,
+    /// What runs at its hosts, where the policy says it.
+    pub product: Option<Product>,
+}
+
+/// How nodes authenticate to a registry.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Access {
+    /// By these secrets, in this order.
+    Secrets(Vec<SecretName>),
+    /// By the identity of the node.
+    Node,
+    /// Not at all.
+    Public,
+}
+
+/// One entry of `bans`.
+#[derive(Debug)]
+pub struct Ban {
+    /// Its name.
+    pub name: String,
+    /// What is banned.
+    pub target: BanTarget,
+    /// Why.
+    pub reason: Option<String>,
+    /// What to use instead.
+    pub instead: Option<SecretName>,
+    /// Whom to ask.
+    pub contact: Option<String>,
+    /// Where to read more.
+    pub docs: Option<String>,
+    /// What it does.
+    pub mode: Mode,
+    /// What it does to pods of workloads that were admitted earlier.
+    pub running: Running,
+}
+
+/// What a ban bans.
+#[derive(Debug)]
+pub enum BanTarget {
+    /// Secrets by name.
+    Secrets(Vec<Glob>),
+    /// Secrets by content.
+    Credentials(CredentialClause),
+}
+
+/// One entry of `exceptions`.
+#[derive(Debug)]
+pub struct Exception {
+    /// Indices of the bans that it lifts.
+    bans: Vec<usize>,
+    /// Whether it lifts `unmatched`.
+    unmatched: bool,
+    /// Where.
+    namespaces: NamespaceSelector,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// The last day (UTC) on which it holds.
+    pub expires: Date,
+}
+
+/// A policy document, loaded.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy, if there is no fault.
+    pub policy: Option<Policy>,
+    /// All faults and warnings, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Whether an exception lifts something in a namespace.
+#[derive(Debug, Clone, Copy)]
+pub enum Lifted<'p> {
+    /// It holds.
+    Not,
+    /// It is lifted by this exception.
+    By(&'p Exception),
+    /// That depends on labels which are not known: reason enough not to deny.
+    Unknown,
+}
+
+/// One rule that covers an image, and the pattern of it that does.
+#[derive(Debug)]
+pub struct Candidate<'p> {
+    /// The rule.
+    pub rule: &'p RegistryRule,
+    /// Its most specific pattern that covers the image.
+    pub pattern: &'p ImagePattern,
+    /// Whether the rule exists in the namespace.
+    pub applies: Match,
+}
+
+impl Policy {
+    /// Loads a policy document. `today` (UTC) only decides which exceptions are warned of as expired.
+    #[must_use]
+    pub fn load(text: &str, today: Date) -> Loaded {
+        Self::check(document::read(text), today)
+    }
+
+    /// The same of a document that is a tree already.
+    #[must_use]
+    pub fn load_node(node: &Node, today: Date) -> Loaded {
+        Self::check(document::read_node(node), today)
+    }
+
+    fn check((document, mut diagnostics): (Document, Vec<Diagnostic>), today: Date) -> Loaded {
+        checks::run(&document, today, &mut diagnostics);
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+        let is_valid = diagnostics
+            .iter()
+            .all(|diagnostic| diagnostic.severity != Severity::Fault);
+        Loaded {
+            policy: is_valid.then(|| Self::from(document)),
+            diagnostics,
+        }
+    }
+
+    /// The rules, in the order of the document.
+    #[must_use]
+    pub fn registries(&self) -> &[RegistryRule] {
+        &self.registries
+    }
+
+    /// What happens to images that no rule covers.
+    #[must_use]
+    pub fn unmatched(&self) -> Unmatched {
+        self.unmatched
+    }
+
+    /// The bans, in the order of the document.
+    #[must_use]
+    pub fn bans(&self) -> &[Ban] {
+        &self.bans
+    }
+
+    /// The rule for an image in a namespace: the most specific of all that cover it there. Costs a few hash look-ups,
+    /// however many rules there are. A selector by labels that are not known matches.
+    #[must_use]
+    pub fn rule_for(&self, image: &Image<'_>, namespace: Namespace<'_>) -> Option<&RegistryRule> {
+        let applies = |rule: usize| self.applies(rule, namespace) != Match::No;
+        self.index
+            .find(image, namespace.name, applies)
+            .map(|rule| &self.registries[rule])
+    }
+
+    /// All rules that cover an image, the most specific first, also those that do not exist in the namespace.
+    #[must_use]
+    pub fn candidates(&self, image: &Image<'_>, namespace: Namespace<'_>) -> Vec<Candidate<'_>> {
+        let mut found: Vec<_> = (0..self.registries.len())
+            .filter_map(|number| {
+                let rule = &self.registries[number];
+                let covering = rule
+                    .images
+                    .iter()
+                    .filter(|p| p.covers(image.registry(), image.repository()));
+                let pattern = covering.max_by_key(|pattern| specificity(pattern))?;
+                let key = (
+                    specificity(pattern),
+                    rule.namespaces.is_some(),
+                    Reverse(number),
+                );
+                Some((
+                    key,
+                    Candidate {
+                        rule,
+                        pattern,
+                        applies: self.applies(number, namespace),
+                    },
+                ))
+            })
+            .collect();
+        found.sort_by_key(|(key, _)| Reverse(*key));
+        found.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+
+    fn applies(&self, rule: usize, namespace: Namespace<'_>) -> Match {
+        self.registries[rule].applies(namespace)
+    }
+
+    /// The bans that cover a secret of this name, in the order of the document.
+    pub fn bans_on(&self, secret: &str) -> impl Iterator<Item = (usize, &Ban)> {
+        // No Secret has a longer name, and a glob takes its time with a text of a megabyte.
+        let secret = if secret.len() > names::MAX_SUBDOMAIN {
+            ""
+        } else {
+            secret
+        };
+        let exact = self.bans_by_name.get(secret).into_iter().flatten().copied();
+        let globs = self
+            .bans_by_glob
+            .iter()
+            .filter(move |(glob, _)| glob.matches(secret))
+            .map(|(_, ban)| *ban);
+        let mut numbers: Vec<usize> = exact.chain(globs).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+            .into_iter()
+            .map(|number| (number, &self.bans[number]))
+    }
+
+    /// The bans on what a secret holds, in the order of the document.
+    pub fn credential_bans(&self) -> impl Iterator<Item = (usize, &Ban, &CredentialClause)> {
+        let all = self.bans.iter().enumerate();
+        all.filter_map(|(number, ban)| match &ban.target {
+            BanTarget::Credentials(clause) => Some((number, ban, clause)),
+            BanTarget::Secrets(_) => None,
+        })
+    }
+
+    /// What runs at a registry (`host[:port]`), where a rule says it; of several the first.
+    #[must_use]
+    pub fn product_of(&self, registry: &str) -> Option<Product> {
+        let registry = registry.to_ascii_lowercase();
+        let exact = self.products_by_host.get(registry.as_str()).copied();
+        exact.or_else(|| {
+            let mut globs = self.products_by_glob.iter();
+            globs.find_map(|(host, product)| host.covers(&registry).then_some(*product))
+        })
+    }
+
+    /// Whether a ban is lifted in a namespace on that day (UTC).
+    #[must_use]
+    pub fn lifted(&self, ban: usize, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
+        self.first_exception(|exception| exception.bans.contains(&ban), namespace, today)
+    }
+
+    /// Whether `unmatched` is lifted in a namespace on that day (UTC).
+    #[must_use]
+    pub fn unmatched_lifted(&self, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
+        self.first_exception(|exception| exception.unmatched, namespace, today)
+    }
+
+    fn first_exception(
+        &self,
+        concerns: impl Fn(&Exception) -> bool,
+        namespace: Namespace<'_>,
+        today: Date,
+    ) -> Lifted<'_> {
+        let mut result = Lifted::Not;
+        for exception in self
+            .exceptions
+            .iter()
+            .filter(|e| e.expires >= today && concerns(e))
+        {
+            match exception.namespaces.matches(namespace) {
+                Match::Yes => return Lifted::By(exception),
+                Match::Unknown => result = Lifted::Unknown,
+                Match::No => {}
+            }
+        }
+        result
+    }
+
+    /// Whether Pullgate leaves a namespace alone.
+    #[must_use]
+    pub fn exempt(&self, namespace: Namespace<'_>) -> Match {
+        self.exempt
+            .as_ref()
+            .map_or(Match::No, |selector| selector.matches(namespace))
+    }
+
+    fn index_products(&mut self) {
+        for rule in &self.registries {
+            let Some(product) = rule.product else {
+                continue;
+            };
+            for pattern in &rule.images {
+                if let Host::Exact(host) = pattern.host() {
+                    let place = self.products_by_host.entry(host.clone());
+                    place.or_insert(product);
+                } else {
+                    let glob = (pattern.host().clone(), product);
+                    self.products_by_glob.push(glob);
+                }
+            }
+        }
+    }
+
+    fn index_bans(&mut self) {
+        for (number, ban) in self.bans.iter().enumerate() {
+            let BanTarget::Secrets(globs) = &ban.target else {
+                continue;
+            };
+            for glob in globs {
+                if let Some(name) = glob.literal() {
+                    let place = self.bans_by_name.entry(name.into());
+                    place.or_default().push(number);
+                } else {
+                    self.bans_by_glob.push((glob.clone(), number));
+                }
+            }
+        }
+    }
+
+    /// The rules that inject a secret.
+    pub fn rules_injecting(&self, secret: &SecretName) -> impl Iterator<Item = &RegistryRule> {
+        self.registries
+            .iter()
+            .filter(move |rule| rule.secrets().contains(secret))
+    }
+}
+
+impl RegistryRule {
+    /// Whether it exists in a namespace.
+    #[must_use]
+    pub fn applies(&self, namespace: Namespace<'_>) -> Match {
+        self.namespaces
+            .as_ref()
+            .map_or(Match::Yes, |selector| selector.matches(namespace))
+    }
+
+    /// The secrets that it injects.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretName] {
+        match &self.access {
+            Access::Secrets(secrets) => secrets,
+            Access::Node | Access::Public => &[],
+        }
+    }
+
+    /// Their names.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.secrets().iter().map(SecretName::as_str)
+    }
+}
+
+/// The order of patterns that cover the same image, as far as their texts decide it: greater wins.
+fn specificity(pattern: &ImagePattern) -> (usize, bool, usize) {
+    let is_exact = matches!(pattern.host(), Host::Exact(_));
+    (pattern.path().len(), is_exact, pattern.host().literals())
+}
+
+impl From<Document> for Policy {
+    fn from(document: Document) -> Self {
+        let registries: Vec<_> = document
+            .registries
+            .into_iter()
+            .map(|entry| RegistryRule::from(entry.value))
+            .collect();
+        let bans: Vec<_> = document
+            .bans
+            .into_iter()
+            .map(|entry| Ban::from(entry.value))
+            .collect();
+        let exception = |entry: ExceptionEntry| Exception {
+            bans: entry
+                .bans
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|n| bans.iter().position(|b| b.name == n.value))
+                .collect(),
+            unmatched: entry.unmatched.is_some(),
+            namespaces: entry.namespaces,
+            owner: entry.owner,
+            reason: entry.reason,
+            expires: entry.expires.value,
+        };
+        let exceptions = document
+            .exceptions
+            .into_iter()
+            .map(|entry| exception(entry.value))
+            .collect();
+        let mut policy = Self {
+            index: Index::new(&registries),
+            registries,
+            unmatched: document.unmatched,
+            exceptions,
+            exempt: document.exempt.map(|exempt| exempt.namespaces),
+            ..Self::default()
+        };
+        policy.bans = bans;
+        policy.index_products();
+        policy.index_bans();
+        policy
+    }
+}
+
+impl From<RegistryEntry> for RegistryRule {
+    fn from(entry: RegistryEntry) -> Self {
+        let access = match (entry.secrets, entry.identity) {
+            (Some(secrets), _) => {
+                Access::Secrets(secrets.into_iter().map(|secret| secret.value).collect())
+            }
+            (None, Some(_)) => Access::Node,
+            (None, None) => Access::Public,
+        };
+        Self {
+            name: entry.name.value,
+            images: entry.images.into_iter().map(|image| image.value).collect(),
+            access,
+            namespaces: entry.namespaces,
+            provision: entry.provision,
+            product: entry.product,
+        }
+    }
+}
+
+impl From<BanEntry> for Ban {
+    fn from(entry: BanEntry) -> Self {
+        let globs = entry
+            .secrets
+            .unwrap_or_default()
+            .into_iter()
+            .map(|glob| glob.value)
+            .collect();
+        Self {
+            name: entry.name.value,
+            target: entry
+                .credentials
+                .map_or(BanTarget::Secrets(globs), BanTarget::Credentials),
+            reason: entry.reason,
+            instead: entry.instead.map(|instead| instead.value),
+            contact: entry.contact,
+            docs: entry.docs,
+            mode: entry.mode,
+            running: entry.running,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Namespace selectors: evaluated with three answers, because labels may be unknown.
+
+use crate::facts::Labels;
+use crate::policy::document::{LabelSelector, NamespaceSelector, Operator, Requirement};
+
+/// A namespace as selectors see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Namespace<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its labels, where they are known.
+    pub labels: Option<&'a Labels>,
+}
+
+/// Whether a selector matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// It depends on labels that are not known.
+    Unknown,
+}
+
+impl NamespaceSelector {
+    /// Whether it selects this namespace.
+    #[must_use]
+    pub fn matches(&self, namespace: Namespace<'_>) -> Match {
+        let by_name = self
+            .names
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|glob| glob.matches(namespace.name)));
+        match (&self.labels, namespace.labels) {
+            _ if !by_name => Match::No,
+            (None, _) => Match::Yes,
+            (Some(_), None) => Match::Unknown,
+            (Some(selector), Some(labels)) if selector.matches(labels) => Match::Yes,
+            (Some(_), Some(_)) => Match::No,
+        }
+    }
+
+    /// Whether it selects whatever `other` selects; `None` selects everything. Never wrongly `true`.
+    #[must_use]
+    pub fn covers(&self, other: Option<&Self>) -> bool {
+        let any = [crate::text::glob::Glob::new("*")];
+        let theirs = other
+            .and_then(|other| other.names.as_deref())
+            .unwrap_or(&any);
+        let ours = self.names.as_deref().unwrap_or(&any);
+        let same_labels =
+            self.labels.is_none() || other.is_some_and(|other| other.labels == self.labels);
+        same_labels
+            && theirs
+                .iter()
+                .all(|glob| ours.iter().any(|our| our.covers(glob)))
+    }
+
+    /// Whether some namespace may be selected by both. Never wrongly `false`.
+    #[must_use]
+    pub fn may_overlap(&self, other: &Self) -> bool {
+        match (&self.names, &other.names) {
+            (Some(a), Some(b)) => a.iter().any(|a| b.iter().any(|b| a.overlaps(b))),
+            _ => true,
+        }
+    }
+}
+
+impl LabelSelector {
+    fn matches(&self, labels: &Labels) -> bool {
+        let has = |(key, value): &(String, String)| {
+            labels.get(key.as_str()).is_some_and(|v| **v == **value)
+        };
+        self.match_labels.iter().all(has)
+            && self
+                .match_expressions
+                .iter()
+                .all(|requirement| requirement.holds(labels))
+    }
+}
+
+impl Requirement {
+    fn holds(&self, labels: &Labels) -> bool {
+        let value = labels.get(self.key.as_str());
+        let listed = value.is_some_and(|value| self.values.iter().any(|v| **v == **value));
+        match self.operator {
+            Operator::In => listed,
+            Operator::NotIn => !listed,
+            Operator::Exists => value.is_some(),
+            Operator::DoesNotExist => value.is_none(),
+        }
+    }
+}

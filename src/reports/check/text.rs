@@ -1,0 +1,84 @@
+//! A report for people.
+
+use super::{ExceptionUse, ObjectName, Report};
+use crate::policy::document;
+use crate::text::diagnostic::{Colour, Source, render_one};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+impl Report {
+    /// The findings as rustc would show them, then what would be injected and which exceptions are in use.
+    #[must_use]
+    pub fn text(&self, colour: Colour) -> String {
+        let mut text = String::new();
+        for item in &self.items {
+            let input = &self.inputs[item.input];
+            let source = match item.code {
+                "policy" if input.text.contains(document::KIND) => Source::Line(&input.text),
+                // What stands there nobody knows, or it may be a password itself.
+                "unreadable" | "double-key" | "invalid-image" => Source::Nothing,
+                _ => Source::Place(&input.text),
+            };
+            text.push_str(&render_one(&item.diagnostic, &input.name, source, colour));
+        }
+        self.injections(&mut text);
+        self.exceptions(&mut text);
+        if !self.exempt.is_empty() {
+            text.push_str("left alone, because their namespaces are exempt:\n");
+        }
+        for object in &self.exempt {
+            let _ = writeln!(text, "  {}", object.shown);
+        }
+        text
+    }
+
+    fn injections(&self, text: &mut String) {
+        let mut by_object: Vec<(&ObjectName, Vec<String>)> = Vec::new();
+        for injection in &self.injections {
+            let what = format!("{} ({})", injection.secrets.join(", "), injection.rule);
+            match by_object.last_mut() {
+                Some((object, all)) if **object == injection.object => all.push(what),
+                _ => by_object.push((&injection.object, vec![what])),
+            }
+        }
+        if !by_object.is_empty() {
+            text.push_str("would be injected into the pods of:\n");
+        }
+        for (object, what) in by_object {
+            let _ = writeln!(text, "  {}: {}", object.shown, what.join(", "));
+        }
+    }
+
+    fn exceptions(&self, text: &mut String) {
+        let mut uses: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for used in &self.exceptions {
+            uses.entry(used.words())
+                .or_default()
+                .push(&used.object.shown);
+        }
+        if !uses.is_empty() {
+            text.push_str("exceptions in use:\n");
+        }
+        for (exception, objects) in uses {
+            let _ = writeln!(text, "  {exception}: {}", objects.join(", "));
+        }
+    }
+}
+
+impl ExceptionUse {
+    pub(super) fn words(&self) -> String {
+        let ban = self.ban.as_deref().unwrap_or("unmatched");
+        let days = match self.days_left {
+            0 => "ends today".to_owned(),
+            1 => "1 day left".to_owned(),
+            days => format!("{days} days left"),
+        };
+        let Self {
+            owner,
+            reason,
+            expires,
+            ..
+        } = self;
+        format!("{ban} is lifted until {expires}, {days} ({owner}: {reason})")
+    }
+}

@@ -1,0 +1,5 @@
+//! Verdicts over many objects.
+
+pub mod census;
+pub mod check;
+pub mod impact;

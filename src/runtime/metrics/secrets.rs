@@ -1,0 +1,172 @@
+//! What is counted of docker-type Secrets.
+
+use super::PULL_SECRETS;
+use crate::reports::census::{Census, SHARED, State};
+use crate::secrets::account::AccountClass;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use std::cmp::Reverse;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+/// How many seconds without a failure of the watches make what is known current. They are tried again every 5 s.
+const CALM: i64 = 15;
+
+/// What is counted of docker-type Secrets.
+#[derive(Debug, Default)]
+pub(super) struct SecretMetrics {
+    secrets: Family<ClassLabels, Gauge>,
+    shared: Family<SharedLabels, Gauge>,
+    injected: Family<InjectedLabels, Gauge>,
+    expiry: Family<RuleLabels, Gauge>,
+    changed: Family<SecretLabels, Gauge>,
+    current: Gauge,
+    is_synced: AtomicBool,
+    failed: AtomicI64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabels {
+    class: &'static str,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SharedLabels {
+    more_than: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InjectedLabels {
+    rule: String,
+    secret: String,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleLabels {
+    rule: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SecretLabels {
+    rule: String,
+    secret: String,
+}
+
+impl SecretMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "secrets",
+            "Docker-type Secrets by the gravest class of account in them, and how they are",
+            self.secrets.clone(),
+        );
+        registry.register(
+            "shared_credentials",
+            "Credentials that are in more than so many namespaces",
+            self.shared.clone(),
+        );
+        registry.register(
+            "injected_secrets",
+            "Namespaces by how a secret that a rule injects is there",
+            self.injected.clone(),
+        );
+        registry.register_with_unit(
+            "credential_expiry_timestamp",
+            "When the first credential of a secret that a rule injects expires",
+            Unit::Seconds,
+            self.expiry.clone(),
+        );
+        registry.register_with_unit(
+            "injected_secret_changed_timestamp",
+            "When the copy of an injected secret that was changed longest ago was changed",
+            Unit::Seconds,
+            self.changed.clone(),
+        );
+        registry.register_with_unit(
+            "inventory_current_timestamp",
+            "When what is known of Secrets was known to be up to date",
+            Unit::Seconds,
+            self.current.clone(),
+        );
+    }
+
+    /// All Secrets are known.
+    pub(super) fn synced(&self) {
+        self.is_synced.store(true, Ordering::Relaxed);
+    }
+
+    /// A watch failed at this second of Unix time.
+    pub(super) fn watch_failed(&self, resource: &str, now: i64) {
+        if resource == PULL_SECRETS {
+            self.failed.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// The API server answered at this second of Unix time.
+    pub(super) fn contact(&self, now: i64) {
+        let is_calm = now - self.failed.load(Ordering::Relaxed) >= CALM;
+        if is_calm && self.is_synced.load(Ordering::Relaxed) {
+            self.current.set(now);
+        }
+    }
+
+    /// What there is; what was there before and is not any more is forgotten.
+    pub(super) fn count(&self, census: &Census) {
+        for class in AccountClass::ALL {
+            for state in State::ALL {
+                let count = census.secrets.get(&(class, state)).copied();
+                let (class, state) = (class.name(), state.name());
+                let gauge = self.secrets.get_or_create(&ClassLabels { class, state });
+                gauge.set(count.unwrap_or_default());
+            }
+        }
+        for (limit, count) in SHARED.into_iter().zip(census.shared) {
+            let more_than = i64::try_from(limit).unwrap_or(i64::MAX);
+            let labels = SharedLabels { more_than };
+            self.shared.get_or_create(&labels).set(count);
+        }
+        self.count_injected(census);
+    }
+
+    fn count_injected(&self, census: &Census) {
+        let (mut injected, mut expiries, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+        for one in &census.injected {
+            let (rule, secret) = (&one.rule, &one.secret);
+            let labels = |state| InjectedLabels {
+                rule: rule.clone(),
+                secret: secret.clone(),
+                state,
+            };
+            let there = State::ALL.into_iter().map(|state| {
+                let count = one.present.get(&state).copied().unwrap_or_default();
+                (labels(state.name()), count)
+            });
+            injected.extend(there);
+            injected.extend(one.absent.map(|count| (labels("absent"), count)));
+            expiries.extend(
+                one.expires
+                    .map(|at| (RuleLabels { rule: rule.clone() }, at)),
+            );
+            let labels = SecretLabels {
+                rule: rule.clone(),
+                secret: secret.clone(),
+            };
+            changes.extend(one.changed.map(|at| (labels, at)));
+        }
+        // Of several secrets of a rule the one that expires first: what is set last stays.
+        expiries.sort_by_key(|(_, at)| Reverse(*at));
+        replace(&self.injected, injected);
+        replace(&self.expiry, expiries);
+        replace(&self.changed, changes);
+    }
+}
+
+fn replace<L: Clone + Hash + Eq>(family: &Family<L, Gauge>, values: Vec<(L, i64)>) {
+    family.clear();
+    for (labels, value) in values {
+        family.get_or_create(&labels).set(value);
+    }
+}

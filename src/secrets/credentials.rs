@@ -1,0 +1,220 @@
+//! What is kept about a docker-type Secret: whose credentials it has, for which registry, and until when. Never a password.
+
+use crate::kubelet::docker_config::{self, Entry, Form, Malformed};
+use crate::kubelet::image::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
+use crate::policy::document::Product;
+use crate::secrets::account::{self, Account, Shape};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The label of copies that Pullgate itself keeps.
+pub const MANAGED: &str = "pullgate.dev/managed";
+
+/// More entries than anyone has: what is beyond is not kept, and then nothing is said about the Secret.
+const MAX_ENTRIES: usize = 256;
+
+/// The content of a docker-type Secret, as it came. It has no `Debug` that would show it, and is wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretContent {
+    form: Form,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+/// What is known of what a Secret holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Nobody looked, or it has too many entries.
+    Unread,
+    /// The kubelet fails every pull of a pod that lists it.
+    Malformed(Malformed),
+    /// These, in the order of the text.
+    Credentials(Arc<[Credential]>),
+}
+
+/// A credential, without its password.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Credential {
+    /// What the kubelet makes of the key of the entry: host, port and path.
+    pub key: Arc<str>,
+    /// The user name.
+    pub username: Arc<str>,
+    /// What the password looks like.
+    pub shape: Shape,
+    /// When it expires, in seconds of Unix time, where the password says so.
+    pub expires: Option<i64>,
+    /// The same credential under another name has the same.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// Why a credential is of no use to the kubelet, or not of the use that was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// The kubelet never finds it for an image of Docker Hub: only `docker.io` and `https://index.docker.io/v1/` are it.
+    NeverMatches,
+    /// It has no user name and no password: the kubelet reads no identity tokens.
+    Empty,
+    /// An entry before it has the same key, and which of them is tried first is left to chance.
+    Shadowed,
+}
+
+/// A keyed hash of host, user name and password: equal ones are one credential, and nothing else can be told from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 16]);
+
+/// The key of fingerprints. Who has it could try passwords, so it is wiped when it is dropped and never shown.
+#[derive(Clone)]
+pub struct FingerprintKey(Zeroizing<[u8; FingerprintKey::LENGTH]>);
+
+impl SecretContent {
+    /// The content of a Secret, decoded; `None` where the kubelet ignores it because it is empty.
+    #[must_use]
+    pub fn new(form: Form, bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
+        (!bytes.is_empty()).then_some(Self { form, bytes })
+    }
+
+    /// Reduces it to what is kept. Without a key there are no fingerprints.
+    #[must_use]
+    pub fn reduce(&self, key: Option<&FingerprintKey>) -> Content {
+        match docker_config::read(self.form, &self.bytes) {
+            Err(malformed) => Content::Malformed(malformed),
+            Ok(entries) if entries.len() > MAX_ENTRIES => Content::Unread,
+            Ok(entries) => {
+                let kept = entries
+                    .iter()
+                    .filter_map(|entry| Credential::of(entry, key));
+                Content::Credentials(kept.collect())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SecretContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretContent")
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Content {
+    /// The credentials; none where nothing is known of them.
+    #[must_use]
+    pub fn credentials(&self) -> &[Credential] {
+        match self {
+            Self::Credentials(credentials) => credentials,
+            Self::Unread | Self::Malformed(_) => &[],
+        }
+    }
+
+    /// What is wrong with credentials, in their order.
+    pub fn flaws(&self) -> impl Iterator<Item = (&Credential, Flaw)> {
+        let mut seen = HashSet::new();
+        self.credentials().iter().filter_map(move |credential| {
+            let flaw = if !seen.insert(&credential.key) {
+                Flaw::Shadowed
+            } else if credential.shape == Shape::Empty && credential.username.is_empty() {
+                Flaw::Empty
+            } else if credential.never_matches() {
+                Flaw::NeverMatches
+            } else {
+                return None;
+            };
+            Some((credential, flaw))
+        })
+    }
+}
+
+impl Credential {
+    /// `None` where the kubelet ignores the entry.
+    fn of(entry: &Entry, key: Option<&FingerprintKey>) -> Option<Self> {
+        let registry = String::from_utf8_lossy(entry.key.as_ref()?);
+        let is_empty = entry.username.is_empty() && entry.password.is_empty();
+        Some(Self {
+            key: (&*registry).into(),
+            username: (&*String::from_utf8_lossy(&entry.username)).into(),
+            shape: Shape::of(&entry.password),
+            expires: account::expiry(&entry.password),
+            fingerprint: key
+                .filter(|_| !is_empty)
+                .map(|key| key.fingerprint(&registry, entry)),
+        })
+    }
+
+    /// The registry: the key without its path.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        host(&self.key)
+    }
+
+    /// Whose it is; `product` says what runs at its registry, where the name does not.
+    #[must_use]
+    pub fn account(&self, product: Option<Product>) -> Account {
+        account::classify(self.registry(), &self.username, self.shape, product)
+    }
+
+    /// Whether it has expired at this second of Unix time.
+    #[must_use]
+    pub fn is_expired(&self, now: i64) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// `https://index.docker.io/v1`, and names of Docker Hub that no image has.
+    fn never_matches(&self) -> bool {
+        let is_path = self.key.contains('/');
+        match self.registry() {
+            LEGACY_REGISTRY => is_path,
+            registry => matches!(registry, "registry-1.docker.io" | "hub.docker.com"),
+        }
+    }
+}
+
+fn host(key: &str) -> &str {
+    key.split('/').next().unwrap_or_default()
+}
+
+impl FingerprintKey {
+    /// How long it is, in bytes.
+    pub const LENGTH: usize = 32;
+
+    /// The key of these bytes; `None` where they are too few or too many.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let mut key = Zeroizing::new([0; Self::LENGTH]);
+        (bytes.len() == Self::LENGTH).then(|| {
+            key.copy_from_slice(bytes);
+            Self(key)
+        })
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) over the registry, under one name and in lower case, user name and password, each behind
+    /// its length.
+    fn fingerprint(&self, key: &str, entry: &Entry) -> Fingerprint {
+        let registry = host(key).to_ascii_lowercase();
+        let registry = if registry == LEGACY_REGISTRY {
+            DEFAULT_REGISTRY
+        } else {
+            &registry
+        };
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("a key");
+        for part in [registry.as_bytes(), &entry.username, &entry.password] {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part);
+        }
+        let hash = mac.finalize().into_bytes();
+        // Half of it: nobody looks for collisions who could not as well copy the credential.
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash[..16]);
+        Fingerprint(half)
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FingerprintKey")
+    }
+}

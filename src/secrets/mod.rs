@@ -1,0 +1,4 @@
+//! What is kept of a Secret.
+
+pub mod account;
+pub mod credentials;

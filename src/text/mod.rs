@@ -1,0 +1,7 @@
+//! How texts are read and shown.
+
+pub mod diagnostic;
+pub mod glob;
+pub mod scan;
+pub mod suggest;
+pub mod yaml;

@@ -1,0 +1,76 @@
+//! Mappings as kubectl reads them: doubled keys, and merge keys (`<<`).
+
+use super::Node;
+use super::Value;
+use crate::text::diagnostic::Span;
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
+
+/// The entries that count; says where keys were there twice.
+pub(super) fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, Node)> {
+    let mut known: HashSet<&str> = HashSet::new();
+    let texts = entries.iter().map(|(key, _)| key.text());
+    let is_plain = texts
+        .flatten()
+        .all(|text| text != "<<" && known.insert(text));
+    if is_plain {
+        return entries;
+    }
+    let mut merging = Merging::default();
+    for (key, value) in entries {
+        if !key.is_merge() {
+            let span = key.span;
+            if merging.put(key, value, Origin::Own) == Some(Origin::Own) {
+                doubles.push(span);
+            }
+            continue;
+        }
+        let sources = match value.value {
+            Value::Sequence(sources) => sources,
+            _ => vec![value],
+        };
+        // Of several in one list the first counts.
+        for source in sources.into_iter().rev() {
+            if let Value::Mapping(entries) = source.value {
+                for (key, value) in entries {
+                    merging.put(key, value, Origin::Merged);
+                }
+            }
+        }
+    }
+    merging.entries
+}
+
+/// A mapping that is being put together: what comes later counts.
+#[derive(Default)]
+struct Merging {
+    entries: Vec<(Node, Node)>,
+    places: HashMap<String, (usize, Origin)>,
+}
+
+/// Where an entry comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Own,
+    Merged,
+}
+
+impl Merging {
+    /// Puts an entry in, and says where the one came from that it replaces.
+    fn put(&mut self, key: Node, value: Node, origin: Origin) -> Option<Origin> {
+        let text = key.text().unwrap_or_default().to_owned();
+        match self.places.entry(text) {
+            Entry::Vacant(place) => {
+                place.insert((self.entries.len(), origin));
+                self.entries.push((key, value));
+                None
+            }
+            Entry::Occupied(mut place) => {
+                let (at, replaced) = *place.get();
+                place.insert((at, origin));
+                self.entries[at] = (key, value);
+                Some(replaced)
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Certificates: made, read, in use, and who is let in.
+
+pub mod certificate;
+pub mod clients;
+pub mod keys;

@@ -1,0 +1,220 @@
+//! What is found wrong with an object.
+
+use crate::kubelet::docker_config::Malformed;
+use crate::objects::subject::Place;
+use crate::policy::{Ban, Exception, RegistryRule};
+use crate::secrets::account::Account;
+
+/// One fault in one object.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    /// The offending field.
+    pub place: Place,
+    /// What is wrong.
+    pub fault: Fault<'a>,
+    /// What comes of it.
+    pub effect: Effect,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// What whoever asked is told.
+    pub message: String,
+    /// Field and sentence of each finding that denies.
+    pub causes: Vec<(String, String)>,
+}
+
+/// What is wrong.
+#[derive(Debug)]
+pub enum Fault<'a> {
+    /// A reference to a banned secret.
+    Banned {
+        /// The secret.
+        secret: &'a str,
+        /// The ban.
+        ban: &'a Ban,
+        /// Whether it is a pull secret, which may be injected instead.
+        is_pull_secret: bool,
+        /// Who put it there.
+        origin: Origin<'a>,
+        /// What about it is banned.
+        grounds: Grounds,
+    },
+    /// An image that no registry rule covers.
+    Uncovered {
+        /// The image.
+        image: &'a str,
+    },
+    /// An image that nobody can read, so that no rule covers it.
+    NoImage {
+        /// The image.
+        image: &'a str,
+        /// Why not.
+        error: crate::kubelet::image::ImageError,
+    },
+    /// An image that came by an UPDATE, whose secret the pod lacks and cannot get any more.
+    TooLate {
+        /// The rule.
+        rule: &'a RegistryRule,
+        /// The first of its secrets that the pod lacks.
+        secret: &'a str,
+    },
+    /// A secret that was not injected, because the `ServiceAccount` allows only what it lists.
+    NotMountable {
+        /// The secret.
+        secret: &'a str,
+        /// The `ServiceAccount`.
+        service_account: &'a str,
+    },
+    /// A docker-type Secret that is created or changed.
+    BannedSecret {
+        /// The ban.
+        ban: &'a Ban,
+        /// What about it is banned.
+        grounds: Grounds,
+    },
+    /// A pull secret that pods will have and that will not do what it is for.
+    PullSecret {
+        /// The secret.
+        secret: &'a str,
+        /// The rule that injects it, and the registry that it is for; `None` where somebody listed it.
+        wanted_for: Option<(&'a RegistryRule, String)>,
+        /// What is wrong.
+        trouble: Trouble<'a>,
+    },
+    /// A ban, or `unmatched` where none is given, that would have had something to say and is lifted.
+    Lifted {
+        /// The ban.
+        ban: Option<&'a Ban>,
+        /// The exception that lifts it.
+        exception: &'a Exception,
+    },
+}
+
+/// What about a Secret is banned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grounds {
+    /// Its name.
+    Name,
+    /// A credential that it holds.
+    Credential {
+        /// Of which registry.
+        registry: String,
+        /// Whose it is, where that is banned.
+        account: Option<Account>,
+        /// In more than how many namespaces it is, where that is banned.
+        shared_beyond: Option<u32>,
+    },
+}
+
+/// What is wrong with a pull secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble<'a> {
+    /// It is not there.
+    Missing {
+        /// A namespace in which there is one of this name, and in how many more.
+        elsewhere: Option<(&'a str, usize)>,
+    },
+    /// The kubelet fails every pull of a pod that lists it.
+    Malformed {
+        /// Why.
+        error: Malformed,
+        /// Whether it is not injected, because other images of the pod can be pulled without it.
+        is_withheld: bool,
+    },
+    /// A credential in it has expired.
+    Expired {
+        /// Of which registry.
+        registry: &'a str,
+        /// When, in seconds of Unix time.
+        at: i64,
+    },
+}
+
+/// How a reference came into an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// Somebody wrote it there.
+    Own,
+    /// The template has none, so its pods get those of this `ServiceAccount`.
+    PassedOn(&'a str),
+    /// The pod got it from this `ServiceAccount`.
+    Inherited(&'a str),
+    /// The pod may have got it from this `ServiceAccount`, of which nothing is known.
+    PossiblyInherited(&'a str),
+}
+
+/// What comes of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The object is refused.
+    Deny,
+    /// The object is admitted with a warning.
+    Warn(Mercy),
+    /// It is noted in the audit log.
+    Audit(Mercy),
+}
+
+/// Why a finding does not deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mercy {
+    /// Nothing asked for more.
+    None,
+    /// The old object had it already.
+    Old,
+    /// It is a part of a workload that was admitted earlier.
+    Running,
+    /// It may be exempt: that depends on labels of the namespace that are not known.
+    UnknownLabels,
+    /// The policy itself injects the secret here.
+    InjectedHere,
+    /// What kind of account it is, is a guess.
+    Unsure,
+}
+
+impl<'a> Fault<'a> {
+    /// A short name for it, for programs: it does not change.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Banned { .. } | Self::Lifted { ban: Some(_), .. } => "banned-secret",
+            Self::Uncovered { .. } | Self::Lifted { ban: None, .. } => "uncovered-image",
+            Self::NoImage { .. } => "invalid-image",
+            Self::TooLate { .. } => "secret-missing",
+            Self::NotMountable { .. } => "secret-not-mountable",
+            Self::BannedSecret {
+                grounds: Grounds::Name,
+                ..
+            } => "banned-name",
+            Self::BannedSecret { .. } => "banned-credential",
+            Self::PullSecret { trouble, .. } => match trouble {
+                Trouble::Missing { .. } => "secret-not-found",
+                Trouble::Malformed { .. } => "secret-malformed",
+                Trouble::Expired { .. } => "secret-expired",
+            },
+        }
+    }
+
+    /// The ban that it is about.
+    #[must_use]
+    pub fn ban(&self) -> Option<&'a Ban> {
+        match self {
+            Self::Banned { ban, .. } | Self::BannedSecret { ban, .. } => Some(ban),
+            Self::Lifted { ban, .. } => *ban,
+            _ => None,
+        }
+    }
+}
+
+impl Effect {
+    /// A warning in place of a denial.
+    #[must_use]
+    pub fn soften(self, mercy: Mercy) -> Self {
+        if self == Self::Deny {
+            Self::Warn(mercy)
+        } else {
+            self
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What is said about what Secrets hold, and about pull secrets that will not do.
+
+use super::limits::shorten;
+use crate::policy::Ban;
+use crate::secrets::account::{Account, AccountClass};
+use crate::verdict::finding::{Grounds, Trouble};
+use jiff::Timestamp;
+
+/// What a command ends with where there is room for it.
+pub(super) const LOGIN: &str = " --docker-username=... --docker-password=...";
+
+/// A pull secret of a pod.
+pub(super) struct PullSecret<'a> {
+    /// The field that names it, or an image that needs it.
+    pub(super) field: &'a str,
+    pub(super) secret: &'a str,
+    pub(super) namespace: &'a str,
+    /// The registry that it is injected for; `None` where somebody listed it.
+    pub(super) registry: Option<&'a str>,
+}
+
+impl PullSecret<'_> {
+    /// What is wrong with it and what to do, with no more than so many characters of what others wrote.
+    pub(super) fn trouble(&self, trouble: &Trouble<'_>, most: usize) -> String {
+        let [secret, namespace] = [self.secret, self.namespace].map(|text| shorten(text, most));
+        let what = match self.registry {
+            Some(_) => format!("pull secret \"{secret}\""),
+            None => format!("{} names \"{secret}\", which", self.field),
+        };
+        match trouble {
+            Trouble::Missing { .. } => format!(
+                "{what} is missing: kubectl create secret docker-registry {secret} -n {namespace} --docker-server={}{LOGIN}",
+                server(self.registry)
+            ),
+            Trouble::Malformed { error, is_withheld } => {
+                let then = if *is_withheld {
+                    "not injected, for other images can be pulled without it"
+                } else {
+                    "no image can be pulled with it listed"
+                };
+                format!("{what} cannot be used ({error}), {then}: make it anew")
+            }
+            Trouble::Expired { registry, at } => format!(
+                "{what} has a credential for {} that expired {}: renew it",
+                shorten(registry, most),
+                moment(*at)
+            ),
+        }
+    }
+}
+
+/// What of a secret is banned, and by what.
+pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
+    let by = format!("banned by \"{}\"", ban.name);
+    let Grounds::Credential {
+        registry,
+        account,
+        shared_beyond,
+    } = grounds
+    else {
+        return by;
+    };
+    let credential = account.map_or("a credential", kind_of_account);
+    let why = account.map(|account| format!(" ({})", account.reason));
+    let shared = shared_beyond.map(|limit| {
+        let noun = if limit == 1 {
+            "namespace"
+        } else {
+            "namespaces"
+        };
+        format!(" that is in more than {limit} {noun}")
+    });
+    let (why, shared) = (why.unwrap_or_default(), shared.unwrap_or_default());
+    format!("{credential} of {registry}{why}{shared}, {by}")
+}
+
+fn kind_of_account(account: Account) -> &'static str {
+    match account.class {
+        AccountClass::Admin => "an admin account",
+        AccountClass::Personal => "a personal account",
+        AccountClass::Robot => "a robot account",
+        AccountClass::ServicePrincipal => "a service principal",
+        AccountClass::Token => "a token",
+        AccountClass::NodeIdentity => "a token of a node identity",
+        AccountClass::Unknown => "an account of unknown kind",
+    }
+}
+
+/// What `kubectl create secret docker-registry` calls a registry.
+fn server(registry: Option<&str>) -> &str {
+    match registry {
+        Some("docker.io") => "https://index.docker.io/v1/",
+        Some(registry) => registry,
+        None => "...",
+    }
+}
+
+/// A second of Unix time as people read it.
+fn moment(seconds: i64) -> String {
+    let time = Timestamp::from_second(seconds).ok();
+    let time = time.map(|time| time.strftime("on %Y-%m-%d at %H:%M UTC").to_string());
+    time.unwrap_or_else(|| "long ago".to_owned())
+}
+
+/// Where a secret that is missing can be had.
+pub(super) fn elsewhere((namespace, more): (&str, usize)) -> String {
+    match more {
+        0 => format!(" (there is one in {namespace})"),
+        more => format!(" (there is one in {namespace} and in {more} more)"),
+    }
+}
