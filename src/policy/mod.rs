@@ -11,6 +11,7 @@ use crate::objects::names::{self, SecretName};
 use crate::policy::document::{BanEntry, Document, ExceptionEntry, RegistryEntry};
 use crate::policy::pattern::{Host, ImagePattern};
 use crate::policy::selector::{Match, Namespace};
+use crate::secrets::account::Product;
 use crate::text::diagnostic::{Diagnostic, Severity};
 use crate::text::glob::Glob;
 use crate::text::yaml::Node;
@@ -20,7 +21,7 @@ use jiff::civil::Date;
 use std::cmp::Reverse;
 
 pub use crate::policy::document::{
-    AccountClass, CredentialClause, Mode, NamespaceSelector, Product, Provision, Running, Unmatched,
+    CredentialClause, Mode, NamespaceSelector, Provision, Running, Unmatched,
 };
 
 /// A valid policy. The default is the absent one: nothing is injected and nothing denied.

@@ -121,8 +121,8 @@ fn gravest(policy: &Policy, content: &Content) -> AccountClass {
         let product = policy.product_of(credential.registry());
         credential.account(product).class
     });
-    let rank = |class: &AccountClass| AccountClass::ALL.iter().position(|known| known == class);
-    of.min_by_key(rank).unwrap_or(AccountClass::Unknown)
+    of.min_by_key(|class| class.rank())
+        .unwrap_or(AccountClass::Unknown)
 }
 
 fn injected(

@@ -2,7 +2,7 @@
 
 use crate::kubelet::docker_config::{self, Entry, Form, Malformed};
 use crate::kubelet::image::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
-use crate::policy::document::Product;
+use crate::secrets::account::Product;
 use crate::secrets::account::{self, Account, Shape};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -1,7 +1,7 @@
 //! Whose a credential is.
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
-use pullgate::policy::Product;
+use pullgate::secrets::account::Product;
 use pullgate::secrets::account::{AccountClass, Confidence, Life, Shape, classify, expiry};
 
 /// A host, a user name and a password, what the policy says runs there, and what is to be told of it.

@@ -10,6 +10,7 @@ mod schema;
 
 use crate::objects::names::SecretName;
 use crate::policy::pattern::ImagePattern;
+use crate::secrets::account::{AccountClass, Product};
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::glob::Glob;
 use jiff::civil::Date;
@@ -84,24 +85,6 @@ pub struct RegistryEntry {
     pub provision: Option<Provision>,
     /// What runs at these hosts, where their names do not tell: it says which accounts are administrators.
     pub product: Option<Product>,
-}
-
-/// A registry by the names that its accounts have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-pub enum Product {
-    /// Harbor.
-    Harbor,
-    /// Sonatype Nexus Repository.
-    Nexus,
-    /// Artifactory.
-    Artifactory,
-    /// The container registry of GitLab.
-    Gitlab,
-    /// Quay.
-    Quay,
-    /// Azure Container Registry, under a domain of one's own.
-    Acr,
 }
 
 /// Who authenticates to the registry where no secret does.
@@ -200,26 +183,6 @@ pub struct CredentialClause {
     /// In how many namespaces the credential may be, at most.
     #[schemars(range(min = 1))]
     pub shared_across_namespaces: Option<u32>,
-}
-
-/// What kind of account a credential belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-pub enum AccountClass {
-    /// The administrator of the registry.
-    Admin,
-    /// The account of a person.
-    Personal,
-    /// A robot account, scoped by the registry.
-    Robot,
-    /// A service principal of a cloud.
-    ServicePrincipal,
-    /// A token of limited rights.
-    Token,
-    /// A short-lived token of a node's own identity.
-    NodeIdentity,
-    /// Nothing that is known.
-    Unknown,
 }
 
 /// A ban lifted for some namespaces: at least one of `bans` and `unmatched`.

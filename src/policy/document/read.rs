@@ -3,12 +3,13 @@
 use super::fields::Fields;
 use super::reader::Reader;
 use super::{
-    API_VERSION, AccountClass, At, BanEntry, CredentialClause, Document, ExceptionEntry,
-    ExemptEntry, Identity, KIND, LabelSelector, Mode, NamespaceSelector, Operator, Product,
-    Provision, RegistryEntry, Requirement, Running, Unmatched,
+    API_VERSION, At, BanEntry, CredentialClause, Document, ExceptionEntry, ExemptEntry, Identity,
+    KIND, LabelSelector, Mode, NamespaceSelector, Operator, Provision, RegistryEntry, Requirement,
+    Running, Unmatched,
 };
 use crate::kubelet::image::Image;
 use crate::objects::names;
+use crate::secrets::account::{AccountClass, Product};
 use crate::text::diagnostic::{Diagnostic, Span};
 use crate::text::yaml::{self, Node};
 use jiff::civil::Date;
@@ -105,18 +106,7 @@ impl RegistryEntry {
         let namespaces = fields.optional(reader, "namespaces", NamespaceSelector::read);
         let provision = fields.optional(reader, "provision", Provision::read);
         let product = fields.optional(reader, "product", |r, n, p| {
-            r.choice(
-                n,
-                p,
-                &[
-                    ("harbor", Product::Harbor),
-                    ("nexus", Product::Nexus),
-                    ("artifactory", Product::Artifactory),
-                    ("gitlab", Product::Gitlab),
-                    ("quay", Product::Quay),
-                    ("acr", Product::Acr),
-                ],
-            )
+            r.choice(n, p, &Product::ALL.map(|product| (product.name(), product)))
         });
         fields.exactly_one(reader, &["secrets", "identity", "public"]);
         if provision.is_some() && secrets.is_none() {
@@ -230,18 +220,10 @@ impl BanEntry {
 
 impl CredentialClause {
     fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<Self> {
-        const CLASSES: [(&str, AccountClass); 7] = [
-            ("admin", AccountClass::Admin),
-            ("personal", AccountClass::Personal),
-            ("robot", AccountClass::Robot),
-            ("service-principal", AccountClass::ServicePrincipal),
-            ("token", AccountClass::Token),
-            ("node-identity", AccountClass::NodeIdentity),
-            ("unknown", AccountClass::Unknown),
-        ];
+        let classes = AccountClass::ALL.map(|class| (class.name(), class));
         let mut fields = Fields::of(reader, node, path)?;
         let class = fields.optional(reader, "class", |r, n, p| {
-            r.filled_list(n, p, |r, n, p| r.choice(n, p, &CLASSES))
+            r.filled_list(n, p, |r, n, p| r.choice(n, p, &classes))
         });
         let shared_across_namespaces =
             fields.optional(reader, "sharedAcrossNamespaces", Reader::count);

@@ -2,7 +2,6 @@
 
 use super::limits::shorten;
 use crate::policy::Ban;
-use crate::secrets::account::{Account, AccountClass};
 use crate::verdict::finding::{Grounds, Trouble};
 use jiff::Timestamp;
 
@@ -60,7 +59,7 @@ pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
     else {
         return by;
     };
-    let credential = account.map_or("a credential", kind_of_account);
+    let credential = account.map_or("a credential", |account| account.class.phrase());
     let why = account.map(|account| format!(" ({})", account.reason));
     let shared = shared_beyond.map(|limit| {
         let noun = if limit == 1 {
@@ -72,18 +71,6 @@ pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
     });
     let (why, shared) = (why.unwrap_or_default(), shared.unwrap_or_default());
     format!("{credential} of {registry}{why}{shared}, {by}")
-}
-
-fn kind_of_account(account: Account) -> &'static str {
-    match account.class {
-        AccountClass::Admin => "an admin account",
-        AccountClass::Personal => "a personal account",
-        AccountClass::Robot => "a robot account",
-        AccountClass::ServicePrincipal => "a service principal",
-        AccountClass::Token => "a token",
-        AccountClass::NodeIdentity => "a token of a node identity",
-        AccountClass::Unknown => "an account of unknown kind",
-    }
 }
 
 /// What `kubectl create secret docker-registry` calls a registry.

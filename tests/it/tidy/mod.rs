@@ -74,8 +74,6 @@ const KNOWN: &[&str] = &[
     "src/objects/manifest/mod.rs imports from src/policy/mod.rs",
     "src/objects/manifest/mod.rs imports from src/verdict/words/limits.rs",
     "src/runtime/telemetry.rs imports from src/commands/mod.rs",
-    "src/secrets/account/mod.rs imports from src/policy/document/mod.rs",
-    "src/secrets/credentials.rs imports from src/policy/document/mod.rs",
     "benches/admission/main.rs <-> benches/admission/sites.rs",
     "benches/load/contest.rs <-> benches/load/contestants.rs",
     "src/commands/serve/assembly.rs <-> src/commands/serve/mod.rs",
