@@ -5,9 +5,10 @@
 
 mod request;
 
-use crate::objects::names::{MAX_SUBDOMAIN, beginning};
+use crate::objects::names::MAX_SUBDOMAIN;
 use crate::objects::read::Text;
 use crate::objects::subject::{Operation, Source, Subject};
+use crate::text::excerpt::beginning;
 use crate::text::scan;
 use crate::verdict::finding::Denial;
 use crate::verdict::{Mutation, Outcome};

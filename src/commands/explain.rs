@@ -9,7 +9,7 @@ use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Access, Candidate, Policy, Unmatched};
 use crate::secrets::account::Life;
 use crate::secrets::credentials::{Content, Credential, Flaw, SecretContent};
-use crate::verdict::words::clean;
+use crate::text::excerpt::clean;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use jiff::Timestamp;

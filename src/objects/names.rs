@@ -6,12 +6,6 @@ use std::str::FromStr;
 /// The longest DNS-1123 subdomain (RFC 1123 by way of `validation.IsDNS1123Subdomain`).
 pub const MAX_SUBDOMAIN: usize = 253;
 
-/// No more than so many bytes of a text: whoever asks decides how long it is, and not how much of it is repeated.
-#[must_use]
-pub fn beginning(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
-}
-
 /// The `ConfigMap` that holds the policy, unless its owners chose another name.
 pub const POLICY_CONFIG_MAP: &str = "pullgate-policy";
 

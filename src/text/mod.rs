@@ -1,6 +1,7 @@
 //! How texts are read and shown.
 
 pub mod diagnostic;
+pub mod excerpt;
 pub mod glob;
 pub mod scan;
 pub mod suggest;

@@ -12,8 +12,8 @@ use crate::policy::document;
 use crate::policy::{Loaded, Policy};
 use crate::secrets::credentials::SecretContent;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
+use crate::text::excerpt::clean;
 use crate::text::yaml::{self, Node};
-use crate::verdict::words;
 use jiff::civil::Date;
 use json::{Writer, path_to};
 
@@ -218,7 +218,7 @@ impl Manifest {
     #[must_use]
     pub fn title(&self) -> String {
         let name = self.name().unwrap_or("without a name");
-        words::clean(&format!("{} {name}", self.kind_name))
+        clean(&format!("{} {name}", self.kind_name))
     }
 
     /// The policy that it is or holds, loaded.

@@ -9,6 +9,7 @@ use crate::objects::subject::{Kind, Place, Subject};
 use crate::policy::selector::Match;
 use crate::policy::{Loaded, Policy};
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
+use crate::text::excerpt::clean;
 use crate::verdict::finding::{Effect, Fault, Finding};
 use crate::verdict::words;
 use crate::verdict::world::{Controllers, World};
@@ -302,7 +303,7 @@ impl ObjectName {
             kind: subject.kind.name(),
             namespace: subject.namespace.to_string(),
             name: subject.own_name().unwrap_or_default().to_owned(),
-            shown: words::clean(&subject.to_string()),
+            shown: clean(&subject.to_string()),
         }
     }
 }
@@ -316,7 +317,7 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Item {
         kind: "Secret",
         namespace: namespace.to_owned(),
         name: name.to_owned(),
-        shown: words::clean(&format!("Secret {namespace}/{name}")),
+        shown: clean(&format!("Secret {namespace}/{name}")),
     };
     let message = format!("{}: a registry credential in a file", object.shown);
     let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \

@@ -1,5 +1,6 @@
 //! What carries words, and how much of them it takes.
 
+use crate::text::excerpt::{clean, shorten};
 use std::collections::BTreeMap;
 
 /// What the documentation of Kubernetes asks of a warning, in characters.
@@ -14,36 +15,6 @@ const MAX_KEY: usize = 63;
 const MAX_NOTE: usize = 1024;
 /// What one finding may take of that.
 const MAX_NOTED: usize = 300;
-/// What is put where the middle of a text is left out.
-const GAP: &str = "…";
-
-/// Without control characters and those that turn the direction of writing: the API server drops a warning that has one
-/// without a trace, and what somebody else wrote must not look like a line of ours.
-#[must_use]
-pub fn clean(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.to_owned();
-    }
-    text.chars()
-        .map(|c| if c.is_control() || turns(c) { ' ' } else { c })
-        .collect()
-}
-
-/// A text of at most so many characters: its beginning and its end.
-pub(super) fn shorten(text: &str, length: usize) -> String {
-    let count = text.chars().count();
-    if count <= length {
-        return text.to_owned();
-    }
-    let head = length / 2;
-    let tail = length - head - 1;
-    text.chars()
-        .take(head)
-        .chain(GAP.chars())
-        .chain(text.chars().skip(count - tail))
-        .collect()
-}
 
 /// Warnings as the API server takes them: no control characters, none twice, not too long and not too many. What is
 /// left out is counted, with what was `untold` before.
@@ -107,13 +78,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_long_keeps_both_ends() {
-        assert_eq!(shorten("abcdefghij", 10), "abcdefghij");
-        assert_eq!(shorten("abcdefghijk", 10), "abcde…hijk");
-        assert_eq!(shorten("äöüäöüäöü", 4), "äö…ü");
-    }
-
-    #[test]
     fn notes_say_when_they_are_full() {
         let mut notes = BTreeMap::new();
         for i in 0..100 {
@@ -128,10 +92,5 @@ mod tests {
             text.starts_with("0x") && text.ends_with("; and more") && text.len() < 1200,
             "{text}"
         );
-    }
-
-    #[test]
-    fn nothing_can_forge_a_line() {
-        assert_eq!(clean("a\nb\u{1b}[31m\u{202e}c\u{2028}"), "a b [31m c ");
     }
 }

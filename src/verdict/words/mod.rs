@@ -7,16 +7,17 @@ use crate::kubelet::image::ImageError;
 use crate::objects::subject::{ContainerList, Kind, Place, Source, Subject};
 use crate::policy::selector::Match;
 use crate::policy::{Ban, Exception};
+use crate::text::excerpt::{clean, shorten};
 use crate::verdict::finding::{Denial, Effect, Fault, Finding, Grounds, Mercy, Origin, Trouble};
 use crate::verdict::world::World;
-use limits::{MAX_WARNING, WANTED, shorten};
+use limits::{MAX_WARNING, WANTED};
 use secrets::{LOGIN, PullSecret, by};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
-pub use limits::{audit_key, clean, note, within_limits};
+pub use limits::{audit_key, note, within_limits};
 
 /// How many findings a denial tells before it only counts them.
 const MAX_LINES: usize = 10;

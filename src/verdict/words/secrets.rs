@@ -1,7 +1,7 @@
 //! What is said about what Secrets hold, and about pull secrets that will not do.
 
-use super::limits::shorten;
 use crate::policy::Ban;
+use crate::text::excerpt::shorten;
 use crate::verdict::finding::{Grounds, Trouble};
 use jiff::Timestamp;
 
