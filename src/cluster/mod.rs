@@ -7,7 +7,7 @@ pub mod policy;
 pub mod secrets;
 pub mod workloads;
 
-use crate::runtime::live::now;
+use crate::runtime::clock::now;
 use crate::runtime::metrics::Metrics;
 use anyhow::{Context, Result, ensure};
 use futures::{Stream, StreamExt};

@@ -3,8 +3,9 @@
 use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, watch_one};
 use crate::objects::names::POLICY_KEY;
 use crate::policy::{Loaded, Policy};
+use crate::runtime::clock::{now, today};
 use crate::runtime::lifecycle::{Part, Readiness};
-use crate::runtime::live::{Live, now, today};
+use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, PolicySource};
 use crate::text::diagnostic::{Diagnostic, Severity};
 use anyhow::{Context, Result};

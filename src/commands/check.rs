@@ -1,11 +1,12 @@
 //! `pullgate check`: the judgement of the webhook on files.
 
 use super::inputs::{self, Skipped};
-use super::{Outcome, PolicyArgs, colour};
+use super::{Outcome, PolicyArgs};
 use crate::objects::manifest;
 use crate::policy::Loaded;
 use crate::reports::check::{Input, Report, Settings};
-use crate::runtime::live::today;
+use crate::runtime::clock::today;
+use crate::runtime::terminal::colour;
 use crate::text::diagnostic::Severity;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};

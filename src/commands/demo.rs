@@ -2,7 +2,8 @@
 
 use crate::admission;
 use crate::policy::Policy;
-use crate::runtime::live::{Live, today};
+use crate::runtime::clock::today;
+use crate::runtime::live::Live;
 use crate::verdict::{self, Outcome};
 use anyhow::{Context, Result};
 use std::io::Write;

@@ -13,11 +13,11 @@ use crate::cluster::{self, ObjectName};
 use crate::objects::manifest;
 use crate::policy::{Loaded, Policy};
 use crate::reports::check::{Input, Report};
-use crate::runtime::live::today;
-use crate::text::diagnostic::Colour;
+use crate::runtime::clock::today;
+use crate::runtime::terminal::colour;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 
 /// What came of a command that did what it should.
@@ -114,19 +114,4 @@ impl PolicyArgs {
 /// It cannot be read, or is no UTF-8.
 pub fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Whether colours are wanted there: on a terminal, unless `NO_COLOR` says anything (<https://no-color.org>).
-#[must_use]
-pub fn wants_colour(out: &impl IsTerminal) -> bool {
-    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// How to show diagnostics there.
-fn colour(out: &impl IsTerminal) -> Colour {
-    if wants_colour(out) {
-        Colour::Always
-    } else {
-        Colour::Never
-    }
 }

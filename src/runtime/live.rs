@@ -8,8 +8,6 @@ use crate::verdict;
 use crate::verdict::world::{Controllers, World};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -29,18 +27,6 @@ pub struct Live {
     facts_changed: Notify,
     watches: Watches,
     controllers: Controllers,
-}
-
-/// Today in UTC, by which exceptions end.
-#[must_use]
-pub fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
-}
-
-/// Now, in seconds of Unix time.
-#[must_use]
-pub fn now() -> i64 {
-    Timestamp::now().as_second()
 }
 
 /// Whether somebody learns facts.

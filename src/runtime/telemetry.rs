@@ -1,6 +1,6 @@
 //! What the process says about itself while it runs: log lines on stderr.
 
-use crate::commands::wants_colour;
+use crate::runtime::terminal::wants_colour;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use std::io::stderr;

@@ -2,7 +2,7 @@
 
 use crate::policy::EXAMPLE;
 use pullgate::policy::Policy;
-use pullgate::runtime::live::today;
+use pullgate::runtime::clock::today;
 use pullgate::text::diagnostic::Severity;
 use std::path::PathBuf;
 use std::process::Command;

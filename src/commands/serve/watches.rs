@@ -3,8 +3,9 @@
 use crate::cluster::policy::{faults, tell};
 use crate::objects::manifest;
 use crate::reports::census::Census;
+use crate::runtime::clock::{now, today};
 use crate::runtime::files::{self, Taken};
-use crate::runtime::live::{Live, now, today};
+use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, PolicySource};
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;

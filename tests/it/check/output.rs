@@ -103,7 +103,7 @@ fn many_findings_in_one_line_take_no_more_than_their_share() {
 #[test]
 fn exceptions_in_use_are_told_with_the_days_they_have_left() {
     let folder = Folder::new(&[]);
-    let today = pullgate::runtime::live::today();
+    let today = pullgate::runtime::clock::today();
     let policy = |expires: jiff::civil::Date| {
         format!(
             "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nbans: [{{name: b, secrets: [old]}}]\nexceptions:\n\

@@ -72,7 +72,6 @@ const UNUSED: &[(&str, &str)] = &[
 const KNOWN: &[&str] = &[
     "src/objects/manifest/mod.rs imports from src/policy/document/mod.rs",
     "src/objects/manifest/mod.rs imports from src/policy/mod.rs",
-    "src/runtime/telemetry.rs imports from src/commands/mod.rs",
     "benches/admission/main.rs <-> benches/admission/sites.rs",
     "benches/load/contest.rs <-> benches/load/contestants.rs",
     "src/commands/serve/assembly.rs <-> src/commands/serve/mod.rs",
