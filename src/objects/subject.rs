@@ -272,6 +272,25 @@ impl PodSpec<'_> {
             .filter(|name| !name.is_empty())
             .unwrap_or("default")
     }
+
+    /// The images that are pulled when a pod of this spec starts: all but those of ephemeral containers.
+    pub fn pulled_at_start(&self) -> impl Iterator<Item = &ImageUse<'_>> {
+        self.images.iter().filter(|used| used.is_pulled_at_start())
+    }
+
+    /// Whether `imagePullSecrets` names this secret.
+    #[must_use]
+    pub fn lists(&self, secret: &str) -> bool {
+        self.pull_secrets.iter().any(|listed| listed == secret)
+    }
+}
+
+impl ImageUse<'_> {
+    /// Whether the image is pulled when the pod starts, and not when an ephemeral container is added to it.
+    #[must_use]
+    pub fn is_pulled_at_start(&self) -> bool {
+        !matches!(self.place, Place::Image(ContainerList::Ephemeral, _))
+    }
 }
 
 impl ContainerList {

@@ -306,7 +306,7 @@ impl<'a> Judge<'a, '_> {
     }
 
     fn too_late(&mut self, pod: &PodSpec<'_>, used: &ImageUse<'_>, rule: &'a RegistryRule) {
-        let lacks = |name: &&str| !pod.pull_secrets.iter().any(|listed| listed == name);
+        let lacks = |name: &&str| !pod.lists(name);
         if let Some(secret) = rule.secret_names().find(lacks) {
             self.add(
                 used.place,

@@ -3,9 +3,7 @@
 use super::coverage::Coverage;
 use super::pull_secrets::{self, Listed};
 use super::{Injection, Preview};
-use crate::objects::subject::{
-    ContainerList, ImageUse, Kind, Operation, Place, PodSpec, Source, Subject,
-};
+use crate::objects::subject::{Kind, Operation, Place, PodSpec, Source, Subject};
 use crate::policy::RegistryRule;
 use crate::policy::selector::Match;
 use crate::verdict::finding::{Effect, Fault, Finding, Mercy};
@@ -71,7 +69,7 @@ pub(super) fn preview<'a>(
         refused,
         ..
     } = plan(world, subject, pod, coverage);
-    let is_added = |name: &str| wanted.contains(&name) && !is_listed(pod, name);
+    let is_added = |name: &str| wanted.contains(&name) && !pod.lists(name);
     let refused = refused.into_iter();
     Preview {
         injections: injections(&rules, is_added),
@@ -178,7 +176,7 @@ fn plan<'a>(
     };
     let (mut wanted, mut refused) = (Vec::new(), Vec::new());
     for name in rules.iter().flat_map(|rule| rule.secret_names()) {
-        let is_wanted = is_listed(pod, name) || is_allowed(name);
+        let is_wanted = pod.lists(name) || is_allowed(name);
         let names = if is_wanted { &mut wanted } else { &mut refused };
         if !names.contains(&name) {
             names.push(name);
@@ -193,10 +191,6 @@ fn plan<'a>(
     }
 }
 
-fn is_listed(pod: &PodSpec<'_>, name: &str) -> bool {
-    pod.pull_secrets.iter().any(|listed| listed == name)
-}
-
 fn is_wanted(world: &World<'_>, subject: &Subject<'_>) -> bool {
     subject.operation == Operation::Create
         && is_left_to_us(world, subject)
@@ -209,21 +203,12 @@ fn is_left_to_us(world: &World<'_>, subject: &Subject<'_>) -> bool {
         && world.policy.exempt(world.namespace(subject)) != Match::Yes
 }
 
-/// The images that are pulled when a pod starts.
-pub(super) fn pulled_at_start<'p>(pod: &'p PodSpec<'_>) -> impl Iterator<Item = &'p ImageUse<'p>> {
-    pod.images.iter().filter(|used| is_pulled_at_start(used))
-}
-
-fn is_pulled_at_start(used: &ImageUse<'_>) -> bool {
-    !matches!(used.place, Place::Image(ContainerList::Ephemeral, _))
-}
-
 /// The rules that cover the images of a pod, in the order of first use.
 fn rules<'a>(coverage: &Coverage<'a>) -> Vec<&'a RegistryRule> {
     let mut rules: Vec<&RegistryRule> = Vec::new();
     for (_, rule) in coverage
         .rules()
-        .filter(|(used, _)| is_pulled_at_start(used))
+        .filter(|(used, _)| used.is_pulled_at_start())
     {
         if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
             rules.push(rule);

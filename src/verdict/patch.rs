@@ -47,11 +47,10 @@ pub fn put_first<'a>(
     if patch.0.is_empty() {
         return None;
     }
-    let is_listed = |name: &&str| pod.pull_secrets.iter().any(|listed| listed == *name);
     let added: Vec<_> = wanted
         .iter()
         .copied()
-        .filter(|name| !is_listed(name))
+        .filter(|name| !pod.lists(name))
         .collect();
     if !added.is_empty() {
         annotate(&mut patch, metadata, wanted, &added);

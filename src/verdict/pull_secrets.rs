@@ -61,7 +61,7 @@ fn wanted_for<'a>(
     secret: &str,
 ) -> Option<(&'a RegistryRule, String, Place)> {
     let namespace = world.namespace(subject);
-    super::inject::pulled_at_start(pod).find_map(|used| {
+    pod.pulled_at_start().find_map(|used| {
         let image = Image::parse(&used.image).ok()?;
         let rule = world.policy.rule_for(&image, namespace)?;
         let wants_it = rule.secret_names().any(|name| name == secret);
@@ -109,14 +109,13 @@ pub(super) fn harmful<'a>(
         return (Vec::new(), wanted);
     };
     let content = |name: &str| Some(&inventory.get(&subject.namespace, name)?.content);
-    let is_listed = |name: &str| pod.pull_secrets.iter().any(|listed| listed == name);
     let is_harmful = |secret: &&str| {
         let is_malformed = matches!(content(secret), Some(Content::Malformed(_)));
         let own = pod.pull_secrets.iter().map(|name| &**name);
         let others = wanted.iter().copied().chain(own);
         let others = others.filter(|name| *name != *secret).filter_map(content);
         is_malformed
-            && !is_listed(secret)
+            && !pod.lists(secret)
             && some_image_is_pulled(world, subject, pod, secret, others)
     };
     wanted.iter().copied().partition(is_harmful)
@@ -135,7 +134,7 @@ fn some_image_is_pulled<'c>(
         keyring.add(credential.key.as_bytes(), ());
     }
     let namespace = world.namespace(subject);
-    super::inject::pulled_at_start(pod).any(|used| {
+    pod.pulled_at_start().any(|used| {
         Image::parse(&used.image).is_ok_and(|image| {
             let rule = world.policy.rule_for(&image, namespace);
             let asks = |rule: &RegistryRule| rule.secret_names().any(|name| name == secret);

@@ -81,7 +81,7 @@ const KNOWN: &[&str] = &[
     "src/runtime/metrics/mod.rs <-> src/runtime/metrics/secrets.rs",
     "src/server/connection.rs <-> src/server/mod.rs",
     "src/text/yaml/builder.rs <-> src/text/yaml/merge.rs <-> src/text/yaml/mod.rs",
-    "src/verdict/guard.rs <-> src/verdict/inject.rs <-> src/verdict/mod.rs <-> src/verdict/pull_secrets.rs",
+    "src/verdict/guard.rs <-> src/verdict/inject.rs <-> src/verdict/mod.rs",
     "src/cluster/certificates.rs has",
     "src/commands/explain.rs has",
     "src/kubelet/golang/json.rs has",
