@@ -4,6 +4,7 @@
 //! the faults that only show across entries in the same go.
 
 mod fields;
+mod leaf;
 mod read;
 mod reader;
 mod schema;
@@ -14,15 +15,11 @@ use crate::secrets::account::{AccountClass, Product};
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::glob::Glob;
 use jiff::civil::Date;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::borrow::Cow;
 
 pub use read::{read, read_node};
 pub use schema::json_schema;
-
-/// The `apiVersion` of the format.
-pub const API_VERSION: &str = "pullgate.dev/v1";
-/// The `kind` of the format.
-pub const KIND: &str = "PullPolicy";
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]
@@ -40,10 +37,10 @@ pub struct At<T> {
 #[schemars(title = "PullPolicy", deny_unknown_fields, rename_all = "camelCase", extend("required" = ["apiVersion", "kind"]))]
 pub struct Document {
     /// The version of this format.
-    #[schemars(schema_with = "schema::api_version")]
+    #[schemars(schema_with = "leaf::api_version")]
     pub api_version: (),
     /// The kind of this document.
-    #[schemars(schema_with = "schema::kind")]
+    #[schemars(schema_with = "leaf::kind")]
     pub kind: (),
     /// How nodes authenticate to which registries. Of all rules that cover an image the most specific wins.
     #[schemars(default)]
@@ -63,7 +60,7 @@ pub struct Document {
 
 /// How nodes authenticate for some images: exactly one of `secrets`, `identity` and `public`.
 #[derive(Debug, Clone, JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = schema::one_of(&["secrets", "identity", "public"])))]
+#[schemars(deny_unknown_fields, extend("oneOf" = leaf::one_of(&["secrets", "identity", "public"])))]
 pub struct RegistryEntry {
     /// Appears in messages, metrics and reports.
     #[schemars(length(min = 1, max = 63))]
@@ -77,7 +74,7 @@ pub struct RegistryEntry {
     /// `node`: nodes authenticate themselves, nothing is injected.
     pub identity: Option<At<Identity>>,
     /// `true`: pulled anonymously, nothing is injected.
-    #[schemars(with = "Option<schema::OnlyTrue>")]
+    #[schemars(with = "Option<leaf::OnlyTrue>")]
     pub public: Option<At<()>>,
     /// The rule exists only in these namespaces; everywhere when absent.
     pub namespaces: Option<NamespaceSelector>,
@@ -123,7 +120,7 @@ pub enum Unmatched {
 
 /// Secrets that must not be referenced: exactly one of `secrets` and `credentials`.
 #[derive(Debug, Clone, JsonSchema)]
-#[schemars(deny_unknown_fields, extend("oneOf" = schema::one_of(&["secrets", "credentials"])))]
+#[schemars(deny_unknown_fields, extend("oneOf" = leaf::one_of(&["secrets", "credentials"])))]
 pub struct BanEntry {
     /// Appears in messages, metrics and reports.
     #[schemars(length(min = 1, max = 63))]
@@ -187,13 +184,13 @@ pub struct CredentialClause {
 
 /// A ban lifted for some namespaces: at least one of `bans` and `unmatched`.
 #[derive(Debug, Clone, JsonSchema)]
-#[schemars(deny_unknown_fields, extend("anyOf" = schema::one_of(&["bans", "unmatched"])))]
+#[schemars(deny_unknown_fields, extend("anyOf" = leaf::one_of(&["bans", "unmatched"])))]
 pub struct ExceptionEntry {
     /// Names of the bans that are lifted.
     #[schemars(length(min = 1))]
     pub bans: Option<Vec<At<String>>>,
     /// `true`: `unmatched` does not apply there.
-    #[schemars(with = "Option<schema::OnlyTrue>")]
+    #[schemars(with = "Option<leaf::OnlyTrue>")]
     pub unmatched: Option<()>,
     /// Where.
     pub namespaces: NamespaceSelector,
@@ -202,7 +199,7 @@ pub struct ExceptionEntry {
     /// Why.
     pub reason: String,
     /// The last day on which it holds (UTC).
-    #[schemars(with = "schema::DateText")]
+    #[schemars(with = "leaf::DateText")]
     pub expires: At<Date>,
 }
 
@@ -284,5 +281,23 @@ impl<T> At<T> {
             message,
             help,
         }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
     }
 }

@@ -1,14 +1,10 @@
 //! The JSON Schema of the policy, generated from the types of the document.
 
-use super::{API_VERSION, At, Document, KIND};
-use crate::objects::names::SecretName;
-use crate::policy::pattern::ImagePattern;
-use crate::text::glob::Glob;
+use super::Document;
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 
 /// The JSON Schema (draft 07, which editors know best) of the policy.
 #[must_use]
@@ -46,85 +42,3 @@ fn without_null(schema: &mut Schema) {
         }
     }
 }
-
-/// A date as it is written, `2027-01-31`.
-pub(super) struct DateText;
-
-/// `true`, which is all that can be said.
-pub(super) struct OnlyTrue;
-
-pub(super) fn api_version(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "const": API_VERSION })
-}
-
-pub(super) fn kind(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "const": KIND })
-}
-
-pub(super) fn one_of(keys: &[&str]) -> Value {
-    keys.iter()
-        .map(|key| json!({ "required": [key] }))
-        .collect()
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-macro_rules! leaf_schema {
-    ($type:ty, $name:literal, $schema:expr) => {
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    };
-}
-
-leaf_schema!(
-    SecretName,
-    "SecretName",
-    json_schema!({
-        "type": "string",
-        "maxLength": 253,
-        "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-    })
-);
-leaf_schema!(
-    Glob,
-    "Glob",
-    json_schema!({ "type": "string", "maxLength": 253, "pattern": r"^[-a-z0-9.*]+$" })
-);
-leaf_schema!(
-    ImagePattern,
-    "ImagePattern",
-    json_schema!({ "type": "string", "pattern": r"^[^\s@]+$" })
-);
-leaf_schema!(
-    DateText,
-    "Date",
-    json_schema!({ "type": "string", "format": "date" })
-);
-leaf_schema!(OnlyTrue, "OnlyTrue", json_schema!({ "const": true }));

@@ -4,51 +4,13 @@
 //! is known, what several products have in common counts, with less confidence. The sources are with each rule; what a
 //! token says of itself is unsigned here, so it may tell against a credential and never for it.
 
+mod class;
 mod password;
 
 use Confidence::{High, Low, Medium};
-use schemars::JsonSchema;
-use std::fmt;
 
+pub use class::{AccountClass, Product};
 pub use password::{Shape, expiry};
-
-/// A registry by the names that its accounts have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-pub enum Product {
-    /// Harbor.
-    Harbor,
-    /// Sonatype Nexus Repository.
-    Nexus,
-    /// Artifactory.
-    Artifactory,
-    /// The container registry of GitLab.
-    Gitlab,
-    /// Quay.
-    Quay,
-    /// Azure Container Registry, under a domain of one's own.
-    Acr,
-}
-
-/// What kind of account a credential belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-pub enum AccountClass {
-    /// The administrator of the registry.
-    Admin,
-    /// The account of a person.
-    Personal,
-    /// A robot account, scoped by the registry.
-    Robot,
-    /// A service principal of a cloud.
-    ServicePrincipal,
-    /// A token of limited rights.
-    Token,
-    /// A short-lived token of a node's own identity.
-    NodeIdentity,
-    /// Nothing that is known.
-    Unknown,
-}
 
 /// The account of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -400,90 +362,5 @@ fn split_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
-    }
-}
-
-/// Everything that is said of a class of account, in one place.
-struct Definition {
-    /// The word for it in the policy, in metrics and in reports.
-    name: &'static str,
-    /// The words for it in a message, after "holds ".
-    phrase: &'static str,
-    /// The order in which classes count where a Secret has several: the gravest has 0.
-    rank: u8,
-}
-
-impl AccountClass {
-    /// All classes, in the order in which messages list them.
-    pub const ALL: [Self; 7] = [
-        Self::Admin,
-        Self::Personal,
-        Self::Robot,
-        Self::ServicePrincipal,
-        Self::Token,
-        Self::NodeIdentity,
-        Self::Unknown,
-    ];
-
-    const fn definition(self) -> Definition {
-        let (name, phrase, rank) = match self {
-            Self::Admin => ("admin", "an admin account", 0),
-            Self::Personal => ("personal", "a personal account", 1),
-            Self::ServicePrincipal => ("service-principal", "a service principal", 2),
-            Self::NodeIdentity => ("node-identity", "a token of a node identity", 3),
-            Self::Token => ("token", "a token", 4),
-            Self::Robot => ("robot", "a robot account", 5),
-            Self::Unknown => ("unknown", "an account of unknown kind", 6),
-        };
-        Definition { name, phrase, rank }
-    }
-
-    /// The word for the class in the policy, in metrics and in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        self.definition().name
-    }
-
-    /// The words for the class in a message.
-    #[must_use]
-    pub const fn phrase(self) -> &'static str {
-        self.definition().phrase
-    }
-
-    /// The order in which classes count where a Secret has several: the gravest has 0.
-    #[must_use]
-    pub const fn rank(self) -> u8 {
-        self.definition().rank
-    }
-}
-
-impl Product {
-    /// All products, in the order in which messages list them.
-    pub const ALL: [Self; 6] = [
-        Self::Harbor,
-        Self::Nexus,
-        Self::Artifactory,
-        Self::Gitlab,
-        Self::Quay,
-        Self::Acr,
-    ];
-
-    /// The word for the product in the policy.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Harbor => "harbor",
-            Self::Nexus => "nexus",
-            Self::Artifactory => "artifactory",
-            Self::Gitlab => "gitlab",
-            Self::Quay => "quay",
-            Self::Acr => "acr",
-        }
-    }
-}
-
-impl fmt::Display for AccountClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
