@@ -17,11 +17,11 @@ use divan::{AllocProfiler, Bencher, black_box};
 use jiff::Timestamp;
 use jiff::civil::date;
 use pullgate::admission;
+use pullgate::admission::endpoint::Endpoint;
 use pullgate::facts::Facts;
 use pullgate::kubelet::image::Image;
 use pullgate::policy::Policy;
 use pullgate::policy::selector::Namespace;
-use pullgate::verdict;
 use pullgate::verdict::world::{Controllers, World};
 use scene::{Scene, Size};
 
@@ -123,10 +123,8 @@ fn recorded_reviews(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         for (endpoint, body) in &reviews {
             let review = admission::parse(body).expect("a review");
-            let mutation = match *endpoint {
-                "/mutate" => verdict::mutate(&world, &review.subject),
-                _ => verdict::validate(&world, &review.subject).into(),
-            };
+            let endpoint = Endpoint::at(endpoint).expect("an endpoint");
+            let mutation = endpoint.judge(&world, &review.subject);
             drop(black_box(review.answer(&mutation)));
         }
     });

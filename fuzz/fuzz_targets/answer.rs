@@ -6,7 +6,8 @@ use jiff::civil::date;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::policy::Policy;
 use pullgate::admission;
-use pullgate::verdict::{Outcome, mutate, validate};
+use pullgate::admission::endpoint::Endpoint;
+use pullgate::verdict::{Outcome, mutate};
 use pullgate::verdict::world::{Controllers, World};
 use pullgate_fuzz::fuzz_target;
 use serde_json::{Value, json};
@@ -67,8 +68,8 @@ fuzz_target!(|data: &[u8]| {
     let Ok(review) = admission::parse(bytes.as_bytes()) else {
         return;
     };
-    let ruling = validate(&world, &review.subject);
-    let answer: Value = serde_json::from_slice(&review.answer(&ruling.into())).expect("JSON");
+    let ruling = Endpoint::Validate.judge(&world, &review.subject);
+    let answer: Value = serde_json::from_slice(&review.answer(&ruling)).expect("JSON");
     assert!(answer["response"]["patch"].is_null());
     let mutation = mutate(&world, &review.subject);
     let answer: Value = serde_json::from_slice(&review.answer(&mutation)).expect("JSON");

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use pullgate::facts::Facts;
 use pullgate::policy::Policy;
 use pullgate::admission;
-use pullgate::verdict::{mutate, validate};
+use pullgate::admission::endpoint::Endpoint;
+use pullgate::verdict::mutate;
 use pullgate::verdict::world::{Controllers, World};
 use pullgate_fuzz::fuzz_target;
 
@@ -26,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     for answer in [
         review.answer(&mutate(&world, &review.subject)),
-        review.answer(&validate(&world, &review.subject).into()),
+        review.answer(&Endpoint::Validate.judge(&world, &review.subject)),
     ] {
         let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
         assert!(

@@ -3,6 +3,7 @@
 //! Only the fields that matter are read, borrowed from the bytes where JSON allows it; the rest is skipped. The answer
 //! is made from the request, so that its uid cannot be forgotten, and from a [`Mutation`], which cannot deny and patch.
 
+pub mod endpoint;
 mod request;
 
 use crate::objects::names::MAX_SUBDOMAIN;

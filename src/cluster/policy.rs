@@ -2,12 +2,10 @@
 
 use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, watch_one};
 use crate::objects::names::POLICY_KEY;
-use crate::policy::{Loaded, Policy};
-use crate::runtime::clock::{now, today};
-use crate::runtime::lifecycle::{Part, Readiness};
-use crate::runtime::live::Live;
+use crate::policy::Policy;
+use crate::policy::source::PolicyText;
 use crate::runtime::metrics::{Metrics, PolicySource};
-use crate::text::diagnostic::{Diagnostic, Severity};
+use crate::runtime::policy::PolicyInForce;
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -49,8 +47,7 @@ fn text(config_map: &ConfigMap) -> Option<&str> {
 pub struct Keeper {
     config_maps: Api<ConfigMap>,
     source: ObjectName,
-    live: Arc<Live>,
-    readiness: Arc<Readiness>,
+    in_force: PolicyInForce,
     metrics: Arc<Metrics>,
     source_in_force: Option<PolicySource>,
     /// What is to be done once the API server lets us.
@@ -73,15 +70,13 @@ impl Keeper {
     pub fn new(
         client: Client,
         source: ObjectName,
-        live: Arc<Live>,
-        readiness: Arc<Readiness>,
+        in_force: PolicyInForce,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             config_maps: Api::namespaced(client, &source.namespace),
             source,
-            live,
-            readiness,
+            in_force,
             metrics,
             source_in_force: None,
             pending: Pending::Nothing,
@@ -104,7 +99,7 @@ impl Keeper {
             tokio::select! {
                 change = changes.next() => {
                     let Some(change) = change else { return };
-                    self.live.set_policy_object(change.as_ref().and_then(ResourceExt::uid));
+                    self.in_force.set_object(change.as_ref().and_then(ResourceExt::uid));
                     let now = change.map(|config_map| text(&config_map).unwrap_or_default().to_owned());
                     // A label or an annotation changed, or the watch began anew.
                     if last.as_ref() != Some(&now) {
@@ -126,19 +121,19 @@ impl Keeper {
                 "there is no policy: nothing is injected and nothing denied"
             );
             self.pending = Pending::Nothing;
-            self.in_force(Policy::default(), PolicySource::None);
+            self.source_in_force = Some(PolicySource::None);
+            self.in_force.set(Policy::default(), PolicySource::None);
             return;
         };
-        let loaded = load(text);
-        tell(&loaded.diagnostics, &file);
-        if let Some(policy) = loaded.policy {
+        let taken = self
+            .in_force
+            .take(PolicyText::Value(text), &file, PolicySource::ConfigMap);
+        let Err(refused) = taken else {
             info!(file, "the policy changed");
+            self.source_in_force = Some(PolicySource::ConfigMap);
             self.pending = Pending::Keep(text.to_owned());
-            self.in_force(policy, PolicySource::ConfigMap);
             return;
-        }
-        let (count, first) = faults(&loaded.diagnostics, POLICY_KEY);
-        self.metrics.policy_refused(count);
+        };
         error!(
             file,
             "the policy has faults and is not used; the one before, if there was one, stays in force"
@@ -146,21 +141,11 @@ impl Keeper {
         if matches!(self.source_in_force, Some(source) if source != PolicySource::None) {
             return;
         }
-        self.readiness.lacks(
-            Part::Policy,
-            format!(
-                "{} has faults, and none was accepted before: {first}",
-                self.source
-            ),
-        );
+        self.in_force.lacks(format!(
+            "{} has faults, and none was accepted before: {refused}",
+            self.source
+        ));
         self.pending = Pending::Find;
-    }
-
-    fn in_force(&mut self, policy: Policy, source: PolicySource) {
-        self.source_in_force = Some(source);
-        self.live.set_policy(policy);
-        self.metrics.policy_loaded(now(), source);
-        self.readiness.has(Part::Policy);
     }
 
     async fn catch_up(&mut self) {
@@ -185,8 +170,8 @@ impl Keeper {
         let accepted = answer(self.config_maps.get_opt(&self.accepted_name())).await?;
         let texts = accepted.as_ref().map(accepted_texts).unwrap_or_default();
         let newest_first = texts.into_iter().rev();
-        let usable = newest_first.filter_map(|(number, text)| Some((number, load(&text).policy?)));
-        let Some((number, policy)) = usable.take(1).next() else {
+        let mut usable = newest_first.filter(|(_, text)| self.in_force.fall_back(text));
+        let Some((number, _)) = usable.next() else {
             error!(
                 config_map = %self.source,
                 "there is no accepted policy to use in its place: correct the policy"
@@ -199,9 +184,6 @@ impl Keeper {
             "serving by the policy that was accepted last"
         );
         self.source_in_force = Some(PolicySource::Accepted);
-        self.live.set_policy(policy);
-        self.metrics.policy_in_force(now(), PolicySource::Accepted);
-        self.readiness.has(Part::Policy);
         Ok(())
     }
 
@@ -253,10 +235,6 @@ impl Keeper {
     }
 }
 
-fn load(text: &str) -> Loaded {
-    tokio::task::block_in_place(|| Policy::load(text, today()))
-}
-
 /// The accepted policies by their numbers: the highest is the newest.
 fn accepted_texts(config_map: &ConfigMap) -> BTreeMap<u64, String> {
     let entries = config_map.data.iter().flatten();
@@ -270,27 +248,4 @@ fn accepted_texts(config_map: &ConfigMap) -> BTreeMap<u64, String> {
 
 fn accepted_key(number: u64) -> String {
     format!("policy-{number}.yaml")
-}
-
-/// How many faults there are, and a line about the first.
-#[must_use]
-pub fn faults(diagnostics: &[Diagnostic], file: &str) -> (usize, String) {
-    let mut faults = diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Fault);
-    let first = faults.next();
-    (
-        first.iter().count() + faults.count(),
-        first.map(|fault| fault.line(file)).unwrap_or_default(),
-    )
-}
-
-/// Logs what there is to say about a policy, a line each.
-pub fn tell(diagnostics: &[Diagnostic], file: &str) {
-    for diagnostic in diagnostics {
-        match diagnostic.severity {
-            Severity::Fault => error!("{}", diagnostic.line(file)),
-            Severity::Warning | Severity::Note => warn!("{}", diagnostic.line(file)),
-        }
-    }
 }

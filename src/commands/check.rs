@@ -2,8 +2,8 @@
 
 use super::inputs::{self, Skipped};
 use super::{Outcome, PolicyArgs};
-use crate::objects::manifest;
 use crate::policy::Loaded;
+use crate::policy::source::PolicyText;
 use crate::reports::check::{Input, Report, Settings};
 use crate::runtime::clock::today;
 use crate::runtime::terminal::colour;
@@ -87,7 +87,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
     let Loaded {
         policy,
         diagnostics,
-    } = manifest::load_policy(&text, today());
+    } = PolicyText::File(&text).load(today());
     let mut report = Report::default();
     report.add_policy(
         Input {

@@ -10,7 +10,7 @@ pub mod schema;
 pub mod serve;
 
 use crate::cluster::{self, ObjectName};
-use crate::objects::manifest;
+use crate::policy::source::PolicyText;
 use crate::policy::{Loaded, Policy};
 use crate::reports::check::{Input, Report};
 use crate::runtime::clock::today;
@@ -91,7 +91,7 @@ impl PolicyArgs {
         let Loaded {
             policy,
             diagnostics,
-        } = manifest::load_policy(&text, today());
+        } = PolicyText::File(&text).load(today());
         let mut report = Report::default();
         report.add_policy(
             Input {

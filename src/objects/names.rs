@@ -12,6 +12,12 @@ pub const POLICY_CONFIG_MAP: &str = "pullgate-policy";
 /// Its key that does.
 pub const POLICY_KEY: &str = "policy.yaml";
 
+/// The `apiVersion` of a policy.
+pub const POLICY_API_VERSION: &str = "pullgate.dev/v1";
+
+/// The `kind` of a policy.
+pub const POLICY_KIND: &str = "PullPolicy";
+
 /// The name of a Secret: a DNS-1123 subdomain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecretName(Box<str>);

@@ -5,6 +5,7 @@ pub mod document;
 mod index;
 pub mod pattern;
 pub mod selector;
+pub mod source;
 
 use crate::kubelet::image::Image;
 use crate::objects::names::{self, SecretName};

@@ -6,5 +6,6 @@ pub mod files;
 pub mod lifecycle;
 pub mod live;
 pub mod metrics;
+pub mod policy;
 pub mod telemetry;
 pub mod terminal;

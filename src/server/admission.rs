@@ -3,6 +3,7 @@
 use super::body::{Bodies, Received};
 use super::connection::Endpoints;
 use super::quota::Lease;
+use crate::admission::endpoint::Endpoint;
 use crate::admission::{self, Review};
 use crate::objects::names::MAX_SUBDOMAIN;
 use crate::objects::subject::{Kind, Subject};
@@ -11,8 +12,7 @@ use crate::runtime::lifecycle::Readiness;
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, Unanswered};
 use crate::text::excerpt::beginning;
-use crate::verdict::world::World;
-use crate::verdict::{self, Injection, Mutation, Outcome};
+use crate::verdict::{Injection, Mutation, Outcome, policy_edit};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -55,12 +55,6 @@ pub struct Admission {
     metrics: Arc<Metrics>,
     bodies: Bodies,
     large: Semaphore,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Endpoint {
-    Mutate,
-    Validate,
 }
 
 /// The two endpoints.
@@ -162,9 +156,9 @@ impl Admission {
             body.holds_a_secret();
         }
         self.live.wait_for_facts(&review.subject).await;
-        let foreseen = match endpoint {
-            Endpoint::Mutate => Vec::new(),
-            Endpoint::Validate => self.foresee(&review.subject).await,
+        let foreseen = match (endpoint, review.subject.kind) {
+            (Endpoint::Validate, Kind::ConfigMap) => self.foresee(&review.subject).await,
+            _ => Vec::new(),
         };
         let judge = || {
             self.live.judge(|world| {
@@ -185,7 +179,7 @@ impl Admission {
     }
 
     async fn foresee(&self, subject: &Subject<'_>) -> Vec<String> {
-        let (Some(preview), Some(text)) = (&self.preview, verdict::policy_edit(subject)) else {
+        let (Some(preview), Some(text)) = (&self.preview, policy_edit::text(subject)) else {
             return Vec::new();
         };
         let old = subject.old.as_ref();
@@ -281,30 +275,6 @@ impl Unanswered {
             Self::Timeout => "the body did not come within 10 s",
             Self::Overload => "too much to do: try again in a second",
             Self::Panic => "the review could not be judged; the log says where that failed",
-        }
-    }
-}
-
-impl Endpoint {
-    fn at(path: &str) -> Option<Self> {
-        match path {
-            "/mutate" => Some(Self::Mutate),
-            "/validate" => Some(Self::Validate),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Mutate => "mutate",
-            Self::Validate => "validate",
-        }
-    }
-
-    fn judge<'a>(self, world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
-        match self {
-            Self::Mutate => verdict::mutate(world, subject),
-            Self::Validate => verdict::validate(world, subject).into(),
         }
     }
 }

@@ -3,18 +3,13 @@
 use super::coverage::Coverage;
 use super::grounds::{self, Holder};
 use super::references::{Use, uses};
-use super::{Notes, Ruling};
-use crate::facts::inventory::Depth;
 use crate::kubelet::docker_config::Form;
 use crate::kubelet::image::ImageError;
-use crate::objects::names;
 use crate::objects::subject::{ImageUse, Kind, Object, Operation, Place, PodSpec, Subject};
 use crate::policy::selector::{Match, Namespace};
-use crate::policy::{Ban, Lifted, Mode, Policy, RegistryRule, Running, Unmatched};
+use crate::policy::{Ban, Lifted, Mode, RegistryRule, Running, Unmatched};
 use crate::secrets::account::Confidence;
-use crate::text::diagnostic::Severity;
 use crate::verdict::finding::{Effect, Fault, Finding, Grounds, Mercy};
-use crate::verdict::words;
 use crate::verdict::world::World;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -47,71 +42,6 @@ pub(super) fn guard<'a>(
         _ => judge.object(),
     }
     judge.findings
-}
-
-/// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before, or is
-/// about to be gone, is not judged.
-pub(super) fn policy_document<'a>(world: &World<'a>, subject: &Subject<'_>) -> Option<Ruling<'a>> {
-    if is_policy(subject) && subject.object.policy.is_none() {
-        let line = format!(
-            "data: the key `{}` is missing: the policy is its value",
-            names::POLICY_KEY
-        );
-        return Some(Ruling {
-            denial: words::policy_denial(subject, &[("data".to_owned(), line)]),
-            ..Ruling::admit()
-        });
-    }
-    let text = policy_edit(subject)?;
-    let loaded = Policy::load(text, world.today());
-    let (faults, warnings): (Vec<_>, Vec<_>) = loaded
-        .diagnostics
-        .iter()
-        .partition(|diagnostic| diagnostic.severity == Severity::Fault);
-    let faults: Vec<_> = faults
-        .into_iter()
-        .map(|fault| (fault.path.clone(), fault.line(names::POLICY_KEY)))
-        .collect();
-    let told = warnings
-        .into_iter()
-        .map(|warning| warning.line(names::POLICY_KEY));
-    let told = told.chain(without_inventory(world, loaded.policy.as_ref()));
-    let notes = Notes {
-        warnings: words::within_limits(told, 0),
-        ..Notes::default()
-    };
-    Some(Ruling {
-        denial: words::policy_denial(subject, &faults),
-        notes,
-        findings: Vec::new(),
-    })
-}
-
-/// What of a policy does nothing as long as the content of Secrets is not known.
-fn without_inventory(world: &World<'_>, policy: Option<&Policy>) -> Option<String> {
-    let bans = policy.into_iter().flat_map(Policy::credential_bans);
-    let names: Vec<_> = bans.map(|(_, ban, _)| format!("`{}`", ban.name)).collect();
-    let is_idle = world.facts.depth() != Depth::Contents && !names.is_empty();
-    is_idle.then(|| {
-        format!(
-            "bans by `credentials` do nothing here, for no Secret is read: {}; install the chart with inventory=contents",
-            names.join(", ")
-        )
-    })
-}
-
-fn is_policy(subject: &Subject<'_>) -> bool {
-    subject.kind == Kind::ConfigMap
-        && subject.own_name() == Some(names::POLICY_CONFIG_MAP)
-        && !subject.is_deleting()
-}
-
-/// The policy that comes new with a request.
-pub(super) fn policy_edit<'s>(subject: &'s Subject<'_>) -> Option<&'s str> {
-    let old = subject.old.as_ref().and_then(|old| old.policy.as_ref());
-    let text = subject.object.policy.as_ref();
-    text.filter(|text| is_policy(subject) && old != Some(text))
-        .map(|text| &**text)
 }
 
 struct Judge<'a, 'c> {

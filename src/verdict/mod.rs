@@ -6,81 +6,20 @@ mod grounds;
 mod guard;
 mod inject;
 pub mod patch;
+pub mod policy_edit;
 mod pull_secrets;
 mod references;
+mod ruling;
 pub mod words;
 pub mod world;
 
+pub use ruling::{Injection, Mutation, Notes, Outcome, Preview, Ruling};
+
 use crate::objects::subject::{Kind, Operation, Source, Subject};
-use crate::policy::RegistryRule;
-use crate::verdict::finding::{Denial, Fault, Finding, Trouble};
-use crate::verdict::patch::Patch;
+use crate::verdict::finding::{Fault, Finding, Trouble};
 use crate::verdict::world::World;
 use coverage::Coverage;
 use inject::Injected;
-use std::collections::BTreeMap;
-
-/// What becomes of a request to `/validate`. It cannot hold a patch.
-#[derive(Debug)]
-pub struct Ruling<'a> {
-    /// Why it is refused, if it is.
-    pub denial: Option<Denial>,
-    /// What else is said.
-    pub notes: Notes,
-    /// What was found.
-    pub findings: Vec<Finding<'a>>,
-}
-
-/// What becomes of a request to `/mutate`.
-#[derive(Debug)]
-pub struct Mutation<'a> {
-    /// What becomes of it.
-    pub outcome: Outcome,
-    /// What else is said.
-    pub notes: Notes,
-    /// What was found.
-    pub findings: Vec<Finding<'a>>,
-    /// What the patch adds.
-    pub injections: Vec<Injection<'a>>,
-}
-
-/// What a registry rule puts into a pod.
-#[derive(Debug)]
-pub struct Injection<'a> {
-    /// The rule.
-    pub rule: &'a RegistryRule,
-    /// Its secrets that were not there, in order; never empty.
-    pub secrets: Vec<&'a str>,
-}
-
-/// Admitted as it is, admitted with a patch, or refused; never two of them.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Admitted as it is.
-    Admit,
-    /// Admitted with this patch.
-    Inject(Patch),
-    /// Refused.
-    Reject(Denial),
-}
-
-/// What an answer says beside yes or no.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Notes {
-    /// Shown by kubectl.
-    pub warnings: Vec<String>,
-    /// Put into the audit log; keys as the API server takes them.
-    pub audit: BTreeMap<String, String>,
-}
-
-/// What the pods of a subject would get.
-#[derive(Debug, Default)]
-pub struct Preview<'a> {
-    /// What is put in.
-    pub injections: Vec<Injection<'a>>,
-    /// What cannot be put in.
-    pub findings: Vec<Finding<'a>>,
-}
 
 /// The judgement of `/mutate`: pods that are created get their secrets, and those that built-in controllers create are
 /// judged in the same call.
@@ -119,9 +58,6 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
 }
 
 fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
-    if let Some(ruling) = guard::policy_document(world, subject) {
-        return ruling;
-    }
     let mut findings = guard::guard(world, subject, coverage);
     // Whoever applies a workload is there to be told; its pods are made when nobody looks.
     if subject.kind != Kind::Pod && subject.source == Source::Request {
@@ -134,12 +70,6 @@ fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'
     ruling.notes.add(world, subject, &findings);
     ruling.findings = findings;
     ruling
-}
-
-/// The text of a policy that a request is to put into the `ConfigMap` of the policy, where it is such a request.
-#[must_use]
-pub fn policy_edit<'s>(subject: &'s Subject<'_>) -> Option<&'s str> {
-    guard::policy_edit(subject)
 }
 
 /// Whether pods of a subject lack a Secret that may be on its way: it often comes in the same `kubectl apply`.
@@ -163,38 +93,4 @@ pub fn lacks_secrets(world: &World<'_>, subject: &Subject<'_>) -> bool {
 #[must_use]
 pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Preview<'a> {
     inject::preview(world, subject, &Coverage::of(world, subject))
-}
-
-impl Ruling<'_> {
-    fn admit() -> Self {
-        Self {
-            denial: None,
-            notes: Notes::default(),
-            findings: Vec::new(),
-        }
-    }
-}
-
-impl Notes {
-    /// Adds what findings have to say that do not deny. Controllers read no warnings: for them all goes to the audit log.
-    fn add(&mut self, world: &World<'_>, subject: &Subject<'_>, findings: &[Finding<'_>]) {
-        if findings.is_empty() {
-            return;
-        }
-        if !world.controllers.created(subject) {
-            self.warnings.extend(words::warnings(subject, findings));
-        }
-        words::audit(&mut self.audit, findings);
-    }
-}
-
-impl<'a> From<Ruling<'a>> for Mutation<'a> {
-    fn from(ruling: Ruling<'a>) -> Self {
-        Self {
-            outcome: ruling.denial.map_or(Outcome::Admit, Outcome::Reject),
-            notes: ruling.notes,
-            findings: ruling.findings,
-            injections: Vec::new(),
-        }
-    }
 }

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use pullgate::admission;
+use pullgate::admission::endpoint::Endpoint;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::objects::subject::Subject;
 use pullgate::policy::Policy;
 use pullgate::verdict::world::{Controllers, World};
-use pullgate::verdict::{Mutation, mutate, validate};
+use pullgate::verdict::{Mutation, mutate};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -84,7 +85,9 @@ impl Setting {
     }
 
     pub(crate) fn validate(&self, review: &Value) -> Answer {
-        self.answer(review, |world, subject| validate(world, subject).into())
+        self.answer(review, |world, subject| {
+            Endpoint::Validate.judge(world, subject)
+        })
     }
 
     fn answer(

@@ -4,11 +4,11 @@ use super::{ServeArgs, bind, watches};
 use crate::cluster::secrets::Scope;
 use crate::cluster::{self, certificates, facts};
 use crate::commands::{demo, read};
-use crate::objects::manifest;
-use crate::runtime::clock::{now, today};
+use crate::policy::source::PolicyText;
 use crate::runtime::lifecycle::{Part, Readiness, Tasks};
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{ConnectionMetrics, Metrics, PolicySource};
+use crate::runtime::policy::PolicyInForce;
 use crate::server::{Access, admin};
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;
@@ -75,37 +75,30 @@ impl Assembly<'_> {
     }
 
     pub(super) fn policy(&mut self, client: Option<&Client>) -> Result<()> {
-        let (live, metrics) = (self.live.clone(), self.metrics.clone());
+        let in_force = PolicyInForce::new(
+            self.live.clone(),
+            self.metrics.clone(),
+            self.readiness.clone(),
+        );
         if let (Some(source), Some(client)) = (&self.args.policy_configmap, client) {
-            let readiness = self.readiness.clone();
-            let keeper = cluster::policy::Keeper::new(
-                client.clone(),
-                source.clone(),
-                live,
-                readiness,
-                metrics,
-            );
+            let (client, source) = (client.clone(), source.clone());
+            let keeper =
+                cluster::policy::Keeper::new(client, source, in_force, self.metrics.clone());
             self.tasks.spawn("the watch of the policy", keeper.keep());
             return Ok(());
         }
-        let policy = if let Some(path) = self.args.policy_file.clone() {
-            let text = read(&path)?;
-            let loaded = manifest::load_policy(&text, today());
-            cluster::policy::tell(&loaded.diagnostics, &path.display().to_string());
-            let policy = loaded.policy.with_context(|| {
-                format!("{} has faults: correct what is told above", path.display())
-            })?;
-            self.tasks.spawn(
-                "the watch of the policy",
-                watches::policy(path, text, live, metrics),
-            );
-            policy
-        } else {
-            demo::policy()?
+        let Some(path) = self.args.policy_file.clone() else {
+            in_force.set(demo::policy()?, PolicySource::File);
+            return Ok(());
         };
-        self.live.set_policy(policy);
-        self.metrics.policy_loaded(now(), PolicySource::File);
-        self.readiness.has(Part::Policy);
+        let text = read(&path)?;
+        let file = path.display().to_string();
+        in_force
+            .take(PolicyText::File(&text), &file, PolicySource::File)
+            .ok()
+            .with_context(|| format!("{file} has faults: correct what is told above"))?;
+        let watch = watches::policy(path, text, in_force);
+        self.tasks.spawn("the watch of the policy", watch);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::cluster::workloads;
 use crate::objects::subject::Subject;
-use crate::policy::Policy;
+use crate::policy::source::PolicyText;
 use crate::reports::impact::{Extent, Impact};
 use crate::runtime::clock::today;
 use crate::runtime::live::Live;
@@ -49,7 +49,7 @@ fn is_known(edit: &PolicyEdit<'_>, live: &Live) -> bool {
 }
 
 async fn look(client: &Client, live: &Live, text: &str, excluded: &[String]) -> Vec<String> {
-    let loaded = tokio::task::block_in_place(|| Policy::load(text, today()));
+    let loaded = tokio::task::block_in_place(|| PolicyText::Value(text).load(today()));
     let Some(after) = loaded.policy else {
         return Vec::new();
     };

@@ -1,12 +1,12 @@
 //! What is read again while the server runs.
 
-use crate::cluster::policy::{faults, tell};
-use crate::objects::manifest;
+use crate::policy::source::PolicyText;
 use crate::reports::census::Census;
-use crate::runtime::clock::{now, today};
+use crate::runtime::clock::now;
 use crate::runtime::files::{self, Taken};
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, PolicySource};
+use crate::runtime::policy::PolicyInForce;
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;
 use crate::tls::keys::SelfSigned;
@@ -27,23 +27,18 @@ const CENSUS: Duration = Duration::from_secs(10);
 /// Files that are watched: their paths and what they held when they were first read.
 type Files = (Vec<PathBuf>, Vec<String>);
 
-pub(super) async fn policy(path: PathBuf, text: String, live: Arc<Live>, metrics: Arc<Metrics>) {
+pub(super) async fn policy(path: PathBuf, text: String, in_force: PolicyInForce) {
     let file = path.display().to_string();
     files::poll(vec![path], vec![text], |texts, is_new| {
         // Only its text decides, and that is the same.
         if !is_new {
             return Taken::No;
         }
-        let loaded = manifest::load_policy(&texts[0], today());
-        let (faults, _) = faults(&loaded.diagnostics, &file);
-        tell(&loaded.diagnostics, &file);
-        if let Some(policy) = loaded.policy {
-            live.set_policy(policy);
-            metrics.policy_loaded(now(), PolicySource::File);
+        let text = PolicyText::File(&texts[0]);
+        if in_force.take(text, &file, PolicySource::File).is_ok() {
             info!(file, "the policy changed");
             return Taken::Yes;
         }
-        metrics.policy_refused(faults);
         error!(
             file,
             "the policy has faults and is not used; the one before stays in force"

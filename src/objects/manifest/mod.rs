@@ -5,16 +5,13 @@ mod json;
 mod secrets;
 
 use crate::kubelet::docker_config::Form;
-use crate::objects::names::{POLICY_CONFIG_MAP, POLICY_KEY};
+use crate::objects::names::POLICY_KIND;
 use crate::objects::read;
 use crate::objects::subject::{Kind, Object, Operation, Place, Source, Subject};
-use crate::policy::document;
-use crate::policy::{Loaded, Policy};
 use crate::secrets::credentials::SecretContent;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::clean;
 use crate::text::yaml::{self, Node};
-use jiff::civil::Date;
 use json::{Writer, path_to};
 
 pub use facts::facts;
@@ -83,24 +80,11 @@ pub fn read(text: &str) -> Manifests {
     manifests
 }
 
-fn is_policy(node: &Node) -> bool {
-    let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
-    text("kind") == document::KIND && text("apiVersion").starts_with("pullgate.dev/")
-}
-
-/// Loads a policy, also one that is in a `ConfigMap`, alone or among other objects; the places are those of the text.
+/// Whether a document is a policy by its `kind` and `apiVersion`.
 #[must_use]
-pub fn load_policy(text: &str, today: Date) -> Loaded {
-    let manifests = read(text);
-    let mut policies = manifests
-        .objects
-        .iter()
-        .filter(|manifest| manifest.kind == Kind::ConfigMap && manifest.policy_value().is_some());
-    match (policies.next(), policies.next()) {
-        (Some(manifest), None) => manifest.policy(text, today),
-        _ => None,
-    }
-    .unwrap_or_else(|| Policy::load(text, today))
+pub fn is_policy(node: &Node) -> bool {
+    let text = |key| node.get(key).and_then(Node::text).unwrap_or_default();
+    text("kind") == POLICY_KIND && text("apiVersion").starts_with("pullgate.dev/")
 }
 
 impl Manifests {
@@ -221,38 +205,10 @@ impl Manifest {
         clean(&format!("{} {name}", self.kind_name))
     }
 
-    /// The policy that it is or holds, loaded.
+    /// The object as it was written.
     #[must_use]
-    pub fn policy(&self, text: &str, today: Date) -> Option<Loaded> {
-        if is_policy(&self.node) {
-            return Some(Policy::load_node(&self.node, today));
-        }
-        let value = self
-            .policy_value()
-            .filter(|_| self.kind == Kind::ConfigMap)?;
-        let mut loaded = Policy::load(value.text()?, today);
-        for diagnostic in &mut loaded.diagnostics {
-            relocate(diagnostic, value, text);
-        }
-        Some(loaded)
-    }
-
-    /// Whether it is a policy, or a `ConfigMap` that is meant to hold one.
-    #[must_use]
-    pub fn is_policy(&self) -> bool {
-        let is_meant = |value: &Node| {
-            self.name() == Some(POLICY_CONFIG_MAP)
-                || value.text().is_some_and(|text| {
-                    text.contains("pullgate.dev/") && text.contains(document::KIND)
-                })
-        };
-        is_policy(&self.node)
-            || self.kind == Kind::ConfigMap && self.policy_value().is_some_and(is_meant)
-    }
-
-    fn policy_value(&self) -> Option<&Node> {
-        let value = self.node.get("data")?.get(POLICY_KEY)?;
-        value.text().map(|_| value)
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// Where a field stands, or as much of the way to it as is there.
@@ -291,42 +247,4 @@ impl Manifest {
     pub fn type_span(&self) -> Span {
         self.node.get("type").unwrap_or(&self.node).span
     }
-}
-
-/// From the place in a text within a text to the place in the outer one: line by line in a block (`|`), else where the
-/// value begins.
-fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
-    let inner = value.text().unwrap_or_default();
-    let number = diagnostic.span.line;
-    // The place of a block is that of its first line that is not empty.
-    let empty = inner.bytes().take_while(|byte| *byte == b'\n').count();
-    let line_of = |text: &str, number: usize| -> Option<(usize, usize)> {
-        let start = text
-            .split_inclusive('\n')
-            .take(number - 1)
-            .map(str::len)
-            .sum();
-        let length = text.get(start..)?.lines().next()?.len();
-        Some((start, length))
-    };
-    let outer_number = (value.span.line + number - 1).saturating_sub(empty).max(1);
-    let moved = line_of(inner, number)
-        .zip(line_of(text, outer_number))
-        .and_then(|((inner_start, inner_length), (start, length))| {
-            let indent = length.checked_sub(inner_length)?;
-            let inner_line = &inner[inner_start..inner_start + inner_length];
-            let is_same = text[start..start + length]
-                .strip_suffix(inner_line)?
-                .trim()
-                .is_empty();
-            let shift =
-                |at: usize| start + indent + at.saturating_sub(inner_start).min(inner_length);
-            is_same.then(|| Span {
-                line: outer_number,
-                column: diagnostic.span.column + indent,
-                start: shift(diagnostic.span.start),
-                end: shift(diagnostic.span.end),
-            })
-        });
-    diagnostic.span = moved.unwrap_or(value.span);
 }

@@ -3,12 +3,12 @@
 use super::fields::Fields;
 use super::reader::Reader;
 use super::{
-    API_VERSION, At, BanEntry, CredentialClause, Document, ExceptionEntry, ExemptEntry, Identity,
-    KIND, LabelSelector, Mode, NamespaceSelector, Operator, Provision, RegistryEntry, Requirement,
-    Running, Unmatched,
+    At, BanEntry, CredentialClause, Document, ExceptionEntry, ExemptEntry, Identity, LabelSelector,
+    Mode, NamespaceSelector, Operator, Provision, RegistryEntry, Requirement, Running, Unmatched,
 };
 use crate::kubelet::image::Image;
 use crate::objects::names;
+use crate::objects::names::{POLICY_API_VERSION, POLICY_KIND};
 use crate::secrets::account::{AccountClass, Product};
 use crate::text::diagnostic::{Diagnostic, Span};
 use crate::text::yaml::{self, Node};
@@ -21,7 +21,8 @@ pub fn read(text: &str) -> (Document, Vec<Diagnostic>) {
     match yaml::parse(text) {
         Ok(Some(node)) => return read_node(&node),
         Ok(None) => {
-            let help = format!("begin with `apiVersion: {API_VERSION}` and `kind: {KIND}`");
+            let help =
+                format!("begin with `apiVersion: {POLICY_API_VERSION}` and `kind: {POLICY_KIND}`");
             reader.fault(
                 "",
                 Span {
@@ -52,9 +53,9 @@ impl Document {
             return Self::default();
         };
         fields.required(reader, "apiVersion", |r, n, p| {
-            r.constant(n, p, API_VERSION)
+            r.constant(n, p, POLICY_API_VERSION)
         });
-        fields.required(reader, "kind", |r, n, p| r.constant(n, p, KIND));
+        fields.required(reader, "kind", |r, n, p| r.constant(n, p, POLICY_KIND));
         let registries = fields.optional(reader, "registries", |r, n, p| {
             r.list(n, p, RegistryEntry::read)
         });

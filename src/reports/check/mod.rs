@@ -7,6 +7,7 @@ mod text;
 use crate::objects::manifest::{self, Manifest, Manifests};
 use crate::objects::subject::{Kind, Place, Subject};
 use crate::policy::selector::Match;
+use crate::policy::source;
 use crate::policy::{Loaded, Policy};
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::clean;
@@ -148,9 +149,8 @@ impl Report {
         self.others += read.others;
         for manifest in &read.objects {
             let text = &self.inputs[input].text;
-            let policy = manifest
-                .is_policy()
-                .then(|| manifest.policy(text, world.today()));
+            let policy = source::is_meant(manifest)
+                .then(|| source::in_manifest(manifest, text, world.today()));
             if let Some(Loaded { diagnostics, .. }) = policy.flatten() {
                 if !self.inputs[input].is_policy {
                     self.add_policy_items(input, diagnostics);

@@ -1,7 +1,7 @@
 //! A report for people.
 
 use super::{ExceptionUse, ObjectName, Report};
-use crate::policy::document;
+use crate::objects::names::POLICY_KIND;
 use crate::text::diagnostic::{Colour, Source, render_one};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ impl Report {
         for item in &self.items {
             let input = &self.inputs[item.input];
             let source = match item.code {
-                "policy" if input.text.contains(document::KIND) => Source::Line(&input.text),
+                "policy" if input.text.contains(POLICY_KIND) => Source::Line(&input.text),
                 // What stands there nobody knows, or it may be a password itself.
                 "unreadable" | "double-key" | "invalid-image" => Source::Nothing,
                 _ => Source::Place(&input.text),

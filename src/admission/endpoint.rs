@@ -1,0 +1,45 @@
+//! The endpoints of the webhook, and the judgement that each of them calls.
+
+use crate::objects::subject::{Kind, Subject};
+use crate::verdict::world::World;
+use crate::verdict::{self, Mutation, policy_edit};
+
+/// The two endpoints that the API server calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `POST /mutate`.
+    Mutate,
+    /// `POST /validate`.
+    Validate,
+}
+
+impl Endpoint {
+    /// The endpoint at the path of a URL.
+    #[must_use]
+    pub fn at(path: &str) -> Option<Self> {
+        match path {
+            "/mutate" => Some(Self::Mutate),
+            "/validate" => Some(Self::Validate),
+            _ => None,
+        }
+    }
+
+    /// The name of the endpoint in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mutate => "mutate",
+            Self::Validate => "validate",
+        }
+    }
+
+    /// Judges a request: an edit of the policy, or anything else, by the kind of the object.
+    #[must_use]
+    pub fn judge<'a>(self, world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
+        match (self, subject.kind) {
+            (Self::Mutate, _) => verdict::mutate(world, subject),
+            (Self::Validate, Kind::ConfigMap) => policy_edit::judge(world, subject).into(),
+            (Self::Validate, _) => verdict::validate(world, subject).into(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The policy in force: the one place where a policy is accepted or refused, counted and logged.
+
+use crate::policy::source::PolicyText;
+use crate::policy::{Loaded, Policy};
+use crate::runtime::clock::{now, today};
+use crate::runtime::lifecycle::{Part, Readiness};
+use crate::runtime::live::Live;
+use crate::runtime::metrics::{Metrics, PolicySource};
+use crate::text::diagnostic::{Diagnostic, Severity, faults};
+use std::sync::Arc;
+use tracing::{error, warn};
+
+/// Puts policies in force.
+#[derive(Debug, Clone)]
+pub struct PolicyInForce {
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+}
+
+/// A policy that has faults; the one before it stays in force.
+#[derive(Debug, thiserror::Error)]
+#[error("{first}")]
+pub struct PolicyRefused {
+    /// The first fault, with its place.
+    first: String,
+}
+
+impl PolicyInForce {
+    /// Puts policies in force in this state, and tells it by these metrics and this readiness.
+    #[must_use]
+    pub fn new(live: Arc<Live>, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
+        Self {
+            live,
+            metrics,
+            readiness,
+        }
+    }
+
+    /// Puts a policy in force that has no fault. Its faults and warnings are logged with this name of its file.
+    ///
+    /// # Errors
+    /// It has faults. It is counted as refused, and the policy before it stays in force.
+    pub fn take(
+        &self,
+        text: PolicyText<'_>,
+        file: &str,
+        source: PolicySource,
+    ) -> Result<(), PolicyRefused> {
+        let Loaded {
+            policy,
+            diagnostics,
+        } = load(text);
+        log(&diagnostics, file);
+        let Some(policy) = policy else {
+            let (count, first) = faults(&diagnostics, file);
+            self.metrics.policy_refused(count);
+            return Err(PolicyRefused { first });
+        };
+        self.set(policy, source);
+        Ok(())
+    }
+
+    /// Puts a policy in force that has no text: the empty one, or the example.
+    pub fn set(&self, policy: Policy, source: PolicySource) {
+        self.live.set_policy(policy);
+        self.metrics.policy_loaded(now(), source);
+        self.readiness.has(Part::Policy);
+    }
+
+    /// Puts an accepted policy in force in the place of one with faults, which stay counted. Returns whether it has no
+    /// fault itself.
+    #[must_use]
+    pub fn fall_back(&self, accepted: &str) -> bool {
+        let Some(policy) = load(PolicyText::Value(accepted)).policy else {
+            return false;
+        };
+        self.live.set_policy(policy);
+        self.metrics.policy_in_force(now(), PolicySource::Accepted);
+        self.readiness.has(Part::Policy);
+        true
+    }
+
+    /// Says in `/readyz` why no policy is in force, as long as there is none.
+    pub fn lacks(&self, why: String) {
+        self.readiness.lacks(Part::Policy, why);
+    }
+
+    /// Notes the uid of the object that the policy is in, or that there is none.
+    pub fn set_object(&self, uid: Option<String>) {
+        self.live.set_policy_object(uid);
+    }
+}
+
+/// Loading a policy of 1 MiB takes so long that reviews would wait for the thread.
+fn load(text: PolicyText<'_>) -> Loaded {
+    tokio::task::block_in_place(|| text.load(today()))
+}
+
+/// Logs the faults and warnings of a policy, a line each.
+fn log(diagnostics: &[Diagnostic], file: &str) {
+    for diagnostic in diagnostics {
+        match diagnostic.severity {
+            Severity::Fault => error!("{}", diagnostic.line(file)),
+            Severity::Warning | Severity::Note => warn!("{}", diagnostic.line(file)),
+        }
+    }
+}
