@@ -19,7 +19,7 @@ mod recorded;
 
 use client::Target;
 use process::Server;
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use crate::client::{Connection, Target, request};
 use crate::process::{self, Server};
 use crate::scene::{self, Size};
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;

@@ -4,12 +4,13 @@ mod checks;
 pub mod document;
 mod index;
 pub mod pattern;
+mod rules;
 pub mod selector;
 pub mod source;
 
 use crate::kubelet::image::Image;
 use crate::objects::names::{self, SecretName};
-use crate::policy::document::{BanEntry, Document, ExceptionEntry, RegistryEntry};
+use crate::policy::document::{Document, ExceptionEntry};
 use crate::policy::pattern::{Host, ImagePattern};
 use crate::policy::selector::{Match, Namespace};
 use crate::secrets::account::Product;
@@ -24,6 +25,7 @@ use std::cmp::Reverse;
 pub use crate::policy::document::{
     CredentialClause, Mode, NamespaceSelector, Provision, Running, Unmatched,
 };
+pub use rules::{Access, Ban, BanTarget, Exception, RegistryRule};
 
 /// A valid policy. The default is the absent one: nothing is injected and nothing denied.
 #[derive(Debug, Default)]
@@ -38,81 +40,6 @@ pub struct Policy {
     products_by_glob: Vec<(Host, Product)>,
     exceptions: Vec<Exception>,
     exempt: Option<NamespaceSelector>,
-}
-
-/// One entry of `registries`.
-#[derive(Debug)]
-pub struct RegistryRule {
-    /// Its name.
-    pub name: String,
-    /// Which images it covers.
-    pub images: Vec<ImagePattern>,
-    /// How nodes authenticate for them.
-    pub access: Access,
-    /// Where the rule exists; everywhere if `None`.
-    pub namespaces: Option<NamespaceSelector>,
-    /// Whether and from where copies of the secret are kept.
-    pub provision: Option<Provision>,
-    /// What runs at its hosts, where the policy says it.
-    pub product: Option<Product>,
-}
-
-/// How nodes authenticate to a registry.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Access {
-    /// By these secrets, in this order.
-    Secrets(Vec<SecretName>),
-    /// By the identity of the node.
-    Node,
-    /// Not at all.
-    Public,
-}
-
-/// One entry of `bans`.
-#[derive(Debug)]
-pub struct Ban {
-    /// Its name.
-    pub name: String,
-    /// What is banned.
-    pub target: BanTarget,
-    /// Why.
-    pub reason: Option<String>,
-    /// What to use instead.
-    pub instead: Option<SecretName>,
-    /// Whom to ask.
-    pub contact: Option<String>,
-    /// Where to read more.
-    pub docs: Option<String>,
-    /// What it does.
-    pub mode: Mode,
-    /// What it does to pods of workloads that were admitted earlier.
-    pub running: Running,
-}
-
-/// What a ban bans.
-#[derive(Debug)]
-pub enum BanTarget {
-    /// Secrets by name.
-    Secrets(Vec<Glob>),
-    /// Secrets by content.
-    Credentials(CredentialClause),
-}
-
-/// One entry of `exceptions`.
-#[derive(Debug)]
-pub struct Exception {
-    /// Indices of the bans that it lifts.
-    bans: Vec<usize>,
-    /// Whether it lifts `unmatched`.
-    unmatched: bool,
-    /// Where.
-    namespaces: NamespaceSelector,
-    /// Who answers for it.
-    pub owner: String,
-    /// Why.
-    pub reason: String,
-    /// The last day (UTC) on which it holds.
-    pub expires: Date,
 }
 
 /// A policy document, loaded.
@@ -357,30 +284,6 @@ impl Policy {
     }
 }
 
-impl RegistryRule {
-    /// Whether it exists in a namespace.
-    #[must_use]
-    pub fn applies(&self, namespace: Namespace<'_>) -> Match {
-        self.namespaces
-            .as_ref()
-            .map_or(Match::Yes, |selector| selector.matches(namespace))
-    }
-
-    /// The secrets that it injects.
-    #[must_use]
-    pub fn secrets(&self) -> &[SecretName] {
-        match &self.access {
-            Access::Secrets(secrets) => secrets,
-            Access::Node | Access::Public => &[],
-        }
-    }
-
-    /// Their names.
-    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
-        self.secrets().iter().map(SecretName::as_str)
-    }
-}
-
 /// The order of patterns that cover the same image, as far as their texts decide it: greater wins.
 fn specificity(pattern: &ImagePattern) -> (usize, bool, usize) {
     let is_exact = matches!(pattern.host(), Host::Exact(_));
@@ -429,48 +332,5 @@ impl From<Document> for Policy {
         policy.index_products();
         policy.index_bans();
         policy
-    }
-}
-
-impl From<RegistryEntry> for RegistryRule {
-    fn from(entry: RegistryEntry) -> Self {
-        let access = match (entry.secrets, entry.identity) {
-            (Some(secrets), _) => {
-                Access::Secrets(secrets.into_iter().map(|secret| secret.value).collect())
-            }
-            (None, Some(_)) => Access::Node,
-            (None, None) => Access::Public,
-        };
-        Self {
-            name: entry.name.value,
-            images: entry.images.into_iter().map(|image| image.value).collect(),
-            access,
-            namespaces: entry.namespaces,
-            provision: entry.provision,
-            product: entry.product,
-        }
-    }
-}
-
-impl From<BanEntry> for Ban {
-    fn from(entry: BanEntry) -> Self {
-        let globs = entry
-            .secrets
-            .unwrap_or_default()
-            .into_iter()
-            .map(|glob| glob.value)
-            .collect();
-        Self {
-            name: entry.name.value,
-            target: entry
-                .credentials
-                .map_or(BanTarget::Secrets(globs), BanTarget::Credentials),
-            reason: entry.reason,
-            instead: entry.instead.map(|instead| instead.value),
-            contact: entry.contact,
-            docs: entry.docs,
-            mode: entry.mode,
-            running: entry.running,
-        }
     }
 }

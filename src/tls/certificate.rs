@@ -1,7 +1,7 @@
 //! The serving certificate, as handshakes use it.
 
 use super::clients::Clients;
-use crate::tls::keys::certified;
+use crate::tls::x509::certified;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;

@@ -1,32 +1,18 @@
-//! Certificates that are made here: self-signed ones for a local server, and the CA and serving certificate that the
-//! replicas in a cluster share.
+//! The CA and the serving certificate that the replicas in a cluster share.
 
-use anyhow::{Context, Result, ensure};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+use crate::tls::x509::{
+    authority, certificates, certified, der, is_valid, is_young, lifetime, sign,
 };
+use anyhow::{Context, Result, ensure};
+use rcgen::KeyPair;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::sign::CertifiedKey;
+use rustls::pki_types::{ServerName, UnixTime};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// How long a self-signed certificate of a local server is good.
-const LOCAL_LIFETIME: Duration = Duration::days(7);
-/// How long a serving certificate is good. It is made anew when two thirds are over, and then there are ten days to
-/// notice that this does not work.
-const LEAF_LIFETIME: Duration = Duration::days(30);
-/// How long a CA is good. What it signs never outlives it: it is made anew four months before its end.
-const AUTHORITY_LIFETIME: Duration = Duration::days(365);
-/// Clocks differ; a certificate of the future is no certificate.
-const BACKDATE: Duration = Duration::hours(1);
 /// How many CAs are trusted at the same time at most: the one that signs, and those before it that are still good.
 const MAX_AUTHORITIES: usize = 4;
 
@@ -36,14 +22,6 @@ const AUTHORITY_KEY: &str = "ca.key";
 const CHAIN: &str = "tls.crt";
 const KEY: &str = "tls.key";
 
-/// A certificate and its key as PEM, made here.
-pub struct SelfSigned {
-    /// The certificate.
-    pub certificate: String,
-    /// The key.
-    pub key: String,
-}
-
 /// A CA with its key, the CAs before it, and a serving certificate with its key, all PEM. It has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
@@ -52,30 +30,6 @@ pub struct Keys {
     authority_key: String,
     chain: String,
     key: String,
-}
-
-impl SelfSigned {
-    /// Makes a certificate for a server that is reached on this machine alone.
-    ///
-    /// # Errors
-    /// There is no randomness.
-    pub fn local() -> Result<Self> {
-        Self::new(&["localhost", "127.0.0.1", "::1"])
-    }
-
-    /// Makes a certificate that is good for these names and addresses, for a week.
-    ///
-    /// # Errors
-    /// A name is none, or there is no randomness.
-    pub fn new(names: &[&str]) -> Result<Self> {
-        let key = KeyPair::generate()?;
-        let now = OffsetDateTime::now_utc();
-        let certificate = leaf(names, now, LOCAL_LIFETIME)?.self_signed(&key)?;
-        Ok(Self {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        })
-    }
 }
 
 impl Keys {
@@ -252,110 +206,6 @@ impl Keys {
         };
         accepted().is_ok()
     }
-}
-
-/// A serving certificate for these names, by the CA of this key.
-fn sign(
-    authority: &str,
-    authority_key: KeyPair,
-    names: &[String],
-    now: OffsetDateTime,
-) -> Result<(String, String)> {
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let key = KeyPair::generate()?;
-    let mut params = leaf(&names, now, LEAF_LIFETIME)?;
-    params.use_authority_key_identifier_extension = true;
-    if let Some((_, end)) = lifetime(authority) {
-        params.not_after = params.not_after.min(end);
-    }
-    let issuer = Issuer::from_ca_cert_pem(authority, authority_key)?;
-    let certificate = params.signed_by(&key, &issuer)?;
-    Ok((certificate.pem(), key.serialize_pem()))
-}
-
-fn leaf(names: &[&str], now: OffsetDateTime, lifetime: Duration) -> Result<CertificateParams> {
-    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-    let mut params = CertificateParams::new(names)?;
-    params.distinguished_name = called("pullgate");
-    params.not_before = now - BACKDATE;
-    params.not_after = now + lifetime;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    Ok(params)
-}
-
-fn authority(now: OffsetDateTime) -> Result<CertificateParams> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    // Two CAs of one name would be hard to tell apart for people and for verifiers.
-    params.distinguished_name = called(&format!("pullgate CA {}", now.unix_timestamp_nanos()));
-    params.not_before = now - BACKDATE;
-    params.not_after = now + AUTHORITY_LIFETIME;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(params)
-}
-
-fn called(name: &str) -> DistinguishedName {
-    let mut distinguished = DistinguishedName::new();
-    distinguished.push(DnType::CommonName, name);
-    distinguished
-}
-
-/// What is wrong with PEM is not told: the parser would quote it, and it could be a key.
-fn der(pem: &str) -> Result<CertificateDer<'static>> {
-    CertificateDer::from_pem_slice(pem.as_bytes())
-        .ok()
-        .context("no certificate")
-}
-
-/// A certificate chain, the leaf first, and its key, both PEM, as the server uses them.
-///
-/// # Errors
-/// There is no certificate or no key, or the key belongs to another certificate.
-pub fn certified(chain: &str, key: &str) -> Result<CertifiedKey> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
-        .collect::<Result<_, _>>()
-        .ok()
-        .context("the certificate file is no PEM")?;
-    ensure!(
-        !chain.is_empty(),
-        "there is no certificate in the certificate file"
-    );
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .ok()
-        .context("there is no private key in the key file")?;
-    let provider = CryptoProvider::get_default()
-        .context("no cryptography: install a rustls provider first")?;
-    CertifiedKey::from_der(chain, key, provider).context("certificate and key do not go together")
-}
-
-/// The certificates of a text, each as a text of its own.
-fn certificates(text: &str) -> Result<Vec<String>> {
-    const END: &str = "-----END CERTIFICATE-----";
-    let parts = text.split_inclusive(END).map(str::trim);
-    parts
-        .filter(|part| !part.is_empty())
-        .map(|part| der(part).map(|_| format!("{part}\n")))
-        .collect()
-}
-
-fn lifetime(pem: &str) -> Option<(OffsetDateTime, OffsetDateTime)> {
-    let der = der(pem).ok()?;
-    let (_, certificate) = X509Certificate::from_der(&der).ok()?;
-    let validity = certificate.validity();
-    Some((
-        validity.not_before.to_datetime(),
-        validity.not_after.to_datetime(),
-    ))
-}
-
-fn is_valid(pem: &str, now: OffsetDateTime) -> bool {
-    lifetime(pem).is_some_and(|(from, to)| from <= now && now < to)
-}
-
-/// Whether it is valid and less than two thirds of its lifetime are over.
-fn is_young(pem: &str, now: OffsetDateTime) -> bool {
-    lifetime(pem).is_some_and(|(from, to)| from <= now && now < from + (to - from) * 2 / 3)
 }
 
 #[cfg(test)]

@@ -3,3 +3,5 @@
 pub mod certificate;
 pub mod clients;
 pub mod keys;
+pub mod self_signed;
+pub mod x509;

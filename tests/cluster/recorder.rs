@@ -10,7 +10,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use pullgate::runtime::metrics::ConnectionMetrics;
 use pullgate::server::{Access, Server};
 use pullgate::tls::certificate::Certificate;
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;

@@ -2,7 +2,7 @@
 
 use crate::control_plane::{ControlPlane, Output};
 use crate::process::{Process, wait_for};
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;

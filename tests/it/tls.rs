@@ -9,7 +9,7 @@ use pullgate::server::connection::Endpoints;
 use pullgate::server::{Access, Server};
 use pullgate::tls::certificate::Certificate;
 use pullgate::tls::clients::Clients;
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use pullgate::verdict::world::Controllers;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};

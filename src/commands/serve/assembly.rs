@@ -12,7 +12,7 @@ use crate::runtime::policy::PolicyInForce;
 use crate::server::{Access, admin};
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;
-use crate::tls::keys::SelfSigned;
+use crate::tls::self_signed::SelfSigned;
 use anyhow::{Context, Result};
 use kube::Client;
 use std::future::pending;

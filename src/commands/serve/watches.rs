@@ -9,7 +9,7 @@ use crate::runtime::metrics::{Metrics, PolicySource};
 use crate::runtime::policy::PolicyInForce;
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;
-use crate::tls::keys::SelfSigned;
+use crate::tls::self_signed::SelfSigned;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

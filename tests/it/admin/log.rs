@@ -2,7 +2,7 @@
 
 use super::{Process, block_on, identity};
 use crate::support::create_pod;
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use serde_json::json;
 
 /// One line a decision, with what was decided about what and why, and nothing of what a Secret holds.

@@ -7,7 +7,7 @@ mod shutdown;
 
 use crate::policy::EXAMPLE;
 use crate::tls::{Client, split, status};
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use super::{Process, block_on, identity, until};
 use crate::tls::{split, status};
-use pullgate::tls::keys::SelfSigned;
+use pullgate::tls::self_signed::SelfSigned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Not ready at once, served on for the delay and told to connect anew: a rolling restart fails no call. The second

@@ -162,7 +162,7 @@ fn a_ca_bundle_that_was_overwritten_is_put_right(ground: &Ground) {
     let good = bundles(ground);
     assert_eq!(good.len(), 1);
     let patch = json!([{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": BASE64_STANDARD.encode(
-        pullgate::tls::keys::SelfSigned::local().expect("a certificate").certificate)}])
+        pullgate::tls::self_signed::SelfSigned::local().expect("a certificate").certificate)}])
     .to_string();
     for kind in [
         "mutatingwebhookconfiguration",
