@@ -132,7 +132,7 @@ impl Keeper {
             match self.step(&mut take).await {
                 Ok(()) if !self.told.is_empty() => {
                     self.told.clear();
-                    self.metrics.certificate_kept();
+                    self.metrics.certificate.kept();
                 }
                 Ok(()) => {}
                 Err(error) => self.tell(&error),
@@ -179,7 +179,9 @@ impl Keeper {
         let Some(keys) = self.agree().await? else {
             return Ok(());
         };
-        self.metrics.authority_expires(keys.authority_expires());
+        self.metrics
+            .certificate
+            .authority_expires(keys.authority_expires());
         self.publish(&keys).await?;
         if self.may_use(&keys) {
             let (chain, key) = keys.pair();
@@ -333,7 +335,7 @@ impl Keeper {
         self.readiness.lacks(Part::Certificate, text.clone());
         if self.told != text {
             error!(error = text, "cannot keep the certificate; trying again");
-            self.metrics.certificate_refused();
+            self.metrics.certificate.refused();
             self.told = text;
         }
     }

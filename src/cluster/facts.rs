@@ -37,7 +37,7 @@ pub async fn watch(
         let inventory = learner.secrets.inventory();
         if let Some(inventory) = inventory {
             learner.facts.set_inventory(inventory.clone());
-            metrics.inventory_synced();
+            metrics.secrets.synced();
         }
         live.set_facts(learner.facts.clone());
         let knows_secrets = learner.facts.inventory().is_some() || !wants_secrets;

@@ -54,7 +54,7 @@ impl PolicyInForce {
         log(&diagnostics, file);
         let Some(policy) = policy else {
             let (count, first) = faults(&diagnostics, file);
-            self.metrics.policy_refused(count);
+            self.metrics.policy.refused(count);
             return Err(PolicyRefused { first });
         };
         self.set(policy, source);
@@ -64,7 +64,7 @@ impl PolicyInForce {
     /// Puts a policy in force that has no text: the empty one, or the example.
     pub fn set(&self, policy: Policy, source: PolicySource) {
         self.live.set_policy(policy);
-        self.metrics.policy_loaded(now(), source);
+        self.metrics.policy.loaded(now(), source);
         self.readiness.has(Part::Policy);
     }
 
@@ -76,7 +76,7 @@ impl PolicyInForce {
             return false;
         };
         self.live.set_policy(policy);
-        self.metrics.policy_in_force(now(), PolicySource::Accepted);
+        self.metrics.policy.in_force(now(), PolicySource::Accepted);
         self.readiness.has(Part::Policy);
         true
     }

@@ -120,7 +120,7 @@ impl Admission {
         source: IpAddr,
     ) -> Response {
         let began = Instant::now();
-        let _in_flight = self.metrics.begin();
+        let _in_flight = self.metrics.reviews.begin();
         match self.review(endpoint, request, source, began).await {
             Ok(answer) => {
                 let mut response = Response::new(Body::from(answer));
@@ -129,7 +129,7 @@ impl Admission {
                 response
             }
             Err((reason, text)) => {
-                self.metrics.unanswered(reason);
+                self.metrics.reviews.unanswered(reason);
                 refusal(reason, &text)
             }
         }
@@ -170,6 +170,7 @@ impl Admission {
                     .map_err(|_| Unanswered::Overload)?;
                 log(&review, &mutation);
                 self.metrics
+                    .reviews
                     .answered(endpoint.name(), &review, &mutation, began.elapsed());
                 Ok(answer)
             })
@@ -220,7 +221,7 @@ impl<E: Endpoints> Endpoints for Guarded<E> {
         let answer = self.endpoints.answer(request, source);
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
         answer.unwrap_or_else(|_| {
-            self.metrics.unanswered(Unanswered::Panic);
+            self.metrics.reviews.unanswered(Unanswered::Panic);
             error!("a panic while a review was looked at: it gets no answer");
             refusal(Unanswered::Panic, Unanswered::Panic.words())
         })

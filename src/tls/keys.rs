@@ -11,7 +11,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 /// How many CAs are trusted at the same time at most: the one that signs, and those before it that are still good.
 const MAX_AUTHORITIES: usize = 4;
@@ -211,6 +211,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use time::Duration;
 
     fn names() -> Vec<String> {
         vec![

@@ -80,7 +80,7 @@ async fn bind(
     let access = Access {
         tls: Some(certificate.server_config(clients)),
         max_connections,
-        metrics: metrics.connections(),
+        metrics: metrics.connections.clone(),
     };
     let server = Server::bind(any, access, endpoints).await.expect("a port");
     let address = server.local_addr().expect("an address");

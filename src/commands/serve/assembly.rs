@@ -110,7 +110,7 @@ impl Assembly<'_> {
                 certificates::Keeper::new(client.clone(), managed, readiness, metrics.clone());
             let take = move |chain: &str, key: &str| {
                 certificate.replace(chain, key)?;
-                metrics.certificate_loaded(certificate.expires());
+                metrics.certificate.loaded(certificate.expires());
                 Ok(())
             };
             self.tasks
@@ -139,7 +139,7 @@ impl Assembly<'_> {
                 watches::renew(certificate, metrics),
             );
         }
-        self.metrics.certificate_loaded(self.certificate.expires());
+        self.metrics.certificate.loaded(self.certificate.expires());
         self.readiness.has(Part::Certificate);
         Ok(())
     }

@@ -220,7 +220,7 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
     let access = Access {
         tls: Some(server.certificate.server_config(clients)),
         max_connections: connections,
-        metrics: server.metrics.connections(),
+        metrics: server.metrics.connections.clone(),
     };
     let preview = client.filter(|_| args.preview);
     let excluded = args.excluded_namespaces.clone();

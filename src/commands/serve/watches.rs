@@ -56,12 +56,12 @@ pub(super) async fn pair(
     files::poll(paths, texts, |texts, is_new| {
         match certificate.replace(&texts[0], &texts[1]) {
             Ok(()) => {
-                metrics.certificate_loaded(certificate.expires());
+                metrics.certificate.loaded(certificate.expires());
                 info!("the certificate changed");
                 Taken::Yes
             }
             Err(error) => {
-                metrics.certificate_refused();
+                metrics.certificate.refused();
                 refused("certificate", &error, is_new)
             }
         }
@@ -102,9 +102,9 @@ pub(super) async fn renew(certificate: Arc<Certificate>, metrics: Arc<Metrics>) 
         let renewed =
             SelfSigned::local().and_then(|made| certificate.replace(&made.certificate, &made.key));
         match renewed {
-            Ok(()) => metrics.certificate_loaded(certificate.expires()),
+            Ok(()) => metrics.certificate.loaded(certificate.expires()),
             Err(error) => {
-                metrics.certificate_refused();
+                metrics.certificate.refused();
                 error!(
                     error = format!("{error:#}"),
                     "cannot make a new certificate; trying again"
@@ -122,7 +122,7 @@ pub(super) async fn census(live: Arc<Live>, metrics: Arc<Metrics>) {
         ticks.tick().await;
         let census = tokio::task::block_in_place(|| live.judge(Census::take));
         if let Some(census) = census {
-            metrics.census(&census);
+            metrics.secrets.count(&census);
         }
     }
 }

@@ -1,6 +1,5 @@
-//! What is counted of docker-type Secrets.
+//! The metrics of docker-type Secrets.
 
-use super::PULL_SECRETS;
 use crate::reports::census::{Census, SHARED, State};
 use crate::secrets::account::AccountClass;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -11,12 +10,14 @@ use std::cmp::Reverse;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-/// How many seconds without a failure of the watches make what is known current. They are tried again every 5 s.
+/// The resource name of the watches of docker-type Secrets.
+pub const PULL_SECRETS: &str = "pullsecrets";
+/// How many seconds without a failure of the watches make the inventory current. They are tried again every 5 s.
 const CALM: i64 = 15;
 
-/// What is counted of docker-type Secrets.
+/// The metrics of docker-type Secrets.
 #[derive(Debug, Default)]
-pub(super) struct SecretMetrics {
+pub struct SecretMetrics {
     secrets: Family<ClassLabels, Gauge>,
     shared: Family<SharedLabels, Gauge>,
     injected: Family<InjectedLabels, Gauge>,
@@ -94,11 +95,11 @@ impl SecretMetrics {
     }
 
     /// All Secrets are known.
-    pub(super) fn synced(&self) {
+    pub fn synced(&self) {
         self.is_synced.store(true, Ordering::Relaxed);
     }
 
-    /// A watch failed at this second of Unix time.
+    /// The watch of this resource failed at this second of Unix time.
     pub(super) fn watch_failed(&self, resource: &str, now: i64) {
         if resource == PULL_SECRETS {
             self.failed.store(now, Ordering::Relaxed);
@@ -113,8 +114,8 @@ impl SecretMetrics {
         }
     }
 
-    /// What there is; what was there before and is not any more is forgotten.
-    pub(super) fn count(&self, census: &Census) {
+    /// Replaces the numbers of the census before with those of this one.
+    pub fn count(&self, census: &Census) {
         for class in AccountClass::ALL {
             for state in State::ALL {
                 let count = census.secrets.get(&(class, state)).copied();

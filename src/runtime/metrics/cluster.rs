@@ -1,0 +1,47 @@
+//! The metrics of the API server and of the watches.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The metrics of the API server and of the watches.
+#[derive(Debug, Default)]
+pub(super) struct ClusterMetrics {
+    contact: Gauge,
+    watch_errors: Family<ResourceLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResourceLabels {
+    resource: &'static str,
+}
+
+impl ClusterMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "api_server_contact_timestamp",
+            "When the API server answered last; what is known of the cluster is as old as that",
+            Unit::Seconds,
+            self.contact.clone(),
+        );
+        registry.register(
+            "watch_errors",
+            "Failures to watch something of the cluster; each is tried again",
+            self.watch_errors.clone(),
+        );
+    }
+
+    /// The API server answered at this second of Unix time.
+    pub(super) fn contact(&self, now: i64) {
+        self.contact.set(now);
+    }
+
+    /// A watch failed.
+    pub(super) fn watch_failed(&self, resource: &'static str) {
+        self.watch_errors
+            .get_or_create(&ResourceLabels { resource })
+            .inc();
+    }
+}

@@ -1,0 +1,51 @@
+//! The metrics of connections to the webhook.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The metrics of connections. The default is in no registry; clones share their values.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionMetrics {
+    /// The number of open connections.
+    pub open: Gauge,
+    closed: Family<ReasonLabels, Counter>,
+    refused: Family<ReasonLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+impl ConnectionMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "connections",
+            "Open connections to the webhook",
+            self.open.clone(),
+        );
+        registry.register(
+            "connections_closed",
+            "Connections that gave way to a new one",
+            self.closed.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections that found no place, or whose handshake failed",
+            self.refused.clone(),
+        );
+    }
+
+    /// A connection gave way.
+    pub fn closed(&self, reason: &'static str) {
+        self.closed.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// A connection was not let in.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}

@@ -1,0 +1,107 @@
+//! The metrics of findings and of injections.
+
+use crate::policy::{Ban, Mode};
+use crate::verdict::Mutation;
+use crate::verdict::finding::{Effect, Fault, Finding, Mercy};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// The metrics of findings and of injections.
+#[derive(Debug, Default)]
+pub(super) struct FindingMetrics {
+    findings: Family<FindingLabels, Counter>,
+    injections: Family<InjectionLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    finding: &'static str,
+    ban: String,
+    mode: &'static str,
+    outcome: &'static str,
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InjectionLabels {
+    rule: String,
+    dry_run: bool,
+}
+
+impl FindingMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "findings",
+            "Faults found in reviews, and what came of them",
+            self.findings.clone(),
+        );
+        registry.register(
+            "injections",
+            "Pods that got secrets of a registry rule",
+            self.injections.clone(),
+        );
+    }
+
+    /// Counts the findings and the injections of a review.
+    pub(super) fn count(&self, mutation: &Mutation<'_>, dry_run: bool) {
+        for finding in &mutation.findings {
+            self.findings
+                .get_or_create(&FindingLabels::of(finding, dry_run))
+                .inc();
+        }
+        for injection in &mutation.injections {
+            let rule = injection.rule.name.clone();
+            self.injections
+                .get_or_create(&InjectionLabels { rule, dry_run })
+                .inc();
+        }
+    }
+}
+
+impl FindingLabels {
+    fn of(finding: &Finding<'_>, dry_run: bool) -> Self {
+        let ban = finding.fault.ban();
+        Self {
+            finding: finding.fault.code(),
+            ban: ban.map(|ban| ban.name.clone()).unwrap_or_default(),
+            mode: ban.map(mode).unwrap_or_default(),
+            outcome: outcome(finding),
+            dry_run,
+        }
+    }
+}
+
+fn mode(ban: &Ban) -> &'static str {
+    match ban.mode {
+        Mode::Enforce => "enforce",
+        Mode::Warn => "warn",
+        Mode::Audit => "audit",
+    }
+}
+
+fn outcome(finding: &Finding<'_>) -> &'static str {
+    // Its effect is a warning, but the exception says more.
+    if matches!(finding.fault, Fault::Lifted { .. }) {
+        "lifted"
+    } else {
+        effect(finding.effect)
+    }
+}
+
+/// A reason for mercy says more than the mode, so it stands for both.
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Deny => "denied",
+        Effect::Warn(Mercy::None) => "warned",
+        Effect::Audit(Mercy::None) => "audited",
+        Effect::Warn(Mercy::Old) | Effect::Audit(Mercy::Old) => "old",
+        Effect::Warn(Mercy::Running) | Effect::Audit(Mercy::Running) => "running",
+        Effect::Warn(Mercy::UnknownLabels) | Effect::Audit(Mercy::UnknownLabels) => {
+            "labels_unknown"
+        }
+        Effect::Warn(Mercy::InjectedHere) | Effect::Audit(Mercy::InjectedHere) => "injected_here",
+        Effect::Warn(Mercy::Unsure) | Effect::Audit(Mercy::Unsure) => "unsure",
+    }
+}
