@@ -4,12 +4,14 @@
 //! A replica serves with the certificate of the Secret once the API server is told to trust its CA. So the Secret may
 //! change in any way, by the clock, by hand or by being deleted: no call meets a certificate that is not trusted.
 
-use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, own_secret, watch_one};
+use super::webhooks::{Configuration, WebhookConfiguration, patch, reduce};
+use super::{
+    FIELD_MANAGER, ObjectName, Seen, answer, came_too_late, own_secret, watch_one, without_values,
+};
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::metrics::Metrics;
 use crate::tls::keys::Keys;
-use anyhow::{Context, Result, anyhow};
-use base64::prelude::{BASE64_STANDARD, Engine};
+use anyhow::{Context, Result};
 use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
 use k8s_openapi::ByteString;
@@ -17,10 +19,8 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client, Error, Resource};
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use kube::api::PostParams;
+use kube::{Api, Client};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,22 +63,6 @@ pub struct Keeper {
     patched: Option<Instant>,
     wrote: Option<Instant>,
     told: String,
-}
-
-/// An object as a watch saw it last.
-#[derive(Debug, Clone, PartialEq)]
-enum Seen<K> {
-    /// Not yet.
-    Unknown,
-    Absent,
-    Present(K),
-}
-
-/// What matters of a webhook configuration.
-#[derive(Debug, Clone, PartialEq)]
-struct Configuration {
-    /// Of each webhook.
-    bundles: Vec<Option<ByteString>>,
 }
 
 enum Event {
@@ -348,100 +332,4 @@ fn read(secret: &Secret) -> Result<Keys> {
             .map(|(key, value)| (key.clone(), value.0.clone()))
             .collect(),
     )
-}
-
-/// What the API server says about a Secret may quote it.
-pub(super) fn without_values(error: &anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Api(status)) => {
-            anyhow!("the API server says {} {}", status.code, status.reason)
-        }
-        Some(_) => anyhow!("the API server cannot be reached"),
-        None => anyhow!("{error:#}"),
-    }
-}
-
-/// Each webhook gets the same bundle, so that it does not matter if somebody sorts them in the meantime.
-async fn patch<K: WebhookConfiguration>(
-    api: &Api<K>,
-    name: &str,
-    seen: &mut Seen<Configuration>,
-    bundle: &str,
-) -> Result<()> {
-    let Seen::Present(configuration) = seen else {
-        return Ok(());
-    };
-    let operation = |number| {
-        json!({
-            "op": "add",
-            "path": format!("/webhooks/{number}/clientConfig/caBundle"),
-            "value": BASE64_STANDARD.encode(bundle),
-        })
-    };
-    let operations: Vec<_> = (0..configuration.bundles.len()).map(operation).collect();
-    let patch = Patch::Json::<()>(serde_json::from_value(operations.into())?);
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    let patched = answer(api.patch(name, &params, &patch))
-        .await
-        .with_context(|| {
-            format!("cannot patch the caBundle of the webhook configuration {name}")
-        })?;
-    *seen = Seen::Present(reduce(&patched));
-    Ok(())
-}
-
-fn reduce<K: WebhookConfiguration>(configuration: &K) -> Configuration {
-    Configuration {
-        bundles: configuration.bundles(),
-    }
-}
-
-/// What the two kinds have in common.
-trait WebhookConfiguration:
-    Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>
-    + Clone
-    + DeserializeOwned
-    + Debug
-    + Send
-    + 'static
-{
-    fn bundles(&self) -> Vec<Option<ByteString>>;
-}
-
-impl WebhookConfiguration for MutatingWebhookConfiguration {
-    fn bundles(&self) -> Vec<Option<ByteString>> {
-        let webhooks = self.webhooks.iter().flatten();
-        webhooks
-            .map(|webhook| webhook.client_config.ca_bundle.clone())
-            .collect()
-    }
-}
-
-impl WebhookConfiguration for ValidatingWebhookConfiguration {
-    fn bundles(&self) -> Vec<Option<ByteString>> {
-        let webhooks = self.webhooks.iter().flatten();
-        webhooks
-            .map(|webhook| webhook.client_config.ca_bundle.clone())
-            .collect()
-    }
-}
-
-impl Seen<Configuration> {
-    fn differs(&self, bundle: &str) -> bool {
-        let is_other = |found: &Option<ByteString>| {
-            found
-                .as_ref()
-                .is_none_or(|found| found.0 != bundle.as_bytes())
-        };
-        matches!(self, Self::Present(seen) if seen.bundles.iter().any(is_other))
-    }
-}
-
-impl<K> From<Option<K>> for Seen<K> {
-    fn from(object: Option<K>) -> Self {
-        object.map_or(Self::Absent, Self::Present)
-    }
 }

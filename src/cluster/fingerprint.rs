@@ -1,8 +1,9 @@
 //! The key of fingerprints: in a Secret of our own namespace, so that they mean the same to all replicas and after a
 //! restart, and nothing outside.
 
-use super::certificates::without_values;
-use super::{FIRST_PAUSE, LONGEST_PAUSE, ObjectName, Pauses, answer, came_too_late};
+use super::{
+    FIRST_PAUSE, LONGEST_PAUSE, ObjectName, Pauses, answer, came_too_late, without_values,
+};
 use crate::secrets::credentials::FingerprintKey;
 use anyhow::{Context, Result};
 use k8s_openapi::ByteString;

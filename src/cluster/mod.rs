@@ -5,11 +5,12 @@ pub mod facts;
 mod fingerprint;
 pub mod policy;
 pub mod secrets;
+mod webhooks;
 pub mod workloads;
 
 use crate::runtime::clock::now;
 use crate::runtime::metrics::Metrics;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -209,4 +210,30 @@ where
             Event::Delete(_) => Some(None),
         })
     })
+}
+
+/// An object as a watch saw it last.
+#[derive(Debug, Clone, PartialEq)]
+enum Seen<K> {
+    /// Not yet.
+    Unknown,
+    Absent,
+    Present(K),
+}
+
+impl<K> From<Option<K>> for Seen<K> {
+    fn from(object: Option<K>) -> Self {
+        object.map_or(Self::Absent, Self::Present)
+    }
+}
+
+/// What the API server says about a Secret may quote it.
+fn without_values(error: &anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::Api(status)) => {
+            anyhow!("the API server says {} {}", status.code, status.reason)
+        }
+        Some(_) => anyhow!("the API server cannot be reached"),
+        None => anyhow!("{error:#}"),
+    }
 }

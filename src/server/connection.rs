@@ -22,8 +22,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
+use tracing::error;
 
 /// What a handshake may take; the API server gives up after 10 s too.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -191,7 +192,7 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams
         };
         let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(ended) = tasks.try_join_next() {
-            super::note(ended);
+            note(ended);
         }
         tasks.spawn(task);
     }
@@ -242,5 +243,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn is_write_vectored(&self) -> bool {
         self.0.is_write_vectored()
+    }
+}
+
+/// A connection that panics is a bug, but no reason to end.
+pub(super) fn note(ended: Result<(), JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        error!("a connection ended with a panic");
     }
 }

@@ -8,7 +8,7 @@ mod connections;
 pub mod quota;
 
 use crate::runtime::metrics::ConnectionMetrics;
-use connection::{Ended, Endpoints};
+use connection::{Ended, Endpoints, note};
 use connections::Connections;
 use std::future::Future;
 use std::io;
@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 /// What is left to requests under way once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -140,12 +140,5 @@ impl<E: Endpoints> Server<E> {
                 }
             }
         });
-    }
-}
-
-/// A connection that panics is a bug, but no reason to end.
-fn note(ended: Result<(), JoinError>) {
-    if ended.is_err_and(|error| error.is_panic()) {
-        error!("a connection ended with a panic");
     }
 }

@@ -1,5 +1,6 @@
 //! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
 
+mod field;
 mod spec;
 
 use crate::kubelet::docker_config::{CONFIG_JSON_KEY, Form};
@@ -9,25 +10,16 @@ use crate::objects::subject::{
 use crate::secrets::credentials::SecretContent;
 use crate::text::scan;
 use base64::prelude::{BASE64_STANDARD, Engine};
+use field::{Named, json, reference};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use spec::Spec;
+
+pub(crate) use field::Text;
 use std::borrow::Cow;
 use std::fmt;
 use zeroize::Zeroizing;
-
-/// Declares structs of which every field may be missing or null, and the rest of the JSON is skipped.
-macro_rules! json {
-    ($($name:ident { $($field:ident: $type:ty,)* })*) => {$(
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct $name<'a> {
-            $(#[serde(borrow)] $field: Option<$type>,)*
-        }
-    )*};
-}
-use json;
 
 /// Reads what matters of the JSON of an object of this kind.
 ///
@@ -146,11 +138,6 @@ fn named(list: List<Named<'_>>, place: fn(usize) -> Place) -> impl Iterator<Item
     items.filter_map(move |(i, item)| reference(place(i), Some(item)))
 }
 
-fn reference(place: Place, named: Option<Named<'_>>) -> Option<Reference<'_>> {
-    let secret = named?.name?.0;
-    (!secret.is_empty()).then_some(Reference { place, secret })
-}
-
 fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
     let Some(json) = json else {
         return Metadata::default();
@@ -198,34 +185,6 @@ fn object<'a>(
         pod,
         references,
         ..Object::default()
-    }
-}
-
-/// A text, borrowed where it has no escapes. (`Option<Cow<str>>` would always be copied: serde borrows only a `Cow`
-/// that is a field itself.)
-#[derive(Default)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
     }
 }
 
@@ -324,9 +283,6 @@ json! {
     JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Named<'a>>, secrets: Vec<Named<'a>>, }
     JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, data: JsonSecretData<'a>, }
     JsonConfigMap { metadata: JsonMetadata<'a>, data: JsonPolicyData<'a>, }
-    SecretRef { secret_ref: Named<'a>, }
-    SecretNamed { secret_name: Text<'a>, }
-    Named { name: Text<'a>, }
 }
 
 #[derive(serde::Deserialize)]

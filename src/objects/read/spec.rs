@@ -1,7 +1,7 @@
 //! A pod spec. What matters of it goes where it belongs as it is read: most of a spec are lists of which nearly nothing
 //! is kept.
 
-use super::{Named, SecretNamed, SecretRef, Text, reference};
+use super::field::{Named, SecretNamed, SecretRef, Text, json, reference};
 use crate::objects::subject::{ContainerList, ImageUse, Place, PodSpec, Reference};
 use crate::text::scan::Nested;
 use serde::de::{
@@ -213,7 +213,7 @@ fn skip<'de, M: MapAccess<'de>>(map: &mut M) -> Result<(), M::Error> {
     map.next_value().map(|IgnoredAny| ())
 }
 
-super::json! {
+json! {
     Env { value_from: ValueFrom<'a>, }
     ValueFrom { secret_key_ref: Named<'a>, }
     Source { secret: Named<'a>, }

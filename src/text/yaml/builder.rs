@@ -1,6 +1,6 @@
 //! From the events of the parser to trees, within limits.
 
-use super::{COPIES, Limits, Node, Value, YamlError};
+use super::node::{COPIES, Limits, Node, Value, YamlError};
 use crate::text::diagnostic::Span;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
 use std::collections::HashMap;

@@ -1,13 +1,33 @@
 //! Mappings as kubectl reads them: doubled keys, and merge keys (`<<`).
 
-use super::Node;
-use super::Value;
+use super::node::{Node, Value};
 use crate::text::diagnostic::Span;
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 
+impl Node {
+    /// Reads mappings as kubectl does: of a key that is there twice the last one counts, and a merge key
+    /// (`<<`, <https://yaml.org/type/merge.html>) counts where it stands. Says where keys were there twice.
+    pub fn resolve(&mut self, doubles: &mut Vec<Span>) {
+        match &mut self.value {
+            Value::Scalar { .. } => {}
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.resolve(doubles)),
+            Value::Mapping(entries) => {
+                for (_, value) in entries.iter_mut() {
+                    value.resolve(doubles);
+                }
+                *entries = resolved(std::mem::take(entries), doubles);
+            }
+        }
+    }
+
+    fn is_merge(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if text == "<<")
+    }
+}
+
 /// The entries that count; says where keys were there twice.
-pub(super) fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, Node)> {
+fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, Node)> {
     let mut known: HashSet<&str> = HashSet::new();
     let texts = entries.iter().map(|(key, _)| key.text());
     let is_plain = texts

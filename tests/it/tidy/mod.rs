@@ -76,14 +76,7 @@ const KNOWN: &[&str] = &[
     "benches/admission/main.rs <-> benches/admission/sites.rs",
     "benches/load/contest.rs <-> benches/load/contestants.rs",
     "src/commands/serve/assembly.rs <-> src/commands/serve/mod.rs",
-    "src/objects/read/mod.rs <-> src/objects/read/spec.rs",
-    "src/server/connection.rs <-> src/server/mod.rs",
-    "src/text/yaml/builder.rs <-> src/text/yaml/merge.rs <-> src/text/yaml/mod.rs",
-    "src/cluster/certificates.rs has",
     "src/commands/explain.rs has",
-    "src/kubelet/golang/json.rs has",
-    "src/policy/pattern.rs has",
-    "src/verdict/guard.rs has",
     "src/verdict/words/mod.rs has",
 ];
 

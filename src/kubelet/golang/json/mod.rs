@@ -1,13 +1,11 @@
 //! `encoding/json`: what it takes for JSON, and how it reads objects and strings (`scanner.go`, `decode.go`).
 
+mod scanner;
+
+use scanner::{Scanner, is_space};
 use zeroize::Zeroizing;
 
-/// `maxNestingDepth` of `scanner.go`.
-const MAX_DEPTH: usize = 10_000;
-
-/// A text that is no JSON.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NoJson;
+pub(crate) use scanner::NoJson;
 
 /// One value, known to be valid, without the white space around it.
 #[derive(Clone, Copy)]
@@ -16,12 +14,7 @@ pub(crate) struct Json<'a>(&'a [u8]);
 impl<'a> Json<'a> {
     /// Checks a text as a whole, as `json.Unmarshal` does before it looks at any of it.
     pub(crate) fn parse(text: &'a [u8]) -> Result<Self, NoJson> {
-        let mut scanner = Scanner {
-            text,
-            at: 0,
-            open: Vec::new(),
-        };
-        scanner.document()?;
+        Scanner::new(text).document()?;
         Ok(Self(text.trim_ascii_start()).first())
     }
 
@@ -84,10 +77,6 @@ pub(crate) fn names_field(name: &str, field: &str) -> bool {
         c => c.to_ascii_lowercase(),
     };
     name.chars().map(fold).eq(field.chars().map(fold))
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 fn skip(text: &[u8], separator: u8) -> &[u8] {
@@ -162,172 +151,9 @@ fn hex(digits: &[u8]) -> u32 {
     })
 }
 
-/// Checks the grammar without recursion: a Secret can be nested as deeply as it is long.
-struct Scanner<'a> {
-    text: &'a [u8],
-    at: usize,
-    /// What is open: an object or else an array.
-    open: Vec<bool>,
-}
-
-impl Scanner<'_> {
-    fn document(&mut self) -> Result<(), NoJson> {
-        loop {
-            let opened = self.value()?;
-            if opened && !self.closes() {
-                self.name()?;
-                continue;
-            }
-            loop {
-                self.space();
-                let Some(is_object) = self.open.last().copied() else {
-                    return if self.at == self.text.len() {
-                        Ok(())
-                    } else {
-                        Err(NoJson)
-                    };
-                };
-                match self.next()? {
-                    b',' => {
-                        self.space();
-                        self.name()?;
-                        break;
-                    }
-                    b'}' if is_object => drop(self.open.pop()),
-                    b']' if !is_object => drop(self.open.pop()),
-                    _ => return Err(NoJson),
-                }
-            }
-        }
-    }
-
-    /// Reads a value, or the bracket that it begins with.
-    fn value(&mut self) -> Result<bool, NoJson> {
-        self.space();
-        match self.next()? {
-            byte @ (b'{' | b'[') => {
-                self.open.push(byte == b'{');
-                if self.open.len() > MAX_DEPTH {
-                    return Err(NoJson);
-                }
-                return Ok(true);
-            }
-            b'"' => self.string()?,
-            b't' => self.literal(b"rue")?,
-            b'f' => self.literal(b"alse")?,
-            b'n' => self.literal(b"ull")?,
-            byte @ (b'-' | b'0'..=b'9') => self.number(byte)?,
-            _ => return Err(NoJson),
-        }
-        Ok(false)
-    }
-
-    /// Whether what was just opened is empty; it is closed then.
-    fn closes(&mut self) -> bool {
-        self.space();
-        let end = if self.open.last() == Some(&true) {
-            b'}'
-        } else {
-            b']'
-        };
-        let closes = self.text.get(self.at) == Some(&end);
-        if closes {
-            self.at += 1;
-            self.open.pop();
-        }
-        closes
-    }
-
-    /// Reads the name of a member and its colon, in an object.
-    fn name(&mut self) -> Result<(), NoJson> {
-        if self.open.last() == Some(&true) {
-            self.expect(b'"')?;
-            self.string()?;
-            self.space();
-            self.expect(b':')?;
-        }
-        Ok(())
-    }
-
-    fn string(&mut self) -> Result<(), NoJson> {
-        loop {
-            match self.next()? {
-                b'"' => return Ok(()),
-                b'\\' => match self.next()? {
-                    b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"' => {}
-                    b'u' => {
-                        for _ in 0..4 {
-                            self.next()?
-                                .is_ascii_hexdigit()
-                                .then_some(())
-                                .ok_or(NoJson)?;
-                        }
-                    }
-                    _ => return Err(NoJson),
-                },
-                0..0x20 => return Err(NoJson),
-                _ => {}
-            }
-        }
-    }
-
-    fn number(&mut self, first: u8) -> Result<(), NoJson> {
-        let first = if first == b'-' { self.next()? } else { first };
-        match first {
-            b'0' => {}
-            b'1'..=b'9' => drop(self.digits()),
-            _ => return Err(NoJson),
-        }
-        if self.takes(b".") && self.digits() == 0 {
-            return Err(NoJson);
-        }
-        if self.takes(b"eE") {
-            self.takes(b"+-");
-            if self.digits() == 0 {
-                return Err(NoJson);
-            }
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while self.takes(b"0123456789") {}
-        self.at - start
-    }
-
-    fn takes(&mut self, any: &[u8]) -> bool {
-        let takes = self
-            .text
-            .get(self.at)
-            .is_some_and(|byte| any.contains(byte));
-        self.at += usize::from(takes);
-        takes
-    }
-
-    fn literal(&mut self, rest: &[u8]) -> Result<(), NoJson> {
-        rest.iter().try_for_each(|byte| self.expect(*byte))
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), NoJson> {
-        (self.next()? == byte).then_some(()).ok_or(NoJson)
-    }
-
-    fn next(&mut self) -> Result<u8, NoJson> {
-        let byte = self.text.get(self.at).copied().ok_or(NoJson)?;
-        self.at += 1;
-        Ok(byte)
-    }
-
-    fn space(&mut self) {
-        while self.text.get(self.at).is_some_and(|byte| is_space(*byte)) {
-            self.at += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::scanner::MAX_DEPTH;
     use super::*;
 
     #[test]
