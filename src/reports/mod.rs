@@ -2,4 +2,5 @@
 
 pub mod census;
 pub mod check;
+pub mod explanation;
 pub mod impact;
