@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::date;
 use pullgate::admission::{self, Review};
-use pullgate::facts::inventory::{Depth, Inventory, Names, SecretFacts};
+use pullgate::facts::inventory::{Inventory, InventoryMode, Names, SecretFacts};
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::kubelet::docker_config::Form;
 use pullgate::policy::Policy;
@@ -155,7 +155,7 @@ pub(crate) fn facts(known: usize) -> Facts {
         facts.set_service_account(&namespace, "default", Some(account));
         inventory.set(&namespace, "contoso-pull", Some(secret(i)), &mut names);
     }
-    facts.set_depth(Depth::Contents, None);
+    facts.set_inventory_mode(InventoryMode::Contents, None);
     facts.set_inventory(inventory);
     facts
 }

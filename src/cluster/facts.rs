@@ -1,7 +1,8 @@
 //! Watches namespaces, service accounts and Secrets and keeps what matters of them.
 
 use super::events;
-use super::secrets::{self, Scope};
+use super::secrets::{self, SecretsWatch};
+use crate::facts::inventory::InventoryMode;
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::live::Live;
@@ -25,10 +26,10 @@ pub async fn watch(
     live: Arc<Live>,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
-    scope: Scope,
+    secrets: SecretsWatch,
 ) {
-    let wants_secrets = scope != Scope::Off;
-    let mut changes = changes(client, &metrics, scope).ready_chunks(BATCH);
+    let wants_secrets = secrets.mode != InventoryMode::Off;
+    let mut changes = changes(client, &metrics, secrets).ready_chunks(BATCH);
     let mut learner = Learner::default();
     while let Some(batch) = changes.next().await {
         for change in batch {
@@ -54,8 +55,12 @@ enum Change {
     Secret(secrets::Change),
 }
 
-fn changes(client: Client, metrics: &Arc<Metrics>, scope: Scope) -> BoxStream<'static, Change> {
-    let secrets = secrets::changes(client.clone(), scope, metrics).map(Change::Secret);
+fn changes(
+    client: Client,
+    metrics: &Arc<Metrics>,
+    watched: SecretsWatch,
+) -> BoxStream<'static, Change> {
+    let secrets = secrets::changes(client.clone(), watched, metrics).map(Change::Secret);
     let namespaces = events(
         Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
         watcher::Config::default(),
@@ -89,8 +94,8 @@ impl Learner {
         match change {
             Change::Namespace(event) => self.namespace(event),
             Change::ServiceAccount(event) => self.service_account(event),
-            Change::Secret(secrets::Change::Depth(depth, key)) => {
-                self.facts.set_depth(depth, key);
+            Change::Secret(secrets::Change::Mode(mode, key)) => {
+                self.facts.set_inventory_mode(mode, key);
             }
             Change::Secret(change) => self.secrets.learn(change),
         }

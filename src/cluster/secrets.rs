@@ -1,7 +1,7 @@
 //! Watches docker-type Secrets. What comes of them is reduced to facts before it is put aside for even a moment.
 
 use super::{ObjectName, fingerprint};
-use crate::facts::inventory::{Depth, Inventory, Names, SecretFacts};
+use crate::facts::inventory::{Inventory, InventoryMode, Names, SecretFacts};
 use crate::kubelet::docker_config::{CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
 use crate::objects::read;
 use crate::objects::subject::Kind;
@@ -31,21 +31,19 @@ const FORMS: [(Form, &str); 2] = [
 /// After so many changes texts that nobody shares are forgotten.
 const FORGET: usize = 10_000;
 
-/// What is to be known of Secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// Nothing.
-    Off,
-    /// Their names.
-    Names,
-    /// What is kept about their content, with fingerprints by the key in this Secret.
-    Contents(ObjectName),
+/// Which docker-type Secrets are watched, and how much of them is kept.
+#[derive(Debug, Clone)]
+pub struct SecretsWatch {
+    /// How much is kept.
+    pub mode: InventoryMode,
+    /// The Secret with the key of fingerprints. Without it no content is kept.
+    pub fingerprint_secret: Option<ObjectName>,
 }
 
 /// What a watch says.
 pub(super) enum Change {
     /// How much will be known, and what fingerprints are made with.
-    Depth(Depth, Option<FingerprintKey>),
+    Mode(InventoryMode, Option<FingerprintKey>),
     /// A list of Secrets of this type begins.
     Begin(Form),
     /// It names this one.
@@ -68,24 +66,26 @@ pub(super) struct Seen {
 /// Everything that happens to docker-type Secrets.
 pub(super) fn changes(
     client: Client,
-    scope: Scope,
+    watched: SecretsWatch,
     metrics: &Arc<Metrics>,
 ) -> BoxStream<'static, Change> {
     let metrics = metrics.clone();
-    match scope {
-        Scope::Off => stream::pending().boxed(),
-        Scope::Names => {
+    match (watched.mode, watched.fingerprint_secret) {
+        (InventoryMode::Off, _) => stream::pending().boxed(),
+        (InventoryMode::Names, _) | (InventoryMode::Contents, None) => {
             let api = Api::<PartialObjectMeta<Secret>>::all(client);
-            let begin = stream::iter([Change::Depth(Depth::Names, None)]);
+            let begin = stream::iter([Change::Mode(InventoryMode::Names, None)]);
             begin.chain(watch(&api, None, &metrics)).boxed()
         }
-        Scope::Contents(name) => stream::once(fingerprint::key(client.clone(), name))
-            .flat_map(move |key| {
-                let api = Api::<DockerSecret>::all(client.clone());
-                let begin = Change::Depth(Depth::Contents, Some(key.clone()));
-                stream::iter([begin]).chain(watch(&api, Some(&key), &metrics))
-            })
-            .boxed(),
+        (InventoryMode::Contents, Some(name)) => {
+            stream::once(fingerprint::key(client.clone(), name))
+                .flat_map(move |key| {
+                    let api = Api::<DockerSecret>::all(client.clone());
+                    let begin = Change::Mode(InventoryMode::Contents, Some(key.clone()));
+                    stream::iter([begin]).chain(watch(&api, Some(&key), &metrics))
+                })
+                .boxed()
+        }
     }
 }
 
@@ -142,7 +142,7 @@ impl Learner {
     /// Learns what a watch says about Secrets.
     pub(super) fn learn(&mut self, change: Change) {
         match change {
-            Change::Depth(..) => {}
+            Change::Mode(..) => {}
             Change::Begin(form) => self.begin(form),
             Change::Listed(seen) => {
                 self.note(&seen);

@@ -2,7 +2,7 @@
 
 pub mod inventory;
 
-use crate::facts::inventory::{Depth, Inventory};
+use crate::facts::inventory::{Inventory, InventoryMode};
 use crate::secrets::credentials::FingerprintKey;
 use foldhash::HashMap;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub struct Facts {
     labels: HashMap<Box<str>, Arc<Labels>>,
     service_accounts: HashMap<Box<str>, Arc<ServiceAccounts>>,
     service_accounts_synced: bool,
-    depth: Depth,
+    inventory_mode: InventoryMode,
     inventory: Option<Inventory>,
     fingerprint_key: Option<Arc<FingerprintKey>>,
 }
@@ -70,8 +70,8 @@ impl Facts {
 
     /// How much is known of Secrets once all of them are.
     #[must_use]
-    pub fn depth(&self) -> Depth {
-        self.depth
+    pub fn inventory_mode(&self) -> InventoryMode {
+        self.inventory_mode
     }
 
     /// The docker-type Secrets, or `None` where not all of them are known.
@@ -87,8 +87,8 @@ impl Facts {
     }
 
     /// Says how much will be known of Secrets, and what fingerprints are made with.
-    pub fn set_depth(&mut self, depth: Depth, key: Option<FingerprintKey>) {
-        self.depth = depth;
+    pub fn set_inventory_mode(&mut self, mode: InventoryMode, key: Option<FingerprintKey>) {
+        self.inventory_mode = mode;
         self.fingerprint_key = key.map(Arc::new);
     }
 

@@ -1,6 +1,6 @@
 //! The judgement of an edit of the policy.
 
-use crate::facts::inventory::Depth;
+use crate::facts::inventory::InventoryMode;
 use crate::objects::names;
 use crate::objects::subject::{Kind, Subject};
 use crate::policy::Policy;
@@ -55,7 +55,7 @@ pub fn judge<'a>(world: &World<'a>, subject: &Subject<'_>) -> Ruling<'a> {
 fn without_inventory(world: &World<'_>, policy: Option<&Policy>) -> Option<String> {
     let bans = policy.into_iter().flat_map(Policy::credential_bans);
     let names: Vec<_> = bans.map(|(_, ban, _)| format!("`{}`", ban.name)).collect();
-    let is_idle = world.facts.depth() != Depth::Contents && !names.is_empty();
+    let is_idle = world.facts.inventory_mode() != InventoryMode::Contents && !names.is_empty();
     is_idle.then(|| {
         format!(
             "bans by `credentials` do nothing here, for no Secret is read: {}; install the chart with inventory=contents",

@@ -1,14 +1,18 @@
 //! Where each part comes from, and the task that keeps it up to date.
 
-use super::{ServeArgs, bind, watches};
-use crate::cluster::secrets::Scope;
+use super::args::ServeArgs;
+use super::watches;
+use crate::cluster::secrets::SecretsWatch;
 use crate::cluster::{self, certificates, facts};
 use crate::commands::{demo, read};
+use crate::facts::inventory::InventoryMode;
 use crate::policy::source::PolicyText;
 use crate::runtime::lifecycle::{Part, Readiness, Tasks};
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{ConnectionMetrics, Metrics, PolicySource};
 use crate::runtime::policy::PolicyInForce;
+use crate::server::Server;
+use crate::server::connection::Endpoints;
 use crate::server::{Access, admin};
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;
@@ -61,11 +65,20 @@ impl Assembly<'_> {
         }
         let client = cluster::client(self.args.kubeconfig.as_deref()).await?;
         let (live, metrics) = (self.live.clone(), self.metrics.clone());
-        let scope = self.args.scope();
-        let is_counted = scope != Scope::Off;
-        let facts = facts::watch(client.clone(), live, self.readiness.clone(), metrics, scope);
+        let mode = self.args.inventory;
+        let secrets = SecretsWatch {
+            mode,
+            fingerprint_secret: self.args.fingerprint_secret.clone(),
+        };
+        let facts = facts::watch(
+            client.clone(),
+            live,
+            self.readiness.clone(),
+            metrics,
+            secrets,
+        );
         self.tasks.spawn("the watch of the cluster", facts);
-        if is_counted {
+        if mode != InventoryMode::Off {
             let census = watches::census(self.live.clone(), self.metrics.clone());
             self.tasks.spawn("the census of Secrets", census);
         }
@@ -168,4 +181,15 @@ pub(super) async fn complete(readiness: &Readiness) {
         warn!("not all of the cluster is known yet; serving without");
         readiness.has(Part::Facts);
     }
+}
+
+pub(super) async fn bind<E: Endpoints>(
+    flag: &str,
+    address: SocketAddr,
+    access: Access,
+    endpoints: E,
+) -> Result<Server<E>> {
+    Server::bind(address, access, endpoints)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
 }

@@ -10,16 +10,31 @@ use pairs::Pairs;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How much is known of Secrets.
+/// How much is known of docker-type Secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Depth {
+pub enum InventoryMode {
     /// Nothing.
     #[default]
     Off,
-    /// Which there are.
+    /// Their names.
     Names,
-    /// What is kept about their content.
+    /// The facts that are kept about their content.
     Contents,
+}
+
+impl InventoryMode {
+    /// All modes, from the least to the most.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Names, Self::Contents];
+
+    /// The word for the mode on the command line and in the values of the chart.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Names => "names",
+            Self::Contents => "contents",
+        }
+    }
 }
 
 /// Docker-type Secrets by namespace and name.

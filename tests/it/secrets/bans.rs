@@ -3,7 +3,7 @@
 use super::{POLICY, admin, auths, key, knowing, pod, secret, token};
 use crate::support::{Setting, by_controller, create, create_pod, update};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::facts::inventory::Depth;
+use pullgate::facts::inventory::InventoryMode;
 use pullgate::policy::Policy;
 use serde_json::{Value, json};
 
@@ -94,7 +94,9 @@ fn nothing_is_said_of_what_is_not_known() {
             .allowed()
     );
     let mut setting = Setting::new(POLICY);
-    setting.facts.set_depth(Depth::Contents, Some(key()));
+    setting
+        .facts
+        .set_inventory_mode(InventoryMode::Contents, Some(key()));
     let answer = setting.mutate(&pod(&["contoso.azurecr.io/a"], &["team-pull"]));
     assert!(answer.warnings().is_empty(), "{answer:?}");
 }

@@ -8,7 +8,7 @@ mod inventory;
 
 use crate::support::{Setting, create, create_pod};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::facts::inventory::{Depth, Inventory, Names, SecretFacts};
+use pullgate::facts::inventory::{Inventory, InventoryMode, Names, SecretFacts};
 use pullgate::kubelet::docker_config::Form;
 use pullgate::secrets::credentials::{Content, FingerprintKey, SecretContent};
 use serde_json::{Value, json};
@@ -58,7 +58,9 @@ fn facts(content: &str) -> SecretFacts {
 /// A world that knows these Secrets: namespace, name, content.
 fn knowing(secrets: &[(&str, &str, String)]) -> Setting {
     let mut setting = Setting::new(POLICY);
-    setting.facts.set_depth(Depth::Contents, Some(key()));
+    setting
+        .facts
+        .set_inventory_mode(InventoryMode::Contents, Some(key()));
     let (mut inventory, mut names) = (Inventory::default(), Names::default());
     for (namespace, name, content) in secrets {
         inventory.set(namespace, name, Some(facts(content)), &mut names);
