@@ -1,0 +1,131 @@
+//! Notes for the audit log.
+
+use super::teller::{credentials, lifted};
+use crate::text::excerpt::{clean, shorten};
+use crate::verdict::finding::{Effect, Fault, Finding, Grounds, Mercy, Trouble};
+use std::collections::BTreeMap;
+
+/// The longest name of a qualified name, which the key of an audit annotation has to be.
+const MAX_KEY: usize = 63;
+
+/// Longer than any list that a person reads; the audit log is not the place for 3 MiB.
+const MAX_NOTE: usize = 1024;
+
+/// What one finding may take of that.
+const MAX_NOTED: usize = 300;
+
+/// Notes for the audit log: of each ban the secrets that were named, and what came of it. Fields are left out: another
+/// webhook can shift them between two calls for the same request, and the API server keeps the first value.
+pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
+    for finding in findings {
+        let outcome = outcome(finding.effect);
+        let (key, value) = match &finding.fault {
+            Fault::Banned { ban, secret, .. } => (
+                audit_key("ban", &ban.name),
+                format!("{outcome} \"{secret}\""),
+            ),
+            Fault::BannedSecret { ban, grounds } => {
+                let what = match grounds {
+                    Grounds::Name => "the name",
+                    Grounds::Credential { .. } => "the content",
+                };
+                (audit_key("ban", &ban.name), format!("{outcome} {what}"))
+            }
+            Fault::PullSecret {
+                secret, trouble, ..
+            } => {
+                let what = match trouble {
+                    Trouble::Missing { .. } => "missing",
+                    Trouble::Malformed { .. } => "malformed",
+                    Trouble::Expired { .. } => "expired",
+                };
+                ("pull-secret".to_owned(), format!("{what} \"{secret}\""))
+            }
+            Fault::Uncovered { image } | Fault::NoImage { image, .. } => {
+                let image = credentials(image).unwrap_or(image);
+                ("unmatched".to_owned(), format!("{outcome} \"{image}\""))
+            }
+            Fault::TooLate { rule, secret } => {
+                (audit_key("missing", &rule.name), (*secret).to_owned())
+            }
+            Fault::NotMountable { secret, .. } => {
+                ("not-mountable".to_owned(), (*secret).to_owned())
+            }
+            Fault::Lifted {
+                ban: Some(ban),
+                exception,
+            } => (audit_key("lifted", &ban.name), lifted(Some(ban), exception)),
+            Fault::Lifted {
+                ban: None,
+                exception,
+            } => ("lifted".to_owned(), lifted(None, exception)),
+        };
+        note(notes, key, &value);
+    }
+}
+
+fn outcome(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Deny => "denied",
+        Effect::Warn(Mercy::Old) => "admitted, was there before:",
+        Effect::Warn(Mercy::UnknownLabels) => "admitted, namespace unknown:",
+        Effect::Warn(Mercy::InjectedHere) => "admitted, injected by the policy:",
+        Effect::Warn(Mercy::Unsure) => "admitted, what it is being a guess:",
+        Effect::Warn(_) => "warned of",
+        Effect::Audit(Mercy::Running) => "admitted, workload was admitted earlier:",
+        Effect::Audit(_) => "audited",
+    }
+}
+
+/// A key of an audit annotation, `PREFIX.NAME`: what else a name may have becomes `-`.
+#[must_use]
+pub fn audit_key(prefix: &str, name: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let all = prefix.chars().chain(['.']).chain(name.chars());
+    let mut key = String::with_capacity(MAX_KEY);
+    key.extend(all.map(|c| if fits(c) { c } else { '-' }).take(MAX_KEY));
+    key.truncate(key.trim_end_matches(['-', '_', '.']).len());
+    key
+}
+
+/// Adds a value to an audit annotation, once, and says if there were more than it takes.
+pub fn note(notes: &mut BTreeMap<String, String>, key: String, value: &str) {
+    const MORE: &str = "; and more";
+    let text = notes.entry(key).or_default();
+    let value = shorten(&clean(value), MAX_NOTED);
+    if text.is_empty() {
+        *text = value;
+        return;
+    }
+    if text.split("; ").any(|known| known == value) || text.ends_with(MORE) {
+        return;
+    }
+    if text.len() + value.len() > MAX_NOTE {
+        text.push_str(MORE);
+    } else {
+        text.push_str("; ");
+        text.push_str(&value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_say_when_they_are_full() {
+        let mut notes = BTreeMap::new();
+        for i in 0..100 {
+            note(
+                &mut notes,
+                "ban.x".into(),
+                &format!("{i}{}", "x".repeat(1000)),
+            );
+        }
+        let text = &notes["ban.x"];
+        assert!(
+            text.starts_with("0x") && text.ends_with("; and more") && text.len() < 1200,
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,387 @@
+//! One finding in words: field, fault, reason, what to do.
+
+use super::limits::{MAX_WARNING, WANTED};
+use super::secrets::{self, LOGIN, PullSecret, by};
+use crate::kubelet::image::ImageError;
+use crate::objects::subject::{ContainerList, Kind, Place, Source, Subject};
+use crate::policy::selector::Match;
+use crate::policy::{Ban, Exception};
+use crate::text::excerpt::shorten;
+use crate::verdict::finding::{Fault, Finding, Grounds, Mercy, Origin, Trouble};
+use crate::verdict::world::World;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+/// How many patterns of a rule are named before it gets too long.
+const MAX_PATTERNS: usize = 3;
+
+/// A finding in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Field, fault and reason, without a full stop.
+    pub message: String,
+    /// What to do, whom to ask, where to read.
+    pub help: Option<String>,
+}
+
+/// How much of a ban is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// All of it.
+    Full,
+    /// Not again why, whom to ask and where to read.
+    Brief,
+}
+
+/// Puts findings of one subject into words.
+pub(super) struct Teller<'s> {
+    subject: &'s Subject<'s>,
+    /// How much is told of what others wrote.
+    most: usize,
+    /// How many entries before each pull secret were injected.
+    injected_before: OnceCell<Vec<usize>>,
+}
+
+impl<'s> Teller<'s> {
+    pub(super) fn new(subject: &'s Subject<'_>, most: usize) -> Self {
+        Self {
+            subject,
+            most,
+            injected_before: OnceCell::new(),
+        }
+    }
+
+    /// Field, fault, reason, what to do, whom to ask, where to read: the whole of it.
+    pub(super) fn sentence(
+        &self,
+        world: &World<'_>,
+        finding: &Finding<'_>,
+        detail: Detail,
+    ) -> String {
+        let Told { message, help } = self.told(world, finding, detail);
+        match help {
+            Some(help) => format!("{message}. {help}"),
+            None => message,
+        }
+    }
+
+    pub(super) fn told(&self, world: &World<'_>, finding: &Finding<'_>, detail: Detail) -> Told {
+        let what = self.short(finding);
+        let (message, help) = match &finding.fault {
+            Fault::Banned {
+                ban,
+                is_pull_secret,
+                origin,
+                ..
+            } => {
+                let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
+                let fix = self.fix(world, ban, *is_pull_secret, *origin);
+                (
+                    format!("{what}{}", reason(told(&ban.reason))),
+                    Some(format!(
+                        "{fix}{}",
+                        whom(told(&ban.contact), told(&ban.docs))
+                    )),
+                )
+            }
+            Fault::BannedSecret {
+                ban,
+                grounds: Grounds::Credential { .. },
+            } => {
+                let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
+                let fix = match &ban.instead {
+                    Some(instead) => format!("Use \"{instead}\" instead."),
+                    None => "Use a credential of its own that can only pull.".to_owned(),
+                };
+                (
+                    format!("{what}{}", reason(told(&ban.reason))),
+                    Some(format!(
+                        "{fix}{}",
+                        whom(told(&ban.contact), told(&ban.docs))
+                    )),
+                )
+            }
+            Fault::Uncovered { .. } => {
+                let help = "Use an image from a registry that the policy knows, or ask its owners for a rule.";
+                (what, Some(help.to_owned()))
+            }
+            Fault::NoImage { .. } => (what, Some("Correct the image.".to_owned())),
+            _ => (what, None),
+        };
+        Told { message, help }
+    }
+
+    /// Field and fault.
+    fn short(&self, finding: &Finding<'_>) -> String {
+        let field = self.field(finding.place);
+        match &finding.fault {
+            Fault::Banned {
+                secret,
+                ban,
+                origin,
+                grounds,
+                ..
+            } => self.banned(&field, secret, *origin, &by(ban, grounds)),
+            Fault::Uncovered { image } => format!(
+                "{field} {} is covered by no registry rule",
+                self.quote(image)
+            ),
+            Fault::NoImage { image, error } => self.no_image(&field, image, error),
+            Fault::TooLate { rule, secret } => {
+                let advice = match finding.place {
+                    Place::Image(ContainerList::Ephemeral, _) => "use an image that it can pull",
+                    _ => "recreate it",
+                };
+                format!(
+                    "{field} needs \"{secret}\" (rule \"{}\"), too late for this pod: {advice}",
+                    rule.name
+                )
+            }
+            Fault::NotMountable {
+                secret,
+                service_account,
+            } => format!(
+                "\"{secret}\" is not injected: ServiceAccount {} allows only what it lists; list it there",
+                self.quote(service_account)
+            ),
+            Fault::BannedSecret {
+                ban,
+                grounds: Grounds::Name,
+            } => {
+                format!(
+                    "the name is banned by \"{}\": workloads that use it may be refused",
+                    ban.name
+                )
+            }
+            Fault::BannedSecret { ban, grounds } => format!("{field} holds {}", by(ban, grounds)),
+            Fault::PullSecret {
+                secret,
+                wanted_for,
+                trouble,
+            } => {
+                let registry = wanted_for.as_ref().map(|(_, registry)| registry.as_str());
+                let namespace = &self.subject.namespace;
+                PullSecret {
+                    field: &field,
+                    secret,
+                    namespace,
+                    registry,
+                }
+                .trouble(trouble, self.most)
+            }
+            Fault::Lifted { ban, exception } => lifted(*ban, exception),
+        }
+    }
+
+    fn no_image(&self, field: &str, image: &str, error: &ImageError) -> String {
+        if let Some(rest) = credentials(image) {
+            let rest = self.quote(rest);
+            return format!(
+                "{field} has a user and a password before {rest}, and is no image reference"
+            );
+        }
+        let error = shorten(&error.to_string(), self.most);
+        format!(
+            "{field} {} is no image reference ({error})",
+            self.quote(image)
+        )
+    }
+
+    fn banned(&self, field: &str, secret: &str, origin: Origin<'_>, by: &str) -> String {
+        let secret = self.quote(secret);
+        match origin {
+            Origin::Own => format!("{field} names {secret}, {by}"),
+            Origin::Inherited(account) => {
+                format!(
+                    "{field} names {secret}, inherited from ServiceAccount {}, {by}",
+                    self.quote(account)
+                )
+            }
+            Origin::PossiblyInherited(account) => {
+                let account = self.quote(account);
+                format!(
+                    "{field} names {secret}, possibly inherited from ServiceAccount {account}, {by}"
+                )
+            }
+            Origin::PassedOn(account) => {
+                format!(
+                    "{field} {} passes {secret} on to the pods, {by}",
+                    self.quote(account)
+                )
+            }
+        }
+    }
+
+    fn quote(&self, text: &str) -> String {
+        format!("\"{}\"", shorten(text, self.most))
+    }
+
+    /// The path of a field as whoever wrote the object knows it: of the list of a pod, what was injected before it does
+    /// not count.
+    pub(super) fn field(&self, place: Place) -> String {
+        let place = match place {
+            Place::PullSecret(i) if self.subject.source == Source::Request => {
+                Place::PullSecret(i - self.injected_before().get(i).copied().unwrap_or_default())
+            }
+            place => place,
+        };
+        format!("{}{place}", self.subject.kind.path())
+    }
+
+    fn injected_before(&self) -> &[usize] {
+        self.injected_before.get_or_init(|| {
+            let (kind, object) = (self.subject.kind, &self.subject.object);
+            let (Kind::Pod, Some(pod), Some(injected)) =
+                (kind, &object.pod, &object.metadata.injected)
+            else {
+                return Vec::new();
+            };
+            let injected: HashSet<&str> = injected.split(',').collect();
+            let mut count = 0;
+            let before = |name: &Cow<'_, str>| {
+                let before = count;
+                count += usize::from(injected.contains(&**name));
+                before
+            };
+            pod.pull_secrets.iter().map(before).collect()
+        })
+    }
+
+    fn fix(
+        &self,
+        world: &World<'_>,
+        ban: &Ban,
+        is_pull_secret: bool,
+        origin: Origin<'_>,
+    ) -> String {
+        let namespace = world.namespace(self.subject);
+        let edit = |account| {
+            format!(
+                "(kubectl edit serviceaccount {} -n {})",
+                shorten(account, self.most),
+                shorten(namespace.name, self.most)
+            )
+        };
+        let remove = match origin {
+            Origin::Own => "Remove it".to_owned(),
+            Origin::PassedOn(account) | Origin::Inherited(account) => {
+                format!("Remove it there {}", edit(account))
+            }
+            Origin::PossiblyInherited(account) => {
+                format!("Remove it here or there {}", edit(account))
+            }
+        };
+        let Some(instead) = &ban.instead else {
+            return format!("{remove}.");
+        };
+        let rules = world
+            .policy
+            .rules_injecting(instead)
+            .filter(|rule| rule.applies(namespace) != Match::No);
+        let mut patterns = rules
+            .flat_map(|rule| &rule.images)
+            .map(ToString::to_string)
+            .peekable();
+        if !is_pull_secret || world.injection_is_off(self.subject) || patterns.peek().is_none() {
+            return format!("{remove}. Use \"{instead}\" instead.");
+        }
+        let whose = if self.subject.kind == Kind::Pod {
+            "the pod"
+        } else {
+            "the pods"
+        };
+        let images = patterns
+            .by_ref()
+            .take(MAX_PATTERNS)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let more = if patterns.peek().is_some() {
+            ", …"
+        } else {
+            ""
+        };
+        format!("{remove}: \"{instead}\" is added to {whose} by itself for {images}{more}.")
+    }
+
+    /// A finding in the 120 characters that a warning should have, where it fits. What to do is worth more than that.
+    pub(super) fn warning(&self, finding: &Finding<'_>, mercy: Mercy) -> String {
+        let mut text = match &finding.fault {
+            Fault::Lifted { .. } => self.short(finding),
+            _ => format!("{}: {}", self.subject, self.short(finding)),
+        };
+        text.extend(why_not_denied(mercy).map(|why| format!("; {why}")));
+        match &finding.fault {
+            Fault::PullSecret {
+                trouble: Trouble::Missing { elsewhere },
+                ..
+            } => {
+                if text.chars().count() > MAX_WARNING {
+                    text = text.replace(LOGIN, " ...");
+                }
+                append(&mut text, elsewhere.map(secrets::elsewhere), MAX_WARNING);
+            }
+            Fault::Banned { ban, .. } => {
+                let instead = ban.instead.as_ref();
+                let instead = instead.map(|instead| format!("; use \"{instead}\""));
+                append(&mut text, instead, MAX_WARNING);
+                let reason = ban.reason.as_ref().map(|reason| format!(" ({reason})"));
+                append(&mut text, reason, WANTED);
+            }
+            _ => {}
+        }
+        text
+    }
+}
+
+/// Adds to a text what it has room for.
+fn append(text: &mut String, part: Option<String>, most: usize) {
+    let part = part.unwrap_or_default();
+    if text.chars().count() + part.chars().count() <= most {
+        text.push_str(&part);
+    }
+}
+
+fn reason(reason: Option<String>) -> String {
+    reason
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default()
+}
+
+/// Whom to ask and where to read.
+fn whom(contact: Option<String>, docs: Option<String>) -> String {
+    let ask = contact.map(|contact| format!(" Ask {contact}."));
+    let docs = docs.map(|docs| format!(" See {docs}"));
+    format!("{}{}", ask.unwrap_or_default(), docs.unwrap_or_default())
+}
+
+/// What comes after a user and a password, or a token, in what was meant as an image; `None` where there is none.
+pub(super) fn credentials(image: &str) -> Option<&str> {
+    let algorithms = ["sha", "md", "blake"];
+    let is_digest =
+        |text: &str| algorithms.iter().any(|name| text.starts_with(name)) && !text.contains('/');
+    let digest = image.rfind('@').filter(|at| is_digest(&image[at + 1..]));
+    let at = image[..digest.unwrap_or(image.len())].rfind('@')?;
+    Some(&image[at + 1..])
+}
+
+pub(super) fn why_not_denied(mercy: Mercy) -> Option<&'static str> {
+    match mercy {
+        Mercy::None | Mercy::Running => None,
+        Mercy::Old => Some("it was there before"),
+        Mercy::UnknownLabels => Some("labels of the namespace unknown"),
+        Mercy::InjectedHere => Some("injected by the policy"),
+        Mercy::Unsure => Some("what it is, is a guess"),
+    }
+}
+
+pub(super) fn lifted(ban: Option<&Ban>, exception: &Exception) -> String {
+    let what = ban.map_or_else(
+        || "\"unmatched\"".to_owned(),
+        |ban| format!("ban \"{}\"", ban.name),
+    );
+    format!(
+        "{what} is lifted until {} for {} ({})",
+        exception.expires, exception.owner, exception.reason
+    )
+}
