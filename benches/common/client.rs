@@ -95,3 +95,13 @@ fn answer_length(answer: &[u8]) -> Option<usize> {
     let length: usize = std::str::from_utf8(digits).ok()?.parse().ok()?;
     Some(end + length)
 }
+
+/// A runtime of one thread.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        // To see answers soon even where something is always ready.
+        .event_interval(8)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}

@@ -1,6 +1,6 @@
 //! Rounds, and what comes out of them.
 
-use crate::client::request;
+use crate::client::{request, runtime};
 use crate::contestants::Contestant;
 use crate::patterns;
 use crate::scene::{self, Size};
@@ -33,16 +33,6 @@ struct Turn {
     p999: f64,
     /// Of the server, in microseconds a request.
     cpu: f64,
-}
-
-/// A runtime of one thread.
-pub(crate) fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        // To see answers soon even where something is always ready.
-        .event_interval(8)
-        .enable_all()
-        .build()
-        .expect("a runtime")
 }
 
 impl<'f> Contest<'f> {

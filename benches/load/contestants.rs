@@ -1,6 +1,6 @@
 //! Who is compared, and how each is started.
 
-use crate::client::{Connection, Target, request};
+use crate::client::{Connection, Target, request, runtime};
 use crate::process::{self, Server};
 use crate::scene::{self, Size};
 use pullgate::tls::self_signed::SelfSigned;
@@ -8,6 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
+
+/// Where the servers run, and where the clients do.
+const SERVERS: &str = "0";
 
 /// Who is compared.
 pub(crate) const NAMES: [&str; 3] = ["constant", "pullgate", "typed"];
@@ -54,7 +57,7 @@ impl Contestants {
     fn start(&self, name: &'static str) -> Contestant {
         // It ends with this process, however that ends.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", "taskset", "-c", crate::SERVERS]);
+        command.args(["--pdeathsig", "KILL", "--", "taskset", "-c", SERVERS]);
         let file = |name| self.dir.path().join(name);
         if name == "pullgate" {
             let files = [file("policy.yaml"), file("tls.crt"), file("tls.key")];
@@ -83,7 +86,7 @@ impl Contestants {
                 .map(|_| {
                     let began = Instant::now();
                     let contestant = self.start(name);
-                    crate::contest::runtime().block_on(async {
+                    runtime().block_on(async {
                         let mut connection: Connection = contestant.target.connect().await;
                         connection.ask(&request).await;
                     });

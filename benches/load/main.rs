@@ -31,8 +31,6 @@ use contestants::Contestants;
 use scene::Size;
 use std::process::{Command, ExitCode};
 
-/// Where the servers run, and where the clients do.
-const SERVERS: &str = "0";
 const CLIENTS: &str = "1";
 const ROUNDS: usize = 5;
 
