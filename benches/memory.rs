@@ -10,6 +10,7 @@
 )]
 
 #[path = "common/client.rs"]
+#[allow(dead_code, reason = "each benchmark uses a part of it")]
 mod client;
 #[path = "common/process.rs"]
 #[allow(dead_code, reason = "each benchmark uses a part of it")]

@@ -303,7 +303,7 @@ fn fields(value: &Value) -> Value {
                 owned.insert(key, fields(item));
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
     Value::Object(owned)
 }

@@ -1,6 +1,7 @@
 //! The endpoints of the webhook, and the judgement that each of them calls.
 
-use crate::objects::subject::{Kind, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::Subject;
 use crate::verdict::world::World;
 use crate::verdict::{self, Mutation, policy_edit};
 

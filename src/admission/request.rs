@@ -1,8 +1,9 @@
 //! What is asked. The API server tells the kind of an object before the object, which so can be read where it stands; in
 //! any other order it waits until the kind is known.
 
+use crate::objects::kind::Kind;
 use crate::objects::read::{self, Reader, Text};
-use crate::objects::subject::{Kind, Object};
+use crate::objects::subject::Object;
 use crate::text::scan::Raw;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};

@@ -3,8 +3,8 @@
 use super::{ObjectName, fingerprint};
 use crate::facts::inventory::{Inventory, InventoryMode, Names, SecretFacts};
 use crate::kubelet::docker_config::{CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
+use crate::objects::kind::Kind;
 use crate::objects::read;
-use crate::objects::subject::Kind;
 use crate::runtime::metrics::{Metrics, PULL_SECRETS};
 use crate::secrets::credentials::{Content, FingerprintKey, MANAGED, SecretContent};
 use futures::stream::{self, BoxStream};

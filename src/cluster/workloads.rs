@@ -1,8 +1,9 @@
 //! The workloads of a cluster, a page at a time.
 
 use super::answer;
+use crate::objects::kind::Kind;
 use crate::objects::read;
-use crate::objects::subject::{Kind, Operation, Source, Subject};
+use crate::objects::subject::{Operation, Source, Subject};
 use anyhow::{Context, Result};
 use kube::Client;
 use kube::api::{ListParams, Request};
@@ -13,20 +14,25 @@ use std::borrow::Cow;
 /// How many objects a page has: 400 KB of the usual ones, and 75 MB of the largest that there can be.
 const PAGE: u32 = 50;
 
-/// Where the workloads are. What is few comes first: the time may be up before the pods are through.
-const LISTS: [(Kind, &str); 8] = [
-    (Kind::Deployment, "/apis/apps/v1/deployments"),
-    (Kind::StatefulSet, "/apis/apps/v1/statefulsets"),
-    (Kind::DaemonSet, "/apis/apps/v1/daemonsets"),
-    (Kind::CronJob, "/apis/batch/v1/cronjobs"),
-    (
-        Kind::ReplicationController,
-        "/api/v1/replicationcontrollers",
-    ),
-    (Kind::ReplicaSet, "/apis/apps/v1/replicasets"),
-    (Kind::Job, "/apis/batch/v1/jobs"),
-    (Kind::Pod, "/api/v1/pods"),
+/// The kinds that are listed. The few come first: the time may be up before the pods are through.
+const LISTED: [Kind; 8] = [
+    Kind::Deployment,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::CronJob,
+    Kind::ReplicationController,
+    Kind::ReplicaSet,
+    Kind::Job,
+    Kind::Pod,
 ];
+
+/// The path of the list of all objects of a kind.
+fn path_of(kind: Kind) -> String {
+    match kind.group() {
+        "" => format!("/api/v1/{}", kind.plural()),
+        group => format!("/apis/{group}/v1/{}", kind.plural()),
+    }
+}
 
 #[derive(Deserialize)]
 struct Page<'a> {
@@ -102,7 +108,7 @@ impl Item<'_> {
         let is_part = self.metadata.owner_references.iter().any(|owner| {
             let group = owner.api_version.split_once('/');
             let kind = Kind::of(group.map_or("", |(group, _)| group), &owner.kind);
-            owner.controller && LISTS.iter().any(|(listed, _)| *listed == kind)
+            owner.controller && LISTED.contains(&kind)
         });
         let phase = self.status.phase.as_deref().unwrap_or_default();
         let ended = |condition: &Condition<'_>| {
@@ -125,10 +131,11 @@ pub async fn each(
     excluded: &[String],
     mut see: impl FnMut(&Subject<'_>),
 ) -> Result<()> {
-    for (kind, path) in LISTS {
+    for kind in LISTED {
+        let path = path_of(kind);
         let mut params = ListParams::default().limit(PAGE);
         loop {
-            let request = Request::new(path).list(&params)?;
+            let request = Request::new(path.as_str()).list(&params)?;
             let text = answer(client.request_text(request))
                 .await
                 .with_context(|| format!("cannot list {path}"))?;

@@ -1,5 +1,6 @@
 //! An object of the API, reduced to what matters.
 
+pub mod kind;
 pub mod manifest;
 pub mod names;
 pub mod read;

@@ -1,5 +1,6 @@
 //! What is judged: an object of the API with the fields that matter, as the request or a manifest gave it.
 
+use crate::objects::kind::Kind;
 use crate::objects::names::MAX_SUBDOMAIN;
 use crate::secrets::credentials::SecretContent;
 use std::borrow::Cow;
@@ -31,26 +32,6 @@ pub struct Subject<'a> {
     pub object: Object<'a>,
     /// The object as it was, on UPDATE and DELETE.
     pub old: Option<Object<'a>>,
-}
-
-/// The kinds that are judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "these are the kinds of Kubernetes")]
-pub enum Kind {
-    Pod,
-    PodTemplate,
-    ReplicationController,
-    ReplicaSet,
-    Deployment,
-    StatefulSet,
-    DaemonSet,
-    Job,
-    CronJob,
-    ServiceAccount,
-    Secret,
-    ConfigMap,
-    /// Anything else: always admitted.
-    Other,
 }
 
 /// What a request does.
@@ -191,76 +172,6 @@ pub enum Place {
     Name,
     /// `data[KEY]` of a Secret.
     Data(&'static str),
-}
-
-impl Kind {
-    /// The kind of an object by its group and kind.
-    #[must_use]
-    pub fn of(group: &str, kind: &str) -> Self {
-        match (group, kind) {
-            ("", "Pod") => Self::Pod,
-            ("", "PodTemplate") => Self::PodTemplate,
-            ("", "ReplicationController") => Self::ReplicationController,
-            ("", "ServiceAccount") => Self::ServiceAccount,
-            ("", "Secret") => Self::Secret,
-            ("", "ConfigMap") => Self::ConfigMap,
-            ("apps", "ReplicaSet") => Self::ReplicaSet,
-            ("apps", "Deployment") => Self::Deployment,
-            ("apps", "StatefulSet") => Self::StatefulSet,
-            ("apps", "DaemonSet") => Self::DaemonSet,
-            ("batch", "Job") => Self::Job,
-            ("batch", "CronJob") => Self::CronJob,
-            _ => Self::Other,
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pod => "Pod",
-            Self::PodTemplate => "PodTemplate",
-            Self::ReplicationController => "ReplicationController",
-            Self::ReplicaSet => "ReplicaSet",
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::Job => "Job",
-            Self::CronJob => "CronJob",
-            Self::ServiceAccount => "ServiceAccount",
-            Self::Secret => "Secret",
-            Self::ConfigMap => "ConfigMap",
-            Self::Other => "Other",
-        }
-    }
-
-    /// Its group.
-    #[must_use]
-    pub fn group(self) -> &'static str {
-        match self {
-            Self::ReplicaSet | Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
-            Self::Job | Self::CronJob => "batch",
-            _ => "",
-        }
-    }
-
-    /// Where the fields of a [`Place`] begin.
-    #[must_use]
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Pod => "spec.",
-            Self::PodTemplate => "template.spec.",
-            Self::CronJob => "spec.jobTemplate.spec.template.spec.",
-            Self::ServiceAccount | Self::Secret | Self::ConfigMap | Self::Other => "",
-            _ => "spec.template.spec.",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 impl PodSpec<'_> {

@@ -1,8 +1,8 @@
 //! The one way in for the text of a policy: a file, the value of a key of a `ConfigMap`, an object among manifests.
 
+use crate::objects::kind::Kind;
 use crate::objects::manifest::{self, Manifest};
 use crate::objects::names::{POLICY_CONFIG_MAP, POLICY_KEY, POLICY_KIND};
-use crate::objects::subject::Kind;
 use crate::policy::{Loaded, Policy};
 use crate::text::diagnostic::{Diagnostic, Span};
 use crate::text::yaml::Node;

@@ -71,20 +71,19 @@ impl State {
 
     fn of(content: &Content, now: i64) -> Self {
         let credentials = content.credentials();
-        let is_useless = |content: &Content| {
-            content.flaws().count() == credentials.len() && !credentials.is_empty()
-        };
-        match content {
-            Content::Malformed(_) => Self::Malformed,
-            _ if credentials
-                .iter()
-                .any(|credential| credential.is_expired(now)) =>
-            {
-                Self::Expired
-            }
-            content if is_useless(content) => Self::Useless,
-            _ => Self::Good,
+        if matches!(content, Content::Malformed(_)) {
+            return Self::Malformed;
         }
+        if credentials
+            .iter()
+            .any(|credential| credential.is_expired(now))
+        {
+            return Self::Expired;
+        }
+        if !credentials.is_empty() && content.flaws().count() == credentials.len() {
+            return Self::Useless;
+        }
+        Self::Good
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the server judges by: snapshots that are swapped whole, so that a review never waits for a writer.
 
 use crate::facts::Facts;
-use crate::objects::subject::{Kind, PodSpec, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::{PodSpec, Subject};
 use crate::policy::Policy;
 use crate::runtime::deadline::within;
 use crate::verdict;

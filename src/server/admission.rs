@@ -5,8 +5,9 @@ use super::connection::Endpoints;
 use super::quota::Lease;
 use crate::admission::endpoint::Endpoint;
 use crate::admission::{self, Review};
+use crate::objects::kind::Kind;
 use crate::objects::names::MAX_SUBDOMAIN;
-use crate::objects::subject::{Kind, Subject};
+use crate::objects::subject::Subject;
 use crate::runtime::deadline::within;
 use crate::runtime::lifecycle::Readiness;
 use crate::runtime::live::Live;
@@ -319,7 +320,7 @@ fn found<'a>(mutation: &'a Mutation<'_>) -> Vec<(&'static str, Option<&'a str>)>
         .iter()
         .map(|finding| {
             (
-                finding.fault.code(),
+                finding.fault.code().name(),
                 finding.fault.ban().map(|ban| &*ban.name),
             )
         })

@@ -4,6 +4,7 @@ use crate::kubelet::docker_config::Malformed;
 use crate::objects::subject::Place;
 use crate::policy::{Ban, Exception, RegistryRule};
 use crate::secrets::account::Account;
+use crate::verdict::code::FindingCode;
 
 /// One fault in one object.
 #[derive(Debug)]
@@ -174,24 +175,23 @@ pub enum Mercy {
 }
 
 impl<'a> Fault<'a> {
-    /// A short name for it, for programs: it does not change.
+    /// The code of the finding, for programs.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> FindingCode {
         match self {
-            Self::Banned { .. } | Self::Lifted { ban: Some(_), .. } => "banned-secret",
-            Self::Uncovered { .. } | Self::Lifted { ban: None, .. } => "uncovered-image",
-            Self::NoImage { .. } => "invalid-image",
-            Self::TooLate { .. } => "secret-missing",
-            Self::NotMountable { .. } => "secret-not-mountable",
-            Self::BannedSecret {
-                grounds: Grounds::Name,
-                ..
-            } => "banned-name",
-            Self::BannedSecret { .. } => "banned-credential",
+            Self::Banned { .. } | Self::Lifted { ban: Some(_), .. } => FindingCode::BannedSecret,
+            Self::Uncovered { .. } | Self::Lifted { ban: None, .. } => FindingCode::UncoveredImage,
+            Self::NoImage { .. } => FindingCode::InvalidImage,
+            Self::TooLate { .. } => FindingCode::SecretMissing,
+            Self::NotMountable { .. } => FindingCode::SecretNotMountable,
+            Self::BannedSecret { grounds, .. } => match grounds {
+                Grounds::Name => FindingCode::BannedName,
+                Grounds::Credential { .. } => FindingCode::BannedCredential,
+            },
             Self::PullSecret { trouble, .. } => match trouble {
-                Trouble::Missing { .. } => "secret-not-found",
-                Trouble::Malformed { .. } => "secret-malformed",
-                Trouble::Expired { .. } => "secret-expired",
+                Trouble::Missing { .. } => FindingCode::SecretNotFound,
+                Trouble::Malformed { .. } => FindingCode::SecretMalformed,
+                Trouble::Expired { .. } => FindingCode::SecretExpired,
             },
         }
     }
@@ -202,7 +202,11 @@ impl<'a> Fault<'a> {
         match self {
             Self::Banned { ban, .. } | Self::BannedSecret { ban, .. } => Some(ban),
             Self::Lifted { ban, .. } => *ban,
-            _ => None,
+            Self::Uncovered { .. }
+            | Self::NoImage { .. }
+            | Self::TooLate { .. }
+            | Self::NotMountable { .. }
+            | Self::PullSecret { .. } => None,
         }
     }
 }

@@ -5,7 +5,8 @@ use super::grounds::{self, Holder};
 use super::references::{Use, uses};
 use crate::kubelet::docker_config::Form;
 use crate::kubelet::image::ImageError;
-use crate::objects::subject::{ImageUse, Kind, Object, Operation, Place, PodSpec, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::{ImageUse, Object, Operation, Place, PodSpec, Subject};
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Ban, Lifted, Mode, RegistryRule, Running, Unmatched};
 use crate::secrets::account::Confidence;
@@ -37,9 +38,10 @@ pub(super) fn guard<'a>(
         injected: OnceCell::new(),
         findings: Vec::new(),
     };
-    match subject.kind {
-        Kind::Secret => judge.secret(),
-        _ => judge.object(),
+    if subject.kind == Kind::Secret {
+        judge.secret();
+    } else {
+        judge.object();
     }
     judge.findings
 }
@@ -188,12 +190,10 @@ impl<'a> Judge<'a, '_> {
         } else {
             effect
         };
-        match effect {
-            Effect::Deny if self.by_controller && running == Running::Keep => {
-                Effect::Audit(Mercy::Running)
-            }
-            effect => effect,
+        if effect == Effect::Deny && self.by_controller && running == Running::Keep {
+            return Effect::Audit(Mercy::Running);
         }
+        effect
     }
 
     /// Whether the policy itself puts this secret into pods here: refusing it would refuse its own work.

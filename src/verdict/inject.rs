@@ -3,7 +3,8 @@
 use super::coverage::Coverage;
 use super::pull_secrets::{self, Listed};
 use super::{Injection, Preview};
-use crate::objects::subject::{Kind, Operation, Place, PodSpec, Source, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::{Operation, Place, PodSpec, Source, Subject};
 use crate::policy::RegistryRule;
 use crate::policy::selector::Match;
 use crate::verdict::finding::{Effect, Fault, Finding, Mercy};

@@ -1,5 +1,6 @@
 //! The judgement: what becomes of a subject. `serve` and everything else that judges calls these two functions.
 
+pub mod code;
 mod coverage;
 pub mod finding;
 mod grounds;
@@ -15,7 +16,8 @@ pub mod world;
 
 pub use ruling::{Injection, Mutation, Notes, Outcome, Preview, Ruling};
 
-use crate::objects::subject::{Kind, Operation, Source, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::{Operation, Source, Subject};
 use crate::verdict::finding::{Fault, Finding, Trouble};
 use crate::verdict::world::World;
 use coverage::Coverage;

@@ -1,8 +1,9 @@
 //! The judgement of an edit of the policy.
 
 use crate::facts::inventory::InventoryMode;
+use crate::objects::kind::Kind;
 use crate::objects::names;
-use crate::objects::subject::{Kind, Subject};
+use crate::objects::subject::Subject;
 use crate::policy::Policy;
 use crate::policy::source::PolicyText;
 use crate::text::diagnostic::Severity;

@@ -1,7 +1,8 @@
 //! Which secrets an object names, and how they came into it.
 
 use crate::facts::{Facts, ServiceAccountFacts};
-use crate::objects::subject::{Kind, Object, Place, PodSpec, Source, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::{Object, Place, PodSpec, Source, Subject};
 use crate::verdict::finding::Origin;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -29,9 +30,10 @@ pub(super) fn uses<'o>(
     let own = object.references.iter().map(|reference| Use {
         place: reference.place,
         secret: &reference.secret,
-        origin: match reference.place {
-            Place::PullSecret(_) => inherited.origin(&reference.secret),
-            _ => Origin::Own,
+        origin: if matches!(reference.place, Place::PullSecret(_)) {
+            inherited.origin(&reference.secret)
+        } else {
+            Origin::Own
         },
     });
     let inheriting = pod.filter(|pod| !is_filled && pod.pull_secrets.is_empty());

@@ -1,6 +1,7 @@
 //! What a judgement depends on beside its subject.
 
 use crate::facts::Facts;
+use crate::objects::kind::Kind;
 use crate::objects::subject::{INJECT, Operation, PodSpec, Subject};
 use crate::policy::Policy;
 use crate::policy::selector::Namespace;
@@ -59,18 +60,8 @@ impl World<'_> {
 }
 
 impl Controllers {
-    /// The service accounts of kube-controller-manager's controllers that create pods and what makes pods, as they are
-    /// with `--use-service-account-credentials`, which every distribution sets.
-    const BUILT_IN: [&'static str; 7] = [
-        "deployment",
-        "replicaset",
-        "replication",
-        "statefulset",
-        "daemon-set",
-        "job",
-        "cronjob",
-    ];
-    /// Its identity without that flag.
+    /// The identity of kube-controller-manager without `--use-service-account-credentials`, which every distribution
+    /// sets; with it each controller has a ServiceAccount of its own ([`Kind::controller`]).
     const MANAGER: &'static str = "system:kube-controller-manager";
 
     /// The built-in controllers, and these users.
@@ -94,5 +85,6 @@ fn is_built_in(user: &str) -> bool {
         .strip_prefix("system:serviceaccount:kube-system:")
         .and_then(|user| user.strip_suffix("-controller"));
     user == Controllers::MANAGER
-        || controller.is_some_and(|name| Controllers::BUILT_IN.contains(&name))
+        || controller
+            .is_some_and(|name| Kind::ALL.iter().any(|kind| kind.controller() == Some(name)))
 }

@@ -4,6 +4,8 @@ use crate::policy::EXAMPLE;
 use pullgate::policy::Policy;
 use pullgate::runtime::clock::today;
 use pullgate::text::diagnostic::Severity;
+use pullgate::verdict::code::{FindingCode, FoundIn};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -64,6 +66,28 @@ fn every_command_that_is_shown_says_what_is_shown() {
             expected,
             "{command}"
         );
+    }
+}
+
+/// Each code of a finding has its line: in the table of docs/metrics.md, or in docs/commands.md where only files have it.
+#[test]
+fn every_code_of_a_finding_has_its_line() {
+    let metrics = read("docs/metrics.md");
+    let section = metrics.split("## Findings").nth(1).expect("the section");
+    let table = section.lines().skip_while(|line| !line.starts_with("|---"));
+    let table = table.take_while(|line| line.starts_with('|'));
+    let rows = table.filter_map(|line| line.strip_prefix("| `"));
+    let rows: BTreeSet<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    let of = |place: FoundIn| {
+        let codes = FindingCode::ALL.into_iter();
+        codes
+            .filter(move |code| code.found_in() == place)
+            .map(FindingCode::name)
+    };
+    assert_eq!(rows, of(FoundIn::Reviews).collect());
+    let commands = read("docs/commands.md");
+    for name in of(FoundIn::Files).filter(|name| *name != "exception") {
+        assert!(commands.contains(&format!("`{name}`")), "{name}");
     }
 }
 

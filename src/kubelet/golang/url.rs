@@ -116,7 +116,7 @@ fn unescape(text: &[u8], part: Part) -> Option<Vec<u8>> {
         match part {
             Part::Host if high < 8 && !is_percent => return None,
             Part::Zone if !is_percent && value != b' ' && !is_host_byte(value) => return None,
-            _ => {}
+            Part::Host | Part::Zone | Part::Other => {}
         }
         out.push(value);
         rest = &after[2..];

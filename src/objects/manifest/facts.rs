@@ -2,7 +2,7 @@
 
 use super::Manifest;
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
-use crate::objects::subject::Kind;
+use crate::objects::kind::Kind;
 use crate::text::yaml::Node;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -5,9 +5,10 @@ mod json;
 mod secrets;
 
 use crate::kubelet::docker_config::Form;
+use crate::objects::kind::Kind;
 use crate::objects::names::POLICY_KIND;
 use crate::objects::read;
-use crate::objects::subject::{Kind, Object, Operation, Place, Source, Subject};
+use crate::objects::subject::{Object, Operation, Place, Source, Subject};
 use crate::secrets::credentials::SecretContent;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::clean;
@@ -214,9 +215,10 @@ impl Manifest {
     /// Where a field stands, or as much of the way to it as is there.
     #[must_use]
     pub fn span(&self, place: Place) -> Span {
-        let path = match place {
-            Place::Name => "metadata.name".to_owned(),
-            place => format!("{}{place}", self.kind.path()),
+        let path = if place == Place::Name {
+            place.to_string()
+        } else {
+            format!("{}{place}", self.kind.path())
         };
         let mut node = &self.node;
         for key in path.split(['.', '[', ']']).filter(|key| !key.is_empty()) {

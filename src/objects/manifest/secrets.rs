@@ -2,7 +2,7 @@
 
 use super::Manifest;
 use crate::kubelet::docker_config::{self, Bytes, Form};
-use crate::objects::subject::Kind;
+use crate::objects::kind::Kind;
 use crate::text::yaml::Node;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use zeroize::Zeroizing;

@@ -4,8 +4,9 @@ mod field;
 mod spec;
 
 use crate::kubelet::docker_config::{CONFIG_JSON_KEY, Form};
+use crate::objects::kind::Kind;
 use crate::objects::subject::{
-    INJECT, INJECTED, Kind, MIRROR_POD, Metadata, Object, Place, Presence, Reference,
+    INJECT, INJECTED, MIRROR_POD, Metadata, Object, Place, Presence, Reference,
 };
 use crate::secrets::credentials::SecretContent;
 use crate::text::scan;
@@ -45,7 +46,12 @@ impl<'de> DeserializeSeed<'de> for Reader {
             Kind::Secret => secret(Deserialize::deserialize(json)?),
             Kind::ConfigMap => config_map(Deserialize::deserialize(json)?),
             Kind::Other => IgnoredAny::deserialize(json).map(|_| Object::default())?,
-            _ => workload(Deserialize::deserialize(json)?),
+            Kind::ReplicationController
+            | Kind::ReplicaSet
+            | Kind::Deployment
+            | Kind::StatefulSet
+            | Kind::DaemonSet
+            | Kind::Job => workload(Deserialize::deserialize(json)?),
         })
     }
 }

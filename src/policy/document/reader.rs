@@ -77,7 +77,9 @@ impl Reader {
                 text,
                 plain: is_plain,
             } if !is_plain || plain(text) == Plain::Text => Some(text),
-            _ => self.expected("a text", node, path),
+            Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => {
+                self.expected("a text", node, path)
+            }
         }
     }
 
@@ -200,13 +202,12 @@ impl Reader {
     }
 
     fn boolean(&mut self, node: &Node, path: &str) -> Option<bool> {
-        match &node.value {
-            Value::Scalar { text, plain: true } => match plain(text) {
-                Plain::Bool(value) => Some(value),
-                _ => self.expected("`true` or `false`", node, path),
-            },
-            _ => self.expected("`true` or `false`", node, path),
+        if let Value::Scalar { text, plain: true } = &node.value
+            && let Plain::Bool(value) = plain(text)
+        {
+            return Some(value);
         }
+        self.expected("`true` or `false`", node, path)
     }
 
     pub(super) fn only_true(&mut self, node: &Node, path: &str) -> Option<()> {
@@ -225,7 +226,7 @@ impl Reader {
     pub(super) fn count(&mut self, node: &Node, path: &str) -> Option<u32> {
         let number = match &node.value {
             Value::Scalar { text, plain: true } => text.parse().ok().filter(|count| *count > 0),
-            _ => None,
+            Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => None,
         };
         number.or_else(|| self.expected("a whole number from 1", node, path))
     }

@@ -37,7 +37,7 @@ impl Report {
             "line": item.diagnostic.span.line,
             "column": item.diagnostic.span.column,
             "severity": severity(item.diagnostic.severity),
-            "code": item.code,
+            "code": item.code.name(),
             "kind": object.map(|object| object.kind),
             "namespace": object.map(|object| &object.namespace),
             "name": object.map(|object| &object.name),

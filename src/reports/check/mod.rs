@@ -4,13 +4,15 @@ mod json;
 mod sarif;
 mod text;
 
+use crate::objects::kind::Kind;
 use crate::objects::manifest::{self, Manifest, Manifests};
-use crate::objects::subject::{Kind, Place, Subject};
+use crate::objects::subject::{Place, Subject};
 use crate::policy::selector::Match;
 use crate::policy::source;
 use crate::policy::{Loaded, Policy};
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::clean;
+use crate::verdict::code::FindingCode;
 use crate::verdict::finding::{Effect, Fault, Finding};
 use crate::verdict::words;
 use crate::verdict::world::{Controllers, World};
@@ -61,7 +63,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Item {
     input: usize,
-    code: &'static str,
+    code: FindingCode,
     diagnostic: Diagnostic,
     object: Option<ObjectName>,
     field: Option<String>,
@@ -114,7 +116,7 @@ impl Report {
             let path = diagnostic.path.clone();
             Item {
                 field: Some(path).filter(|path| !path.is_empty()),
-                ..Item::of(input, "policy", diagnostic)
+                ..Item::of(input, FindingCode::Policy, diagnostic)
             }
         }));
     }
@@ -164,7 +166,8 @@ impl Report {
                 Ok(subject) => self.judge(input, manifest, &subject, world),
                 Err((span, message)) => {
                     let fault = diagnostic(Severity::Fault, span, message, None);
-                    self.items.push(Item::of(input, "unreadable", fault));
+                    self.items
+                        .push(Item::of(input, FindingCode::Unreadable, fault));
                 }
             }
         }
@@ -172,12 +175,12 @@ impl Report {
             let message = "this key is there twice, and the last one counts".to_owned();
             let help = Some("keep one of them".to_owned());
             let diagnostic = diagnostic(Severity::Warning, span, message, help);
-            Item::of(input, "double-key", diagnostic)
+            Item::of(input, FindingCode::DoubleKey, diagnostic)
         };
         self.items.extend(read.doubles.into_iter().map(double));
         let fault = read.fault;
         self.items
-            .extend(fault.map(|fault| Item::of(input, "unreadable", fault)));
+            .extend(fault.map(|fault| Item::of(input, FindingCode::Unreadable, fault)));
     }
 
     fn judge(
@@ -245,14 +248,15 @@ impl Report {
     /// How many findings there are about something else than the policy that are as bad as that.
     #[must_use]
     pub fn count_in_manifests(&self, severity: Severity) -> usize {
-        let is_so = |item: &&Item| item.diagnostic.severity == severity && item.code != "policy";
+        let is_so =
+            |item: &&Item| item.diagnostic.severity == severity && item.code != FindingCode::Policy;
         self.items.iter().filter(is_so).count()
     }
 
     /// Whether there was nothing at all to look at: most likely that is not what was meant.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let is_of_policy = |item: &Item| item.code == "policy";
+        let is_of_policy = |item: &Item| item.code == FindingCode::Policy;
         self.objects + self.others == 0 && self.items.iter().all(is_of_policy)
     }
 
@@ -283,7 +287,7 @@ impl Report {
 
 impl Item {
     /// What is about no object that was read.
-    fn of(input: usize, code: &'static str, diagnostic: Diagnostic) -> Self {
+    fn of(input: usize, code: FindingCode, diagnostic: Diagnostic) -> Self {
         Self {
             input,
             code,
@@ -327,7 +331,7 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Item {
         object: Some(object.clone()),
         ..Item::of(
             input,
-            "credential",
+            FindingCode::Credential,
             diagnostic(Severity::Fault, object.span, message, Some(help.to_owned())),
         )
     }
@@ -352,9 +356,10 @@ fn severity(finding: &Finding<'_>) -> Severity {
 }
 
 fn path(subject: &Subject<'_>, finding: &Finding<'_>) -> &'static str {
-    match finding.place {
-        Place::Name => "",
-        _ => subject.kind.path(),
+    if finding.place == Place::Name {
+        ""
+    } else {
+        subject.kind.path()
     }
 }
 

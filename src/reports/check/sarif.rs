@@ -3,41 +3,16 @@
 use super::json::severity;
 use super::{ExceptionUse, Item, Report};
 use crate::text::diagnostic::Span;
+use crate::verdict::code::FindingCode;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-
-/// Every code that a finding may have, and what it means.
-const RULES: [(&str, &str); 11] = [
-    (
-        "policy",
-        "The policy cannot be used, or does not say what was meant",
-    ),
-    ("banned-secret", "A reference to a Secret that a ban covers"),
-    ("banned-name", "A docker-type Secret under a banned name"),
-    ("uncovered-image", "An image that no registry rule covers"),
-    ("invalid-image", "An image that is no image reference"),
-    (
-        "secret-not-mountable",
-        "A secret that the ServiceAccount does not allow its pods",
-    ),
-    (
-        "secret-missing",
-        "An image whose secret the Pod cannot get any more",
-    ),
-    ("double-key", "A key that is there twice"),
-    ("credential", "A registry credential in a file"),
-    (
-        "unreadable",
-        "A file that is no YAML, or an object that the API server would not take",
-    ),
-    ("exception", "An exception in use"),
-];
 
 impl Report {
     /// The report as SARIF. Paths below `root` are told from there on: code hosts know the files by those.
     #[must_use]
     pub fn sarif(&self, root: &str) -> Value {
-        let rules = RULES.map(|(id, text)| json!({"id": id, "shortDescription": {"text": text}}));
+        let rules = FindingCode::ALL
+            .map(|code| json!({"id": code.name(), "shortDescription": {"text": code.summary()}}));
         let items = self.items.iter().map(|item| self.result(item, root));
         let exceptions = self.exceptions.iter().map(|used| self.note(used, root));
         let results: Vec<_> = items.chain(exceptions).collect();
@@ -75,7 +50,7 @@ impl Report {
     fn note(&self, used: &ExceptionUse, root: &str) -> Value {
         let text = format!("{}: {}", used.object.shown, used.words());
         result(
-            "exception",
+            FindingCode::Exception,
             "note",
             &text,
             &uri(&self.inputs[used.input].name, root),
@@ -84,10 +59,10 @@ impl Report {
     }
 }
 
-fn result(code: &str, level: &str, text: &str, uri: &str, span: Span) -> Value {
+fn result(code: FindingCode, level: &str, text: &str, uri: &str, span: Span) -> Value {
     json!({
-        "ruleId": code,
-        "ruleIndex": RULES.iter().position(|(id, _)| *id == code),
+        "ruleId": code.name(),
+        "ruleIndex": code.index(),
         "level": level,
         "message": {"text": text},
         "locations": [{"physicalLocation": {

@@ -3,6 +3,7 @@
 use super::{ExceptionUse, ObjectName, Report};
 use crate::objects::names::POLICY_KIND;
 use crate::text::diagnostic::{Colour, Source, render_one};
+use crate::verdict::code::FindingCode;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -14,10 +15,25 @@ impl Report {
         for item in &self.items {
             let input = &self.inputs[item.input];
             let source = match item.code {
-                "policy" if input.text.contains(POLICY_KIND) => Source::Line(&input.text),
-                // What stands there nobody knows, or it may be a password itself.
-                "unreadable" | "double-key" | "invalid-image" => Source::Nothing,
-                _ => Source::Place(&input.text),
+                FindingCode::Policy if input.text.contains(POLICY_KIND) => {
+                    Source::Line(&input.text)
+                }
+                // Nobody knows what stands there, or it may be a password itself.
+                FindingCode::Unreadable | FindingCode::DoubleKey | FindingCode::InvalidImage => {
+                    Source::Nothing
+                }
+                FindingCode::Policy
+                | FindingCode::BannedSecret
+                | FindingCode::BannedName
+                | FindingCode::BannedCredential
+                | FindingCode::UncoveredImage
+                | FindingCode::SecretNotMountable
+                | FindingCode::SecretMissing
+                | FindingCode::SecretNotFound
+                | FindingCode::SecretMalformed
+                | FindingCode::SecretExpired
+                | FindingCode::Credential
+                | FindingCode::Exception => Source::Place(&input.text),
             };
             text.push_str(&render_one(&item.diagnostic, &input.name, source, colour));
         }

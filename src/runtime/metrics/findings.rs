@@ -64,7 +64,7 @@ impl FindingLabels {
     fn of(finding: &Finding<'_>, dry_run: bool) -> Self {
         let ban = finding.fault.ban();
         Self {
-            finding: finding.fault.code(),
+            finding: finding.fault.code().name(),
             ban: ban.map(|ban| ban.name.clone()).unwrap_or_default(),
             mode: ban.map(mode).unwrap_or_default(),
             outcome: outcome(finding),

@@ -233,7 +233,18 @@ fn docker_hub(shape: Shape) -> Account {
         Shape::DockerPersonal => personal(High, "a personal access token"),
         Shape::Uuid => personal(Medium, "a personal access token of the older kind"),
         Shape::Empty => UNKNOWN,
-        _ => personal(Medium, "the password of an account"),
+        Shape::ArtifactoryKey
+        | Shape::ArtifactoryAdmin
+        | Shape::GitlabDeploy
+        | Shape::GitlabPersonal
+        | Shape::GitlabJob
+        | Shape::GithubClassic
+        | Shape::GithubFineGrained
+        | Shape::GithubUser
+        | Shape::GithubApp
+        | Shape::DigitalOcean
+        | Shape::AzureClientSecret
+        | Shape::Other => personal(Medium, "the password of an account"),
     }
 }
 
@@ -298,7 +309,11 @@ fn by_shape(shape: Shape) -> Option<Account> {
             Medium,
             "the secret of a Microsoft Entra application",
         ),
-        _ => return None,
+        Shape::Empty
+        | Shape::DockerPersonal
+        | Shape::DockerOrganization
+        | Shape::Uuid
+        | Shape::Other => return None,
     })
 }
 

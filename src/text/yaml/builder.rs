@@ -6,6 +6,10 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
 use std::collections::HashMap;
 
 /// Reads a text, and hands over each document and where it begins.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the events are not ours: any other begins a node"
+)]
 pub(super) fn read(
     text: &str,
     limits: Limits,
@@ -70,6 +74,10 @@ impl<'a> Builder<'a> {
             .ok_or_else(|| YamlError::at(at, "the document ends too early"))
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the events are not ours: no other is a value"
+    )]
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, YamlError> {
         self.count(1, span)?;
         if depth > self.limits.depth {

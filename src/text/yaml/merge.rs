@@ -47,7 +47,7 @@ fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, N
         }
         let sources = match value.value {
             Value::Sequence(sources) => sources,
-            _ => vec![value],
+            Value::Scalar { .. } | Value::Mapping(_) => vec![value],
         };
         // Of several in one list the first counts.
         for source in sources.into_iter().rev() {

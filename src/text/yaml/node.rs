@@ -94,7 +94,7 @@ impl Node {
     pub fn some_text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar { text, plain: true } if plain(text) == Plain::Null => None,
-            _ => self.text(),
+            Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => self.text(),
         }
     }
 

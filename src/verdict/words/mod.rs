@@ -4,6 +4,7 @@ mod audit;
 mod limits;
 mod secrets;
 mod teller;
+mod warning;
 
 use crate::objects::subject::Subject;
 use crate::policy::Ban;
@@ -72,15 +73,16 @@ pub fn denial(
     }
     let teller = Teller::new(subject, MAX_QUOTED);
     let mut told: Vec<&Ban> = Vec::new();
-    let lines = denying.iter().map(|finding| match finding.fault {
-        Fault::Banned { ban, .. } if told.iter().any(|known| std::ptr::eq(*known, ban)) => {
-            teller.sentence(world, finding, Detail::Brief)
+    let lines = denying.iter().map(|finding| {
+        let mut detail = Detail::Full;
+        if let Fault::Banned { ban, .. } = finding.fault {
+            if told.iter().any(|known| std::ptr::eq(*known, ban)) {
+                detail = Detail::Brief;
+            } else {
+                told.push(ban);
+            }
         }
-        Fault::Banned { ban, .. } => {
-            told.push(ban);
-            teller.sentence(world, finding, Detail::Full)
-        }
-        _ => teller.sentence(world, finding, Detail::Full),
+        teller.sentence(world, finding, detail)
     });
     let message = list(subject, denying.len(), MAX_LINES, lines);
     let cause = |finding: &&Finding<'_>| {

@@ -1,9 +1,9 @@
 //! One finding in words: field, fault, reason, what to do.
 
-use super::limits::{MAX_WARNING, WANTED};
-use super::secrets::{self, LOGIN, PullSecret, by};
+use super::secrets::{PullSecret, by};
 use crate::kubelet::image::ImageError;
-use crate::objects::subject::{ContainerList, Kind, Place, Source, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::{ContainerList, Place, Source, Subject};
 use crate::policy::selector::Match;
 use crate::policy::{Ban, Exception};
 use crate::text::excerpt::shorten;
@@ -36,7 +36,7 @@ pub(super) enum Detail {
 
 /// Puts findings of one subject into words.
 pub(super) struct Teller<'s> {
-    subject: &'s Subject<'s>,
+    pub(super) subject: &'s Subject<'s>,
     /// How much is told of what others wrote.
     most: usize,
     /// How many entries before each pull secret were injected.
@@ -107,13 +107,20 @@ impl<'s> Teller<'s> {
                 (what, Some(help.to_owned()))
             }
             Fault::NoImage { .. } => (what, Some("Correct the image.".to_owned())),
-            _ => (what, None),
+            Fault::BannedSecret {
+                grounds: Grounds::Name,
+                ..
+            }
+            | Fault::TooLate { .. }
+            | Fault::NotMountable { .. }
+            | Fault::PullSecret { .. }
+            | Fault::Lifted { .. } => (what, None),
         };
         Told { message, help }
     }
 
     /// Field and fault.
-    fn short(&self, finding: &Finding<'_>) -> String {
+    pub(super) fn short(&self, finding: &Finding<'_>) -> String {
         let field = self.field(finding.place);
         match &finding.fault {
             Fault::Banned {
@@ -129,14 +136,7 @@ impl<'s> Teller<'s> {
             ),
             Fault::NoImage { image, error } => self.no_image(&field, image, error),
             Fault::TooLate { rule, secret } => {
-                let advice = match finding.place {
-                    Place::Image(ContainerList::Ephemeral, _) => "use an image that it can pull",
-                    _ => "recreate it",
-                };
-                format!(
-                    "{field} needs \"{secret}\" (rule \"{}\"), too late for this pod: {advice}",
-                    rule.name
-                )
+                Self::too_late(&field, finding.place, &rule.name, secret)
             }
             Fault::NotMountable {
                 secret,
@@ -172,6 +172,15 @@ impl<'s> Teller<'s> {
             }
             Fault::Lifted { ban, exception } => lifted(*ban, exception),
         }
+    }
+
+    fn too_late(field: &str, place: Place, rule: &str, secret: &str) -> String {
+        let advice = if matches!(place, Place::Image(ContainerList::Ephemeral, _)) {
+            "use an image that it can pull"
+        } else {
+            "recreate it"
+        };
+        format!("{field} needs \"{secret}\" (rule \"{rule}\"), too late for this pod: {advice}")
     }
 
     fn no_image(&self, field: &str, image: &str, error: &ImageError) -> String {
@@ -220,12 +229,12 @@ impl<'s> Teller<'s> {
     /// The path of a field as whoever wrote the object knows it: of the list of a pod, what was injected before it does
     /// not count.
     pub(super) fn field(&self, place: Place) -> String {
-        let place = match place {
-            Place::PullSecret(i) if self.subject.source == Source::Request => {
-                Place::PullSecret(i - self.injected_before().get(i).copied().unwrap_or_default())
-            }
-            place => place,
-        };
+        let mut place = place;
+        if let Place::PullSecret(i) = &mut place
+            && self.subject.source == Source::Request
+        {
+            *i -= self.injected_before().get(*i).copied().unwrap_or_default();
+        }
         format!("{}{place}", self.subject.kind.path())
     }
 
@@ -302,43 +311,6 @@ impl<'s> Teller<'s> {
             ""
         };
         format!("{remove}: \"{instead}\" is added to {whose} by itself for {images}{more}.")
-    }
-
-    /// A finding in the 120 characters that a warning should have, where it fits. What to do is worth more than that.
-    pub(super) fn warning(&self, finding: &Finding<'_>, mercy: Mercy) -> String {
-        let mut text = match &finding.fault {
-            Fault::Lifted { .. } => self.short(finding),
-            _ => format!("{}: {}", self.subject, self.short(finding)),
-        };
-        text.extend(why_not_denied(mercy).map(|why| format!("; {why}")));
-        match &finding.fault {
-            Fault::PullSecret {
-                trouble: Trouble::Missing { elsewhere },
-                ..
-            } => {
-                if text.chars().count() > MAX_WARNING {
-                    text = text.replace(LOGIN, " ...");
-                }
-                append(&mut text, elsewhere.map(secrets::elsewhere), MAX_WARNING);
-            }
-            Fault::Banned { ban, .. } => {
-                let instead = ban.instead.as_ref();
-                let instead = instead.map(|instead| format!("; use \"{instead}\""));
-                append(&mut text, instead, MAX_WARNING);
-                let reason = ban.reason.as_ref().map(|reason| format!(" ({reason})"));
-                append(&mut text, reason, WANTED);
-            }
-            _ => {}
-        }
-        text
-    }
-}
-
-/// Adds to a text what it has room for.
-fn append(text: &mut String, part: Option<String>, most: usize) {
-    let part = part.unwrap_or_default();
-    if text.chars().count() + part.chars().count() <= most {
-        text.push_str(&part);
     }
 }
 

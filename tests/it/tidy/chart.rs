@@ -1,13 +1,16 @@
 //! The webhook configurations as the chart renders them.
 
 use super::root;
+use pullgate::objects::kind::Kind;
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The webhook configurations as the chart renders them by default; `tests/chart` holds the file against helm.
-pub(crate) fn configurations() -> Vec<serde_json::Value> {
+pub(crate) fn configurations() -> Vec<Value> {
     let path = root().join("tests/chart/default.yaml");
     let text = std::fs::read_to_string(path).expect("the recorded chart");
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&text).expect("YAML");
-    let is_configuration = |document: &serde_json::Value| {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    let is_configuration = |document: &Value| {
         let kind = document["kind"].as_str();
         kind.is_some_and(|kind| kind.ends_with("WebhookConfiguration"))
     };
@@ -94,4 +97,29 @@ fn trap_10_the_guard_is_registered_for_ephemeral_containers() {
             .as_array()
             .is_some_and(|r| r.contains(&"pods/ephemeralcontainers".into()))
     }));
+}
+
+/// The kinds that the code judges are those that the chart registers. Secrets are registered with the inventory alone.
+#[test]
+fn every_kind_is_registered_and_every_registered_kind_is_judged() {
+    let mut registered = BTreeSet::new();
+    for configuration in configurations() {
+        for webhook in configuration["webhooks"].as_array().expect("a list") {
+            for rule in webhook["rules"].as_array().expect("a list") {
+                let texts = |field: &str| {
+                    let list = rule[field].as_array().expect("a list").clone();
+                    let text = |value: Value| value.as_str().expect("a text").to_owned();
+                    list.into_iter().map(text).collect::<Vec<_>>()
+                };
+                for group in texts("apiGroups") {
+                    let plurals = texts("resources").into_iter();
+                    let whole = plurals.filter(|plural| !plural.contains('/'));
+                    registered.extend(whole.map(|plural| (group.clone(), plural)));
+                }
+            }
+        }
+    }
+    let judged = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Secret);
+    let judged = judged.map(|kind| (kind.group().to_owned(), kind.plural().to_owned()));
+    assert_eq!(registered, judged.collect());
 }

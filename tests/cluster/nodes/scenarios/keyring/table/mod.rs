@@ -63,10 +63,8 @@ impl Pod {
     pub(super) fn listed(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (number, listed) in self.listed.iter().enumerate() {
-            let same = match listed {
-                Listed::Again => names.last().cloned(),
-                _ => None,
-            };
+            let is_again = matches!(listed, Listed::Again);
+            let same = names.last().cloned().filter(|_| is_again);
             names.push(same.unwrap_or_else(|| format!("{}-{number}", self.name)));
         }
         names

@@ -1,0 +1,75 @@
+//! The codes of findings: short names for programs, which do not change.
+
+/// The place where a finding is found, and so the page of docs/ that has its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundIn {
+    /// A review: docs/metrics.md.
+    Reviews,
+    /// Only the files of `check`: docs/commands.md.
+    Files,
+}
+
+/// Makes everything of a code from its one line below: variant, name, page, summary.
+macro_rules! codes {
+    ($($code:ident = $name:literal, $found_in:ident: $summary:literal;)*) => {
+        /// The code of a finding.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum FindingCode {
+            $(#[doc = $summary] $code,)*
+        }
+
+        impl FindingCode {
+            /// All codes, in the order of the rules in SARIF.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$code),*];
+
+            /// The code as JSON, SARIF and metrics have it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)*
+                }
+            }
+
+            /// The meaning of the code in one sentence, without a full stop.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$code => $summary,)*
+                }
+            }
+
+            /// The place where it is found.
+            #[must_use]
+            pub const fn found_in(self) -> FoundIn {
+                match self {
+                    $(Self::$code => FoundIn::$found_in,)*
+                }
+            }
+
+            /// The place of the code in [`FindingCode::ALL`].
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+// A new code comes last: programs may keep the index of a rule.
+codes! {
+    Policy = "policy", Files: "The policy cannot be used, or does not say what was meant";
+    BannedSecret = "banned-secret", Reviews: "A reference to a Secret that a ban covers";
+    BannedName = "banned-name", Reviews: "A docker-type Secret under a banned name";
+    UncoveredImage = "uncovered-image", Reviews: "An image that no registry rule covers";
+    InvalidImage = "invalid-image", Reviews: "An image that is no image reference";
+    SecretNotMountable = "secret-not-mountable", Reviews: "A secret that the ServiceAccount does not allow its pods";
+    SecretMissing = "secret-missing", Reviews: "An image whose secret the Pod cannot get any more";
+    DoubleKey = "double-key", Files: "A key that is there twice";
+    Credential = "credential", Files: "A registry credential in a file";
+    Unreadable = "unreadable", Files: "A file that is no YAML, or an object that the API server would not take";
+    Exception = "exception", Files: "An exception in use";
+    BannedCredential = "banned-credential", Reviews: "A docker-type Secret whose content a ban covers";
+    SecretNotFound = "secret-not-found", Reviews: "A pull secret that the namespace does not have";
+    SecretMalformed = "secret-malformed", Reviews: "A pull secret that the kubelet cannot read";
+    SecretExpired = "secret-expired", Reviews: "A pull secret with a credential that has expired";
+}
