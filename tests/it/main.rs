@@ -14,8 +14,10 @@
 mod account;
 mod admin;
 mod allocations;
+mod api_server;
 mod check;
 mod cli;
+mod cluster;
 mod docs;
 mod files;
 mod guard;

@@ -7,7 +7,7 @@ use crate::objects::subject::{ContainerList, Place, Source, Subject};
 use crate::policy::selector::Match;
 use crate::policy::{Ban, Exception};
 use crate::text::excerpt::shorten;
-use crate::verdict::finding::{Fault, Finding, Grounds, Mercy, Origin, Trouble};
+use crate::verdict::finding::{Fault, Finding, Grounds, Mercy, Origin};
 use crate::verdict::world::World;
 use std::borrow::Cow;
 use std::cell::OnceCell;

@@ -1,0 +1,185 @@
+//! The watches of docker-type Secrets.
+
+use super::{Cluster, KEY_SECRET};
+use crate::api_server::Resource::Secrets;
+use crate::api_server::{Fault, Verb};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use pullgate::facts::inventory::{InventoryMode, SecretFacts};
+use pullgate::runtime::lifecycle::Part;
+use pullgate::secrets::credentials::{Content, FingerprintKey};
+use serde_json::{Value, json};
+
+/// A Secret of type `dockerconfigjson` with one credential.
+fn secret(namespace: &str, name: &str, user: &str) -> Value {
+    let auth = BASE64_STANDARD.encode(format!("{user}:hidden-password"));
+    let content = json!({"auths": {"reg.io": {"auth": auth}}}).to_string();
+    json!({
+        "metadata": {"namespace": namespace, "name": name}, "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": BASE64_STANDARD.encode(content)},
+    })
+}
+
+fn other_secret(namespace: &str, name: &str) -> Value {
+    json!({
+        "metadata": {"namespace": namespace, "name": name}, "type": "Opaque",
+        "data": {"key": BASE64_STANDARD.encode([7; FingerprintKey::LENGTH])},
+    })
+}
+
+impl Cluster {
+    fn secret<T>(&self, place: &str, read: impl FnOnce(&SecretFacts) -> T) -> Option<T> {
+        let (namespace, name) = place.split_once('/').expect("NAMESPACE/NAME");
+        self.facts(|facts| facts.inventory()?.get(namespace, name).map(read))
+    }
+
+    /// The user names in a Secret, or `None` if the Secret is not known.
+    fn users(&self, place: &str) -> Option<String> {
+        self.secret(place, |secret| {
+            let credentials = secret.content.credentials().iter();
+            credentials.map(|one| &*one.username).collect()
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn contents_of_secrets_are_reduced_and_a_deleted_secret_is_forgotten() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    api.put(Secrets, secret("a", "pull", "jane"));
+    api.put(Secrets, other_secret("a", "opaque"));
+    cluster.watch_facts(InventoryMode::Contents);
+    cluster.ready().await;
+    assert_eq!(cluster.users("a/pull").as_deref(), Some("jane"));
+    assert_eq!(cluster.users("a/opaque"), None);
+    assert_eq!(
+        cluster.facts(pullgate::facts::Facts::inventory_mode),
+        InventoryMode::Contents
+    );
+    let has_print = |secret: &SecretFacts| secret.content.credentials()[0].fingerprint.is_some();
+    assert_eq!(cluster.secret("a/pull", has_print), Some(true));
+    api.put(Secrets, secret("b", "pull", "john"));
+    let arrived = || cluster.users("b/pull").as_deref() == Some("john");
+    api.until("a new Secret is known", arrived).await;
+    api.delete(Secrets, "a/pull");
+    let is_gone = || cluster.users("a/pull").is_none();
+    api.until("the deleted Secret is forgotten", is_gone).await;
+    let all = cluster.facts(|facts| format!("{facts:?}"));
+    assert!(!all.contains("hidden-password"), "{all}");
+    // Each of both types is listed, and nothing else.
+    let mut types: Vec<_> = api
+        .requests(Verb::List, Secrets)
+        .into_iter()
+        .map(|mut request| request.query.remove("fieldSelector"))
+        .collect();
+    types.sort();
+    assert_eq!(
+        types,
+        [
+            Some("type=kubernetes.io/dockercfg".to_owned()),
+            Some("type=kubernetes.io/dockerconfigjson".to_owned())
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_vanished_while_the_watch_was_expired_is_forgotten() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    api.put(Secrets, secret("a", "pull", "jane"));
+    api.put(Secrets, secret("b", "pull", "john"));
+    cluster.watch_facts(InventoryMode::Names);
+    cluster.ready().await;
+    api.until("both watches are open", || {
+        api.count(Verb::Watch, Secrets) == 2
+    })
+    .await;
+    api.expire_watches(Secrets, &["a/pull"], vec![secret("c", "pull", "mary")]);
+    let is_known = || cluster.users("c/pull").is_some() && cluster.users("a/pull").is_none();
+    api.until("the new list is known", is_known).await;
+    assert!(cluster.users("b/pull").is_some());
+    assert_eq!(cluster.watch_errors("pullsecrets"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_mode_never_asks_for_the_content_of_a_secret() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    api.put(Secrets, secret("a", "pull", "jane"));
+    cluster.watch_facts(InventoryMode::Names);
+    cluster.ready().await;
+    assert_eq!(
+        cluster.facts(pullgate::facts::Facts::inventory_mode),
+        InventoryMode::Names
+    );
+    let is_unread = |secret: &SecretFacts| secret.content == Content::Unread;
+    assert_eq!(cluster.secret("a/pull", is_unread), Some(true));
+    api.put(Secrets, secret("b", "pull", "john"));
+    let arrived = || cluster.secret("b/pull", is_unread) == Some(true);
+    api.until("a new Secret is known", arrived).await;
+    let lists = api.requests(Verb::List, Secrets);
+    let list = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+    assert_eq!(lists.len(), 2);
+    assert!(lists.iter().all(|request| request.accept == list));
+    let watches = api.requests(Verb::Watch, Secrets);
+    let watch = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+    assert_eq!(watches.len(), 2);
+    assert!(watches.iter().all(|request| request.accept == watch));
+    assert_eq!(api.count(Verb::Get, Secrets), 0);
+    assert_eq!(api.count(Verb::Create, Secrets), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_many_secrets_is_read_in_pages() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    for number in 0..120 {
+        api.put(Secrets, secret("a", &format!("pull-{number}"), "jane"));
+    }
+    cluster.watch_facts(InventoryMode::Names);
+    cluster.ready().await;
+    let known = cluster.facts(|facts| facts.inventory().map(|known| known.iter().count()));
+    assert_eq!(known, Some(120));
+    // Three pages of one type, and an empty one of the other.
+    assert_eq!(api.count(Verb::List, Secrets), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fingerprint_key_is_made_where_there_is_none() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    cluster.watch_facts(InventoryMode::Contents);
+    cluster.ready().await;
+    let made = api.get(Secrets, KEY_SECRET).expect("the Secret exists");
+    assert_eq!(made["type"], "Opaque");
+    let value = made["data"]["key"].as_str().expect("a key");
+    let value = BASE64_STANDARD.decode(value).expect("base64");
+    assert_eq!(value.len(), FingerprintKey::LENGTH);
+    assert_eq!(api.count(Verb::Create, Secrets), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fingerprint_key_of_a_replica_that_was_faster_is_used() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    let other = other_secret("pullgate", "fingerprints");
+    api.script(Verb::Create, Secrets, Fault::Overtaken(other.clone()));
+    cluster.watch_facts(InventoryMode::Contents);
+    cluster.ready().await;
+    assert_eq!(api.count(Verb::Create, Secrets), 1);
+    assert_eq!(api.count(Verb::Get, Secrets), 2);
+    let kept = api.get(Secrets, KEY_SECRET).expect("the Secret exists");
+    assert_eq!(kept["data"], other["data"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_never_answered_is_given_up_and_repeated() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    api.put(Secrets, other_secret("pullgate", "fingerprints"));
+    api.script(Verb::Get, Secrets, Fault::Never);
+    api.script(Verb::Get, Secrets, Fault::Garbage);
+    api.script(Verb::Get, Secrets, Fault::Status(429));
+    cluster.watch_facts(InventoryMode::Contents);
+    cluster.ready().await;
+    assert_eq!(api.count(Verb::Get, Secrets), 4);
+}
