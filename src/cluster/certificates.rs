@@ -48,7 +48,7 @@ pub struct Managed {
 }
 
 /// Keeps the Secret, the configurations and the certificate in use together.
-pub struct Keeper {
+pub struct CertificateKeeper {
     managed: Managed,
     client: Client,
     readiness: Arc<Readiness>,
@@ -71,7 +71,7 @@ enum Event {
     Validating(Option<Configuration>),
 }
 
-impl Keeper {
+impl CertificateKeeper {
     /// Keeps these.
     #[must_use]
     pub fn new(

@@ -44,7 +44,7 @@ fn text(config_map: &ConfigMap) -> Option<&str> {
 }
 
 /// Keeps the policy of a cluster in force, for ever.
-pub struct Keeper {
+pub struct PolicyKeeper {
     config_maps: Api<ConfigMap>,
     source: ObjectName,
     in_force: PolicyInForce,
@@ -64,7 +64,7 @@ enum Pending {
     Find,
 }
 
-impl Keeper {
+impl PolicyKeeper {
     /// Follows this `ConfigMap`.
     #[must_use]
     pub fn new(

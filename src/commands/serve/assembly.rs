@@ -96,7 +96,7 @@ impl Assembly<'_> {
         if let (Some(source), Some(client)) = (&self.args.policy_configmap, client) {
             let (client, source) = (client.clone(), source.clone());
             let keeper =
-                cluster::policy::Keeper::new(client, source, in_force, self.metrics.clone());
+                cluster::policy::PolicyKeeper::new(client, source, in_force, self.metrics.clone());
             self.tasks.spawn("the watch of the policy", keeper.keep());
             return Ok(());
         }
@@ -119,8 +119,12 @@ impl Assembly<'_> {
         let (certificate, metrics) = (self.certificate.clone(), self.metrics.clone());
         if let (Some(managed), Some(client)) = (self.args.managed(), client) {
             let readiness = self.readiness.clone();
-            let keeper =
-                certificates::Keeper::new(client.clone(), managed, readiness, metrics.clone());
+            let keeper = certificates::CertificateKeeper::new(
+                client.clone(),
+                managed,
+                readiness,
+                metrics.clone(),
+            );
             let take = move |chain: &str, key: &str| {
                 certificate.replace(chain, key)?;
                 metrics.certificate.loaded(certificate.expires());

@@ -6,7 +6,7 @@ use crate::api_server::Resource::{
 };
 use crate::api_server::{Fault, Resource, Verb};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::cluster::certificates::{Keeper, Managed};
+use pullgate::cluster::certificates::{CertificateKeeper, Managed};
 use pullgate::runtime::lifecycle::Part;
 use pullgate::tls::keys::Keys;
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ impl Cluster {
             configurations: Some("pullgate".to_owned()),
         };
         let (readiness, metrics) = (self.readiness.clone(), self.metrics.clone());
-        let keeper = Keeper::new(self.api.client(), managed, readiness, metrics);
+        let keeper = CertificateKeeper::new(self.api.client(), managed, readiness, metrics);
         let mut chains = used.clone();
         let take = move |chain: &str, _: &str| Ok(chains.write_all(chain.as_bytes())?);
         let task = keeper.keep(take);

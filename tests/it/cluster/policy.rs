@@ -6,7 +6,7 @@
 use super::{Cluster, name};
 use crate::api_server::Resource::ConfigMaps;
 use crate::api_server::{Fault, Verb};
-use pullgate::cluster::policy::Keeper;
+use pullgate::cluster::policy::PolicyKeeper;
 use pullgate::runtime::lifecycle::Part;
 use pullgate::runtime::policy::PolicyInForce;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ impl Cluster {
     }
 
     fn keep_policy(&mut self) {
-        let keeper = Keeper::new(
+        let keeper = PolicyKeeper::new(
             self.api.client(),
             name(SOURCE),
             PolicyInForce::new(
