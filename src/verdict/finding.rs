@@ -152,26 +152,26 @@ pub enum Effect {
     /// The object is refused.
     Deny,
     /// The object is admitted with a warning.
-    Warn(Mercy),
+    Warn(WhyNotDenied),
     /// It is noted in the audit log.
-    Audit(Mercy),
+    Audit(WhyNotDenied),
 }
 
 /// Why a finding does not deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mercy {
-    /// Nothing asked for more.
-    None,
+pub enum WhyNotDenied {
+    /// The mode of the ban asks for no more.
+    ByMode,
     /// The old object had it already.
-    Old,
+    AlreadyThere,
     /// It is a part of a workload that was admitted earlier.
-    Running,
+    AdmittedEarlier,
     /// It may be exempt: that depends on labels of the namespace that are not known.
-    UnknownLabels,
+    LabelsUnknown,
     /// The policy itself injects the secret here.
-    InjectedHere,
+    InjectedByPolicy,
     /// What kind of account it is, is a guess.
-    Unsure,
+    Uncertain,
 }
 
 impl<'a> Fault<'a> {
@@ -214,9 +214,9 @@ impl<'a> Fault<'a> {
 impl Effect {
     /// A warning in place of a denial.
     #[must_use]
-    pub fn soften(self, mercy: Mercy) -> Self {
+    pub fn downgrade(self, why: WhyNotDenied) -> Self {
         if self == Self::Deny {
-            Self::Warn(mercy)
+            Self::Warn(why)
         } else {
             self
         }

@@ -10,7 +10,7 @@ use crate::objects::subject::{ImageUse, Object, Operation, Place, PodSpec, Subje
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Ban, Lifted, Mode, RegistryRule, Running, Unmatched};
 use crate::secrets::account::Confidence;
-use crate::verdict::finding::{Effect, Fault, Finding, Grounds, Mercy};
+use crate::verdict::finding::{Effect, Fault, Finding, Grounds, WhyNotDenied};
 use crate::verdict::world::World;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -109,16 +109,16 @@ impl<'a> Judge<'a, '_> {
         else {
             return;
         };
-        if let Some(mercy) = self.mercy(&grounds, used.secret) {
-            effect = effect.soften(mercy);
+        if let Some(why) = self.why_not_denied(&grounds, used.secret) {
+            effect = effect.downgrade(why);
         }
         if is_old {
-            effect = effect.soften(Mercy::Old);
+            effect = effect.downgrade(WhyNotDenied::AlreadyThere);
         }
         let may_be_ours =
             self.subject.kind == Kind::Pod && matches!(used.place, Place::PullSecret(_));
         if effect == Effect::Deny && may_be_ours && self.injects(used.secret) {
-            effect = effect.soften(Mercy::InjectedHere);
+            effect = effect.downgrade(WhyNotDenied::InjectedByPolicy);
         }
         let is_pull_secret = matches!(used.place, Place::PullSecret(_) | Place::ServiceAccountName);
         let fault = Fault::Banned {
@@ -128,12 +128,16 @@ impl<'a> Judge<'a, '_> {
             origin: used.origin,
             grounds,
         };
-        self.add(used.place, fault, self.spare(effect, ban.running));
+        self.add(
+            used.place,
+            fault,
+            self.downgrade_by_circumstance(effect, ban.running),
+        );
     }
 
     /// What a reference is spared for: a policy may not refuse what it injects, whoever shares a credential is not who
     /// refers to it, and a guess is no reason.
-    fn mercy(&self, grounds: &Grounds, secret: &str) -> Option<Mercy> {
+    fn why_not_denied(&self, grounds: &Grounds, secret: &str) -> Option<WhyNotDenied> {
         let Grounds::Credential {
             account,
             shared_beyond,
@@ -145,12 +149,12 @@ impl<'a> Judge<'a, '_> {
         let applies = |rule: &RegistryRule| rule.applies(self.namespace) != Match::No;
         let mut rules = self.world.policy.registries().iter();
         if rules.any(|rule| applies(rule) && rule.secret_names().any(|name| name == secret)) {
-            return Some(Mercy::InjectedHere);
+            return Some(WhyNotDenied::InjectedByPolicy);
         }
         let is_guess = account.is_some_and(|account| account.confidence == Confidence::Low);
         is_guess
-            .then_some(Mercy::Unsure)
-            .or(shared_beyond.map(|_| Mercy::None))
+            .then_some(WhyNotDenied::Uncertain)
+            .or(shared_beyond.map(|_| WhyNotDenied::ByMode))
     }
 
     /// The effect, or `None` where an exception is in use, which is told once.
@@ -169,14 +173,14 @@ impl<'a> Judge<'a, '_> {
         });
         match lifted {
             Lifted::Not => Some(effect),
-            Lifted::Unknown => Some(effect.soften(Mercy::UnknownLabels)),
+            Lifted::Unknown => Some(effect.downgrade(WhyNotDenied::LabelsUnknown)),
             Lifted::By(exception) => {
                 if is_first && !matches!(effect, Effect::Audit(_)) {
                     let fault = Fault::Lifted {
                         ban: ban.map(|(_, ban)| ban),
                         exception,
                     };
-                    self.add(place, fault, Effect::Warn(Mercy::None));
+                    self.add(place, fault, Effect::Warn(WhyNotDenied::ByMode));
                 }
                 None
             }
@@ -184,14 +188,14 @@ impl<'a> Judge<'a, '_> {
     }
 
     /// What already runs keeps running, and what may be exempt is not refused.
-    fn spare(&self, effect: Effect, running: Running) -> Effect {
+    fn downgrade_by_circumstance(&self, effect: Effect, running: Running) -> Effect {
         let effect = if self.may_be_exempt {
-            effect.soften(Mercy::UnknownLabels)
+            effect.downgrade(WhyNotDenied::LabelsUnknown)
         } else {
             effect
         };
         if effect == Effect::Deny && self.by_controller && running == Running::Keep {
-            return Effect::Audit(Mercy::Running);
+            return Effect::Audit(WhyNotDenied::AdmittedEarlier);
         }
         effect
     }
@@ -241,7 +245,7 @@ impl<'a> Judge<'a, '_> {
             self.add(
                 used.place,
                 Fault::TooLate { rule, secret },
-                Effect::Warn(Mercy::None),
+                Effect::Warn(WhyNotDenied::ByMode),
             );
         }
     }
@@ -250,13 +254,15 @@ impl<'a> Judge<'a, '_> {
         let effect = match (self.world.policy.unmatched(), &error) {
             (Unmatched::Allow, None) => return,
             // Nothing is asked of it, and still nobody can pull it.
-            (Unmatched::Allow, Some(_)) => Some(Effect::Warn(Mercy::None)),
-            (Unmatched::Warn, _) => self.unless_lifted(None, used.place, Effect::Warn(Mercy::None)),
+            (Unmatched::Allow, Some(_)) => Some(Effect::Warn(WhyNotDenied::ByMode)),
+            (Unmatched::Warn, _) => {
+                self.unless_lifted(None, used.place, Effect::Warn(WhyNotDenied::ByMode))
+            }
             (Unmatched::Deny, _) => self.unless_lifted(None, used.place, Effect::Deny),
         };
         let Some(effect) = effect else { return };
         let effect = if is_old {
-            effect.soften(Mercy::Old)
+            effect.downgrade(WhyNotDenied::AlreadyThere)
         } else {
             effect
         };
@@ -265,7 +271,11 @@ impl<'a> Judge<'a, '_> {
             image,
             error,
         });
-        self.add(used.place, fault, self.spare(effect, Running::Keep));
+        self.add(
+            used.place,
+            fault,
+            self.downgrade_by_circumstance(effect, Running::Keep),
+        );
     }
 
     /// A docker-type Secret is judged by its name and by what it holds.
@@ -305,11 +315,11 @@ impl<'a> Judge<'a, '_> {
                 continue;
             };
             let effect = match (is_old, is_guess) {
-                (true, _) => effect.soften(Mercy::Old),
-                (_, true) => effect.soften(Mercy::Unsure),
+                (true, _) => effect.downgrade(WhyNotDenied::AlreadyThere),
+                (_, true) => effect.downgrade(WhyNotDenied::Uncertain),
                 _ => effect,
             };
-            let effect = self.spare(effect, ban.running);
+            let effect = self.downgrade_by_circumstance(effect, ban.running);
             self.add(place, Fault::BannedSecret { ban, grounds }, effect);
         }
     }
@@ -336,7 +346,7 @@ impl<'a> Judge<'a, '_> {
             {
                 let grounds = Grounds::Name;
                 let fault = Fault::BannedSecret { ban, grounds };
-                self.add(Place::Name, fault, effect.soften(Mercy::None));
+                self.add(Place::Name, fault, effect.downgrade(WhyNotDenied::ByMode));
             }
         }
     }
@@ -354,8 +364,8 @@ impl From<Mode> for Effect {
     fn from(mode: Mode) -> Self {
         match mode {
             Mode::Enforce => Self::Deny,
-            Mode::Warn => Self::Warn(Mercy::None),
-            Mode::Audit => Self::Audit(Mercy::None),
+            Mode::Warn => Self::Warn(WhyNotDenied::ByMode),
+            Mode::Audit => Self::Audit(WhyNotDenied::ByMode),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::objects::kind::Kind;
 use crate::objects::subject::{Operation, Place, PodSpec, Source, Subject};
 use crate::policy::RegistryRule;
 use crate::policy::selector::Match;
-use crate::verdict::finding::{Effect, Fault, Finding, Mercy};
+use crate::verdict::finding::{Effect, Fault, Finding, WhyNotDenied};
 use crate::verdict::patch::{self, Patch};
 use crate::verdict::world::World;
 
@@ -225,6 +225,6 @@ fn not_mountable<'a>(pod: &'a PodSpec<'_>, secret: &'a str) -> Finding<'a> {
             secret,
             service_account: pod.service_account(),
         },
-        effect: Effect::Warn(Mercy::None),
+        effect: Effect::Warn(WhyNotDenied::ByMode),
     }
 }

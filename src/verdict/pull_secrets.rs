@@ -6,7 +6,7 @@ use crate::kubelet::keyring::Keyring;
 use crate::objects::subject::{Place, PodSpec, Subject};
 use crate::policy::RegistryRule;
 use crate::secrets::credentials::Content;
-use crate::verdict::finding::{Effect, Fault, Finding, Mercy, Trouble};
+use crate::verdict::finding::{Effect, Fault, Finding, Trouble, WhyNotDenied};
 use crate::verdict::world::World;
 
 /// A pull secret that a pod will have, or should have.
@@ -47,7 +47,7 @@ pub(super) fn findings<'a>(
                 wanted_for: wanted_for.map(|(rule, registry, _)| (rule, registry)),
                 trouble,
             },
-            effect: Effect::Warn(Mercy::None),
+            effect: Effect::Warn(WhyNotDenied::ByMode),
         })
     };
     listed.filter_map(look).collect()

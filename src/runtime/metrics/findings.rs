@@ -2,7 +2,7 @@
 
 use crate::policy::{Ban, Mode};
 use crate::verdict::Mutation;
-use crate::verdict::finding::{Effect, Fault, Finding, Mercy};
+use crate::verdict::finding::{Effect, Fault, Finding, WhyNotDenied};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -90,18 +90,22 @@ fn outcome(finding: &Finding<'_>) -> &'static str {
     }
 }
 
-/// A reason for mercy says more than the mode, so it stands for both.
+/// A reason for why says more than the mode, so it stands for both.
 fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Deny => "denied",
-        Effect::Warn(Mercy::None) => "warned",
-        Effect::Audit(Mercy::None) => "audited",
-        Effect::Warn(Mercy::Old) | Effect::Audit(Mercy::Old) => "old",
-        Effect::Warn(Mercy::Running) | Effect::Audit(Mercy::Running) => "running",
-        Effect::Warn(Mercy::UnknownLabels) | Effect::Audit(Mercy::UnknownLabels) => {
+        Effect::Warn(WhyNotDenied::ByMode) => "warned",
+        Effect::Audit(WhyNotDenied::ByMode) => "audited",
+        Effect::Warn(WhyNotDenied::AlreadyThere) | Effect::Audit(WhyNotDenied::AlreadyThere) => {
+            "old"
+        }
+        Effect::Warn(WhyNotDenied::AdmittedEarlier)
+        | Effect::Audit(WhyNotDenied::AdmittedEarlier) => "running",
+        Effect::Warn(WhyNotDenied::LabelsUnknown) | Effect::Audit(WhyNotDenied::LabelsUnknown) => {
             "labels_unknown"
         }
-        Effect::Warn(Mercy::InjectedHere) | Effect::Audit(Mercy::InjectedHere) => "injected_here",
-        Effect::Warn(Mercy::Unsure) | Effect::Audit(Mercy::Unsure) => "unsure",
+        Effect::Warn(WhyNotDenied::InjectedByPolicy)
+        | Effect::Audit(WhyNotDenied::InjectedByPolicy) => "injected_here",
+        Effect::Warn(WhyNotDenied::Uncertain) | Effect::Audit(WhyNotDenied::Uncertain) => "unsure",
     }
 }

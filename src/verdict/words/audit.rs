@@ -2,7 +2,7 @@
 
 use super::teller::{credentials, lifted};
 use crate::text::excerpt::{clean, shorten};
-use crate::verdict::finding::{Effect, Fault, Finding, Grounds, Mercy, Trouble};
+use crate::verdict::finding::{Effect, Fault, Finding, Grounds, Trouble, WhyNotDenied};
 use std::collections::BTreeMap;
 
 /// The longest name of a qualified name, which the key of an audit annotation has to be.
@@ -67,12 +67,12 @@ pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
 fn outcome(effect: Effect) -> &'static str {
     match effect {
         Effect::Deny => "denied",
-        Effect::Warn(Mercy::Old) => "admitted, was there before:",
-        Effect::Warn(Mercy::UnknownLabels) => "admitted, namespace unknown:",
-        Effect::Warn(Mercy::InjectedHere) => "admitted, injected by the policy:",
-        Effect::Warn(Mercy::Unsure) => "admitted, what it is being a guess:",
+        Effect::Warn(WhyNotDenied::AlreadyThere) => "admitted, was there before:",
+        Effect::Warn(WhyNotDenied::LabelsUnknown) => "admitted, namespace unknown:",
+        Effect::Warn(WhyNotDenied::InjectedByPolicy) => "admitted, injected by the policy:",
+        Effect::Warn(WhyNotDenied::Uncertain) => "admitted, what it is being a guess:",
         Effect::Warn(_) => "warned of",
-        Effect::Audit(Mercy::Running) => "admitted, workload was admitted earlier:",
+        Effect::Audit(WhyNotDenied::AdmittedEarlier) => "admitted, workload was admitted earlier:",
         Effect::Audit(_) => "audited",
     }
 }

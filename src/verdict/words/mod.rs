@@ -9,7 +9,7 @@ mod warning;
 use crate::objects::subject::Subject;
 use crate::policy::Ban;
 use crate::text::excerpt::clean;
-use crate::verdict::finding::{Denial, Effect, Fault, Finding, Mercy};
+use crate::verdict::finding::{Denial, Effect, Fault, Finding, WhyNotDenied};
 use crate::verdict::world::World;
 use std::fmt::Write as _;
 use teller::{Detail, Teller, why_not_denied};
@@ -40,10 +40,10 @@ pub fn tell<'f>(
     let (teller, world) = (Teller::new(subject, MAX_QUOTED), *world);
     findings.iter().map(move |finding| {
         let mut told = teller.told(&world, finding, Detail::Full);
-        if let Effect::Warn(mercy) = finding.effect {
+        if let Effect::Warn(why) = finding.effect {
             told.message
-                .extend(why_not_denied(mercy).map(|why| format!("; {why}")));
-            if mercy == Mercy::UnknownLabels {
+                .extend(why_not_denied(why).map(|why| format!("; {why}")));
+            if why == WhyNotDenied::LabelsUnknown {
                 told.help = Some(format!(
                     "what comes of it depends on labels: add what `kubectl get namespace {} -o yaml` prints to the files",
                     subject.namespace
@@ -114,8 +114,8 @@ pub fn warnings(subject: &Subject<'_>, findings: &[Finding<'_>]) -> Vec<String> 
     let (mut told, mut untold) = (Vec::new(), 0);
     for finding in findings {
         match finding.effect {
-            Effect::Warn(mercy) if told.len() < MAX_WARNED => {
-                told.push(teller.warning(finding, mercy));
+            Effect::Warn(why) if told.len() < MAX_WARNED => {
+                told.push(teller.warning(finding, why));
             }
             Effect::Warn(_) => untold += 1,
             Effect::Deny | Effect::Audit(_) => {}

@@ -7,7 +7,7 @@ use crate::objects::subject::{ContainerList, Place, Source, Subject};
 use crate::policy::selector::Match;
 use crate::policy::{Ban, Exception};
 use crate::text::excerpt::shorten;
-use crate::verdict::finding::{Fault, Finding, Grounds, Mercy, Origin};
+use crate::verdict::finding::{Fault, Finding, Grounds, Origin, WhyNotDenied};
 use crate::verdict::world::World;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -337,13 +337,13 @@ pub(super) fn credentials(image: &str) -> Option<&str> {
     Some(&image[at + 1..])
 }
 
-pub(super) fn why_not_denied(mercy: Mercy) -> Option<&'static str> {
-    match mercy {
-        Mercy::None | Mercy::Running => None,
-        Mercy::Old => Some("it was there before"),
-        Mercy::UnknownLabels => Some("labels of the namespace unknown"),
-        Mercy::InjectedHere => Some("injected by the policy"),
-        Mercy::Unsure => Some("what it is, is a guess"),
+pub(super) fn why_not_denied(why: WhyNotDenied) -> Option<&'static str> {
+    match why {
+        WhyNotDenied::ByMode | WhyNotDenied::AdmittedEarlier => None,
+        WhyNotDenied::AlreadyThere => Some("it was there before"),
+        WhyNotDenied::LabelsUnknown => Some("labels of the namespace unknown"),
+        WhyNotDenied::InjectedByPolicy => Some("injected by the policy"),
+        WhyNotDenied::Uncertain => Some("what it is, is a guess"),
     }
 }
 

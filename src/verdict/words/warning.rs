@@ -3,16 +3,16 @@
 use super::limits::{MAX_WARNING, WANTED};
 use super::secrets::{LOGIN, elsewhere as where_it_is};
 use super::teller::{Teller, why_not_denied};
-use crate::verdict::finding::{Fault, Finding, Mercy, Trouble};
+use crate::verdict::finding::{Fault, Finding, Trouble, WhyNotDenied};
 
 impl Teller<'_> {
     /// A finding in the 120 characters that a warning should have, where it fits. What to do is worth more than that.
-    pub(super) fn warning(&self, finding: &Finding<'_>, mercy: Mercy) -> String {
+    pub(super) fn warning(&self, finding: &Finding<'_>, why: WhyNotDenied) -> String {
         let mut text = self.short(finding);
         if !matches!(finding.fault, Fault::Lifted { .. }) {
             text = format!("{}: {text}", self.subject);
         }
-        text.extend(why_not_denied(mercy).map(|why| format!("; {why}")));
+        text.extend(why_not_denied(why).map(|why| format!("; {why}")));
         match &finding.fault {
             Fault::PullSecret {
                 trouble: Trouble::Missing { elsewhere },
