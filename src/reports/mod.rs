@@ -1,6 +1,6 @@
 //! Verdicts over many objects.
 
-pub mod census;
 pub mod check;
 pub mod explanation;
 pub mod impact;
+pub mod secret_statistics;

@@ -79,8 +79,8 @@ impl Assembly<'_> {
         );
         self.tasks.spawn("the watch of the cluster", facts);
         if mode != InventoryMode::Off {
-            let census = watches::census(self.live.clone(), self.metrics.clone());
-            self.tasks.spawn("the census of Secrets", census);
+            let statistics = watches::secret_statistics(self.live.clone(), self.metrics.clone());
+            self.tasks.spawn("the statistics of Secrets", statistics);
         }
         let contact = cluster::contact(client.clone(), self.metrics.clone());
         self.tasks.spawn("the contact to the API server", contact);

@@ -1,7 +1,7 @@
 //! What is read again while the server runs.
 
 use crate::policy::source::PolicyText;
-use crate::reports::census::Census;
+use crate::reports::secret_statistics::SecretStatistics;
 use crate::runtime::clock::now;
 use crate::runtime::files::{self, Taken};
 use crate::runtime::live::Live;
@@ -22,7 +22,7 @@ const RENEW_CHECK: Duration = Duration::from_hours(1);
 const RENEW_BEFORE: i64 = 2 * 24 * 60 * 60;
 
 /// How often Secrets are counted.
-const CENSUS: Duration = Duration::from_secs(10);
+const COUNT_PERIOD: Duration = Duration::from_secs(10);
 
 /// Files that are watched: their paths and what they held when they were first read.
 type Files = (Vec<PathBuf>, Vec<String>);
@@ -115,14 +115,14 @@ pub(super) async fn renew(certificate: Arc<Certificate>, metrics: Arc<Metrics>) 
 }
 
 /// Counts Secrets again and again, for ever.
-pub(super) async fn census(live: Arc<Live>, metrics: Arc<Metrics>) {
-    let mut ticks = tokio::time::interval(CENSUS);
+pub(super) async fn secret_statistics(live: Arc<Live>, metrics: Arc<Metrics>) {
+    let mut ticks = tokio::time::interval(COUNT_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let census = tokio::task::block_in_place(|| live.judge(Census::take));
-        if let Some(census) = census {
-            metrics.secrets.count(&census);
+        let statistics = tokio::task::block_in_place(|| live.judge(SecretStatistics::take));
+        if let Some(statistics) = statistics {
+            metrics.secrets.count(&statistics);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The metrics of docker-type Secrets.
 
-use crate::reports::census::{Census, SHARED, State};
+use crate::reports::secret_statistics::{SHARED, SecretState, SecretStatistics};
 use crate::secrets::account::AccountClass;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -114,34 +114,34 @@ impl SecretMetrics {
         }
     }
 
-    /// Replaces the numbers of the census before with those of this one.
-    pub fn count(&self, census: &Census) {
+    /// Replaces the numbers of the statistics before with those of this one.
+    pub fn count(&self, statistics: &SecretStatistics) {
         for class in AccountClass::ALL {
-            for state in State::ALL {
-                let count = census.secrets.get(&(class, state)).copied();
+            for state in SecretState::ALL {
+                let count = statistics.secrets.get(&(class, state)).copied();
                 let (class, state) = (class.name(), state.name());
                 let gauge = self.secrets.get_or_create(&ClassLabels { class, state });
                 gauge.set(count.unwrap_or_default());
             }
         }
-        for (limit, count) in SHARED.into_iter().zip(census.shared) {
+        for (limit, count) in SHARED.into_iter().zip(statistics.shared) {
             let more_than = i64::try_from(limit).unwrap_or(i64::MAX);
             let labels = SharedLabels { more_than };
             self.shared.get_or_create(&labels).set(count);
         }
-        self.count_injected(census);
+        self.count_injected(statistics);
     }
 
-    fn count_injected(&self, census: &Census) {
+    fn count_injected(&self, statistics: &SecretStatistics) {
         let (mut injected, mut expiries, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-        for one in &census.injected {
+        for one in &statistics.injected {
             let (rule, secret) = (&one.rule, &one.secret);
             let labels = |state| InjectedLabels {
                 rule: rule.clone(),
                 secret: secret.clone(),
                 state,
             };
-            let there = State::ALL.into_iter().map(|state| {
+            let there = SecretState::ALL.into_iter().map(|state| {
                 let count = one.present.get(&state).copied().unwrap_or_default();
                 (labels(state.name()), count)
             });

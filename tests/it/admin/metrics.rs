@@ -4,7 +4,7 @@ use super::{Process, until};
 use crate::policy::EXAMPLE;
 use crate::support::{POLICY, Setting, create_pod};
 use crate::tls::start;
-use pullgate::reports::census::{Census, Injected, State};
+use pullgate::reports::secret_statistics::{InjectedSecret, SecretState, SecretStatistics};
 use pullgate::runtime::metrics::{Metrics, PolicySource, Unanswered};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +62,7 @@ async fn the_table_of_metrics_is_what_is_counted() {
     let metrics: &Metrics = &running.metrics;
     metrics.policy.in_force(0, PolicySource::Accepted);
     metrics.watch_failed("namespaces", 0);
-    metrics.secrets.count(&census());
+    metrics.secrets.count(&statistics());
     metrics.reviews.unanswered(Unanswered::Panic);
     metrics.connections.closed("total");
     metrics.connections.refused("total");
@@ -117,19 +117,19 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// A census in which nothing is missing.
-fn census() -> Census {
-    let injected = Injected {
+/// A statistics in which nothing is missing.
+fn statistics() -> SecretStatistics {
+    let injected = InjectedSecret {
         rule: "contoso".to_owned(),
         secret: "contoso-pull".to_owned(),
-        present: [(State::Good, 1)].into(),
+        present: [(SecretState::Good, 1)].into(),
         absent: Some(1),
         expires: Some(1),
         changed: Some(1),
     };
-    Census {
+    SecretStatistics {
         injected: vec![injected],
-        ..Census::default()
+        ..SecretStatistics::default()
     }
 }
 

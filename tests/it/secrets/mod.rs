@@ -1,10 +1,10 @@
 //! What is known of Secrets, and what comes of it.
 
 mod bans;
-mod census;
 mod contents;
 mod injection;
 mod inventory;
+mod statistics;
 
 use crate::support::{Setting, create, create_pod};
 use base64::prelude::{BASE64_STANDARD, Engine};

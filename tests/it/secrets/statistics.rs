@@ -1,9 +1,9 @@
-//! Tests of the census, which counts Secrets for the metrics.
+//! Tests of the statistics, which counts Secrets for the metrics.
 
 use super::{POLICY, auths, knowing, token};
 use crate::support::Setting;
 use base64::prelude::Engine;
-use pullgate::reports::census::{Census, State};
+use pullgate::reports::secret_statistics::{SecretState, SecretStatistics};
 use pullgate::secrets::account::AccountClass;
 use pullgate::verdict::world::{Controllers, World};
 
@@ -43,34 +43,39 @@ fn a_census_counts_what_there_is() {
         controllers: &controllers,
         now: setting.now(),
     };
-    let census = Census::take(&world).expect("all are known");
+    let statistics = SecretStatistics::take(&world).expect("all are known");
     let count = |class, state| {
-        census
+        statistics
             .secrets
             .get(&(class, state))
             .copied()
             .unwrap_or_default()
     };
-    assert_eq!(count(AccountClass::Token, State::Good), 3);
-    assert_eq!(count(AccountClass::Token, State::Expired), 1);
-    assert_eq!(count(AccountClass::Admin, State::Good), 1);
-    assert_eq!(count(AccountClass::Unknown, State::Malformed), 1);
-    assert_eq!(count(AccountClass::Personal, State::Useless), 1);
+    assert_eq!(count(AccountClass::Token, SecretState::Good), 3);
+    assert_eq!(count(AccountClass::Token, SecretState::Expired), 1);
+    assert_eq!(count(AccountClass::Admin, SecretState::Good), 1);
+    assert_eq!(count(AccountClass::Unknown, SecretState::Malformed), 1);
+    assert_eq!(count(AccountClass::Personal, SecretState::Useless), 1);
     // One credential is in a, b and c.
-    assert_eq!(census.shared, [1, 1, 0, 0, 0]);
-    let contoso = &census.injected[0];
+    assert_eq!(statistics.shared, [1, 1, 0, 0, 0]);
+    let contoso = &statistics.injected[0];
     assert_eq!(
         (contoso.rule.as_str(), contoso.secret.as_str()),
         ("contoso", "contoso-pull")
     );
     assert_eq!(
         contoso.present,
-        [(State::Good, 1), (State::Malformed, 1), (State::Expired, 1)].into()
+        [
+            (SecretState::Good, 1),
+            (SecretState::Malformed, 1),
+            (SecretState::Expired, 1)
+        ]
+        .into()
     );
     assert_eq!((contoso.absent, contoso.expires), (Some(2), Some(now + 50)));
-    assert_eq!(census.injected[2].absent, Some(5));
+    assert_eq!(statistics.injected[2].absent, Some(5));
     assert_eq!(
-        Census::take(&World {
+        SecretStatistics::take(&World {
             facts: &Setting::new(POLICY).facts,
             ..world
         }),

@@ -15,18 +15,18 @@ const MAX_PAIRS: usize = 1_000_000;
 
 /// What there is.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct SecretStatistics {
     /// How many Secrets there are of each class and state.
-    pub secrets: BTreeMap<(AccountClass, State), i64>,
+    pub secrets: BTreeMap<(AccountClass, SecretState), i64>,
     /// How many credentials are in more namespaces than each of [`SHARED`].
     pub shared: [i64; SHARED.len()],
     /// What is known of each secret that a rule injects.
-    pub injected: Vec<Injected>,
+    pub injected: Vec<InjectedSecret>,
 }
 
 /// How a Secret is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
+pub enum SecretState {
     /// Nothing is wrong with it, as far as is known.
     Good,
     /// The kubelet fails every pull of a pod that lists it.
@@ -39,13 +39,13 @@ pub enum State {
 
 /// A secret that a rule injects, over all namespaces where the rule exists.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Injected {
+pub struct InjectedSecret {
     /// The name of the rule.
     pub rule: String,
     /// The name of the secret.
     pub secret: String,
     /// In how many namespaces it is, by its state there.
-    pub present: BTreeMap<State, i64>,
+    pub present: BTreeMap<SecretState, i64>,
     /// In how many it is not, which is no fault where no pod needs it; `None` where there are too many to count.
     pub absent: Option<i64>,
     /// When the first of its credentials for the registry of the rule expires, in seconds of Unix time.
@@ -54,7 +54,7 @@ pub struct Injected {
     pub changed: Option<i64>,
 }
 
-impl State {
+impl SecretState {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Good, Self::Malformed, Self::Expired, Self::Useless];
 
@@ -87,30 +87,30 @@ impl State {
     }
 }
 
-impl Census {
+impl SecretStatistics {
     /// Counts what is known; nothing as long as not all Secrets are.
     #[must_use]
     pub fn take(world: &World<'_>) -> Option<Self> {
         let inventory = world.facts.inventory()?;
         let now = world.now.as_second();
-        let mut census = Self::default();
+        let mut statistics = Self::default();
         for (_, _, facts) in inventory.iter() {
             let class = gravest(world.policy, &facts.content);
-            let state = State::of(&facts.content, now);
-            *census.secrets.entry((class, state)).or_default() += 1;
+            let state = SecretState::of(&facts.content, now);
+            *statistics.secrets.entry((class, state)).or_default() += 1;
         }
         for namespaces in inventory.spread() {
-            for (count, limit) in census.shared.iter_mut().zip(SHARED) {
+            for (count, limit) in statistics.shared.iter_mut().zip(SHARED) {
                 *count += i64::from(namespaces > limit);
             }
         }
         let rules = world.policy.registries().iter();
         let each = rules.flat_map(|rule| rule.secret_names().map(move |secret| (rule, secret)));
         let mut pairs = MAX_PAIRS;
-        census.injected = each
+        statistics.injected = each
             .map(|(rule, secret)| injected(world, inventory, rule, secret, &mut pairs))
             .collect();
-        Some(census)
+        Some(statistics)
     }
 }
 
@@ -130,7 +130,7 @@ fn injected(
     rule: &RegistryRule,
     secret: &str,
     pairs: &mut usize,
-) -> Injected {
+) -> InjectedSecret {
     let exists = |name: &&str| {
         let namespace = Namespace {
             name,
@@ -146,7 +146,7 @@ fn injected(
     };
     let mut present = BTreeMap::new();
     for facts in facts() {
-        let state = State::of(&facts.content, world.now.as_second());
+        let state = SecretState::of(&facts.content, world.now.as_second());
         *present.entry(state).or_default() += 1;
     }
     let namespaces = world.facts.namespaces();
@@ -154,7 +154,7 @@ fn injected(
     *pairs = left.unwrap_or(0);
     let count = |there: usize| i64::try_from(there).unwrap_or(i64::MAX);
     let absent = left.map(|_| count(namespaces.filter(exists).count()) - count(holders.len()));
-    Injected {
+    InjectedSecret {
         rule: rule.name.clone(),
         secret: secret.to_owned(),
         present,
