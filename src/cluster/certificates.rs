@@ -6,7 +6,7 @@
 
 use super::webhooks::{Configuration, WebhookConfiguration, patch, reduce};
 use super::{
-    FIELD_MANAGER, ObjectName, Seen, answer, came_too_late, own_secret, watch_one, without_values,
+    FIELD_MANAGER, ObjectName, Seen, answer, is_conflict, own_secret, watch_one, without_values,
 };
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::metrics::Metrics;
@@ -251,7 +251,7 @@ impl CertificateKeeper {
                 self.secret = Seen::Present(written);
                 Ok(true)
             }
-            Err(error) if came_too_late(&error) => Ok(false),
+            Err(error) if is_conflict(&error) => Ok(false),
             Err(error) => Err(without_values(&error)).with_context(|| {
                 format!("cannot write the Secret {name}; where it cannot be changed, delete it")
             }),

@@ -1,9 +1,7 @@
 //! The key of fingerprints: in a Secret of our own namespace, so that they mean the same to all replicas and after a
 //! restart, and nothing outside.
 
-use super::{
-    FIRST_PAUSE, LONGEST_PAUSE, ObjectName, Pauses, answer, came_too_late, without_values,
-};
+use super::{FIRST_PAUSE, LONGEST_PAUSE, ObjectName, Pauses, answer, is_conflict, without_values};
 use crate::secrets::credentials::FingerprintKey;
 use anyhow::{Context, Result};
 use k8s_openapi::ByteString;
@@ -72,7 +70,7 @@ async fn make(secrets: &Api<Secret>, name: &ObjectName) -> Result<Option<Fingerp
             info!(secret = %name, "made a key for fingerprints");
             Ok(FingerprintKey::new(&*bytes))
         }
-        Err(error) if came_too_late(&error) => Ok(None),
+        Err(error) if is_conflict(&error) => Ok(None),
         Err(error) => {
             Err(without_values(&error)).with_context(|| format!("cannot make the Secret {name}"))
         }

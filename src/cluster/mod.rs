@@ -153,7 +153,7 @@ fn own_secret(name: &str, secret_type: &str) -> Secret {
 }
 
 /// Whether somebody else changed or made an object in the meantime.
-fn came_too_late(error: &anyhow::Error) -> bool {
+fn is_conflict(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(kube::Error::Api(status))
         if status.is_conflict() || status.is_already_exists())
 }

@@ -1,6 +1,6 @@
 //! The policy as a cluster has it: the `ConfigMap` that people edit, and a second one with what was accepted.
 
-use super::{FIELD_MANAGER, ObjectName, answer, came_too_late, watch_one};
+use super::{FIELD_MANAGER, ObjectName, answer, is_conflict, watch_one};
 use crate::objects::names::POLICY_KEY;
 use crate::policy::Policy;
 use crate::policy::source::PolicyText;
@@ -157,7 +157,7 @@ impl PolicyKeeper {
         match done {
             Ok(()) => self.pending = Pending::Nothing,
             // Another replica keeps the same policy.
-            Err(error) if came_too_late(&error) => {}
+            Err(error) if is_conflict(&error) => {}
             Err(error) => warn!(
                 error = format!("{error:#}"),
                 "cannot use the ConfigMap with accepted policies; trying again"
