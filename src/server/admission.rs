@@ -157,14 +157,14 @@ impl Admission {
             body.holds_a_secret();
         }
         self.live.wait_for_facts(&review.subject).await;
-        let foreseen = match (endpoint, review.subject.kind) {
-            (Endpoint::Validate, Kind::ConfigMap) => self.foresee(&review.subject).await,
+        let previewed = match (endpoint, review.subject.kind) {
+            (Endpoint::Validate, Kind::ConfigMap) => self.preview_edit(&review.subject).await,
             _ => Vec::new(),
         };
         let judge = || {
             self.live.judge(|world| {
                 let mut mutation = endpoint.judge(world, &review.subject);
-                mutation.notes.warnings.extend(foreseen);
+                mutation.notes.warnings.extend(previewed);
                 let answer = review.answer(&mutation);
                 lease
                     .grow_to(answer.len())
@@ -180,7 +180,7 @@ impl Admission {
         Ok(Bytes::from_owner(Answered { bytes, lease }))
     }
 
-    async fn foresee(&self, subject: &Subject<'_>) -> Vec<String> {
+    async fn preview_edit(&self, subject: &Subject<'_>) -> Vec<String> {
         let (Some(preview), Some(text)) = (&self.preview, policy_edit::text(subject)) else {
             return Vec::new();
         };

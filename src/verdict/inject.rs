@@ -79,7 +79,7 @@ pub(super) fn preview<'a>(
 }
 
 /// What is wrong with the pull secrets that the pods of a template will have.
-pub(super) fn foresee<'a>(
+pub(super) fn predict_findings<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
     coverage: &Coverage<'a>,

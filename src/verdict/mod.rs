@@ -63,7 +63,7 @@ fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'
     let mut findings = guard::guard(world, subject, coverage);
     // Whoever applies a workload is there to be told; its pods are made when nobody looks.
     if subject.kind != Kind::Pod && subject.source == Source::Request {
-        findings.extend(inject::foresee(world, subject, coverage));
+        findings.extend(inject::predict_findings(world, subject, coverage));
     }
     let mut ruling = Ruling {
         denial: words::denial(world, subject, &findings),
@@ -86,7 +86,7 @@ pub fn lacks_secrets(world: &World<'_>, subject: &Subject<'_>) -> bool {
     };
     let coverage = Coverage::of(world, subject);
     is_asked
-        && inject::foresee(world, subject, &coverage)
+        && inject::predict_findings(world, subject, &coverage)
             .iter()
             .any(is_missing)
 }
