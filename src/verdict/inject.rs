@@ -13,7 +13,7 @@ use crate::verdict::world::World;
 
 /// What injection comes to.
 #[derive(Default)]
-pub(super) struct Injected<'a> {
+pub(super) struct InjectedPod<'a> {
     pub(super) patch: Option<Patch>,
     pub(super) findings: Vec<Finding<'a>>,
     pub(super) injections: Vec<Injection<'a>>,
@@ -24,14 +24,14 @@ pub(super) fn inject<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
     coverage: &Coverage<'a>,
-) -> Injected<'a> {
+) -> InjectedPod<'a> {
     let Some(pod) = subject
         .object
         .pod
         .as_ref()
         .filter(|_| subject.kind == Kind::Pod && is_wanted(world, subject))
     else {
-        return Injected::default();
+        return InjectedPod::default();
     };
     let plan = plan(world, subject, pod, coverage);
     let mut findings =
@@ -47,7 +47,7 @@ pub(super) fn inject<'a>(
     let added = injection
         .as_ref()
         .map_or(&[][..], |injection| &injection.added);
-    Injected {
+    InjectedPod {
         injections: injections(&rules, |name| added.contains(&name)),
         findings,
         patch: injection.map(|injection| injection.patch),

@@ -21,7 +21,7 @@ use crate::objects::subject::{Operation, Source, Subject};
 use crate::verdict::finding::{Fault, Finding, Trouble};
 use crate::verdict::world::World;
 use coverage::Coverage;
-use inject::Injected;
+use inject::InjectedPod;
 
 /// The judgement of `/mutate`: pods that are created get their secrets, and those that built-in controllers create are
 /// judged in the same call.
@@ -37,7 +37,7 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     if matches!(mutation.outcome, Outcome::Reject(_)) {
         return mutation;
     }
-    let Injected {
+    let InjectedPod {
         patch,
         findings,
         injections,

@@ -17,7 +17,7 @@ const CAPACITY: usize = 256;
 
 /// A patch, and what it puts in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Injection<'a> {
+pub struct InjectionPatch<'a> {
     /// The patch.
     pub patch: Patch,
     /// Those of the wanted secrets that were not listed before.
@@ -31,7 +31,7 @@ pub fn put_first<'a>(
     pod: &PodSpec<'_>,
     metadata: &Metadata<'_>,
     wanted: &[&'a str],
-) -> Option<Injection<'a>> {
+) -> Option<InjectionPatch<'a>> {
     let listed = pod.pull_secrets.iter().map(|name| &**name);
     if listed.take(wanted.len()).eq(wanted.iter().copied()) {
         return None;
@@ -56,7 +56,7 @@ pub fn put_first<'a>(
         annotate(&mut patch, metadata, wanted, &added);
     }
     patch.0.push(']');
-    Some(Injection { patch, added })
+    Some(InjectionPatch { patch, added })
 }
 
 /// Where there is no list, or an empty one, it is made in one operation.

@@ -1,6 +1,6 @@
 //! A report for programs. `docs/check.md` says what the keys are; they do not change.
 
-use super::{ExceptionUse, Injection, Item, ObjectName, Report};
+use super::{ExceptionUse, InjectionRow, Item, ObjectName, Report};
 use crate::text::diagnostic::Severity;
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ impl Report {
         })
     }
 
-    fn injection(&self, injection: &Injection) -> Value {
+    fn injection(&self, injection: &InjectionRow) -> Value {
         let mut value = self.object(&injection.object);
         value["rule"] = json!(injection.rule);
         value["secrets"] = json!(injection.secrets);

@@ -50,7 +50,7 @@ pub struct Report {
     pub inputs: Vec<Input>,
     /// What was found, in the order of the inputs and of their texts.
     pub items: Vec<Item>,
-    injections: Vec<Injection>,
+    injections: Vec<InjectionRow>,
     exceptions: Vec<ExceptionUse>,
     exempt: Vec<ObjectName>,
     policies: usize,
@@ -83,7 +83,7 @@ struct ObjectName {
 
 /// What the pods of an object would get.
 #[derive(Debug)]
-struct Injection {
+struct InjectionRow {
     object: ObjectName,
     rule: String,
     secrets: Vec<String>,
@@ -231,7 +231,7 @@ impl Report {
             });
         }
         self.injections
-            .extend(injections.iter().map(|injection| Injection {
+            .extend(injections.iter().map(|injection| InjectionRow {
                 object: object.clone(),
                 rule: injection.rule.name.clone(),
                 secrets: injection.secrets.iter().map(ToString::to_string).collect(),
