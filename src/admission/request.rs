@@ -17,8 +17,8 @@ pub(super) struct Request<'a> {
     pub(super) namespace: Option<Text<'a>>,
     pub(super) operation: Text<'a>,
     pub(super) user: Option<Text<'a>>,
-    pub(super) object: Content<'a>,
-    pub(super) old_object: Content<'a>,
+    pub(super) object: RequestContent<'a>,
+    pub(super) old_object: RequestContent<'a>,
     pub(super) dry_run: bool,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Request<'a> {
     clippy::large_enum_variant,
     reason = "there are two of them a review, and a box would be one more allocation"
 )]
-pub(super) enum Content<'a> {
+pub(super) enum RequestContent<'a> {
     Absent,
     Read(Object<'a>),
     /// Its kind was not known yet.
@@ -36,15 +36,15 @@ pub(super) enum Content<'a> {
 
 /// The fields as they come: each at most once, and perhaps null.
 #[derive(Default)]
-struct Fields<'a> {
+struct RequestFields<'a> {
     uid: Once<Option<Text<'a>>>,
     kind: Once<Option<GroupKind<'a>>>,
     name: Once<Option<Text<'a>>>,
     namespace: Once<Option<Text<'a>>>,
     operation: Once<Text<'a>>,
     user_info: Once<Option<UserInfo<'a>>>,
-    object: Once<Content<'a>>,
-    old_object: Once<Content<'a>>,
+    object: Once<RequestContent<'a>>,
+    old_object: Once<RequestContent<'a>>,
     dry_run: Once<Option<bool>>,
 }
 
@@ -64,7 +64,7 @@ struct UserInfo<'a> {
     username: Option<Text<'a>>,
 }
 
-impl<'a> Content<'a> {
+impl<'a> RequestContent<'a> {
     /// The object, where there is one.
     pub(super) fn read(self, kind: Kind) -> Result<Option<Object<'a>>, serde_json::Error> {
         match self {
@@ -75,7 +75,7 @@ impl<'a> Content<'a> {
     }
 }
 
-impl<'a> Fields<'a> {
+impl<'a> RequestFields<'a> {
     fn add<M: MapAccess<'a>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
         let kind = self.kind.as_ref().map(|kind| GroupKind::of(kind.as_ref()));
         match key {
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for RequestVisitor {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Request<'de>, M::Error> {
-        let mut fields = Fields::default();
+        let mut fields = RequestFields::default();
         while let Some(key) = map.next_key::<Text<'de>>()? {
             fields.add(&key.0, &mut map)?;
         }
@@ -146,8 +146,8 @@ impl<'de> Visitor<'de> for RequestVisitor {
                 .operation
                 .ok_or(M::Error::missing_field("operation"))?,
             user: fields.user_info.flatten().and_then(|user| user.username),
-            object: fields.object.unwrap_or(Content::Absent),
-            old_object: fields.old_object.unwrap_or(Content::Absent),
+            object: fields.object.unwrap_or(RequestContent::Absent),
+            old_object: fields.old_object.unwrap_or(RequestContent::Absent),
             dry_run: fields.dry_run.flatten().unwrap_or_default(),
         })
     }
@@ -157,31 +157,31 @@ impl<'de> Visitor<'de> for RequestVisitor {
 struct Of(Option<Kind>);
 
 impl<'de> DeserializeSeed<'de> for Of {
-    type Value = Content<'de>;
+    type Value = RequestContent<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Content<'de>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<RequestContent<'de>, D::Error> {
         json.deserialize_option(self)
     }
 }
 
 impl<'de> Visitor<'de> for Of {
-    type Value = Content<'de>;
+    type Value = RequestContent<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_none<E>(self) -> Result<Content<'de>, E> {
-        Ok(Content::Absent)
+    fn visit_none<E>(self) -> Result<RequestContent<'de>, E> {
+        Ok(RequestContent::Absent)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Content<'de>, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<RequestContent<'de>, D::Error> {
         match self.0 {
             Some(kind) => {
                 let object = Reader(kind).deserialize(json)?;
-                Ok(Content::Read(object))
+                Ok(RequestContent::Read(object))
             }
-            None => Raw::deserialize(json).map(Content::Later),
+            None => Raw::deserialize(json).map(RequestContent::Later),
         }
     }
 }

@@ -39,12 +39,12 @@ pub(super) struct Received {
 
 /// The bytes of a body. Those of a Secret are wiped when they are dropped, unless they belong to the connection.
 pub(super) struct Body {
-    content: Content,
+    content: BodyContent,
     is_secret: Cell<bool>,
 }
 
 /// Where bytes are.
-enum Content {
+enum BodyContent {
     /// They came at once, and stay where the connection received them.
     Piece(Bytes),
     /// They came by and by.
@@ -97,7 +97,7 @@ impl Bodies {
         }
         let full = |_| Unanswered::Overload;
         let mut lease = self.0.take(source, MIN_BODY).map_err(full)?;
-        let mut content = Content::Piece(Bytes::new());
+        let mut content = BodyContent::Piece(Bytes::new());
         while !body.is_end_stream()
             && let Some(frame) = body.frame().await
         {
@@ -136,7 +136,7 @@ impl AsRef<[u8]> for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        if let Content::Pieces(bytes) = &mut self.content
+        if let BodyContent::Pieces(bytes) = &mut self.content
             && self.is_secret.get()
         {
             bytes.zeroize();
@@ -144,7 +144,7 @@ impl Drop for Body {
     }
 }
 
-impl Content {
+impl BodyContent {
     /// These bytes and then a piece; there may be as many as `expected`.
     fn and(self, piece: Bytes, expected: usize) -> Self {
         let mut bytes = match self {
@@ -161,7 +161,7 @@ impl Content {
     }
 }
 
-impl AsRef<[u8]> for Content {
+impl AsRef<[u8]> for BodyContent {
     fn as_ref(&self) -> &[u8] {
         match self {
             Self::Piece(bytes) => bytes,
