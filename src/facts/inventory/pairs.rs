@@ -10,12 +10,12 @@ const COUNT: usize = 256;
 /// Which namespaces have what.
 #[derive(Debug, Clone)]
 pub(super) struct Pairs<K> {
-    parts: Box<[Arc<Part<K>>]>,
+    parts: Box<[Arc<Bucket<K>>]>,
     hasher: RandomState,
 }
 
 /// In order; a pair may be there more than once.
-type Part<K> = Vec<(K, Arc<str>)>;
+type Bucket<K> = Vec<(K, Arc<str>)>;
 
 impl<K: Clone> Default for Pairs<K> {
     fn default() -> Self {
@@ -73,7 +73,7 @@ impl<K: Hash + Ord + Clone> Pairs<K> {
         }
     }
 
-    fn part<Q>(&mut self, key: &Q) -> &mut Part<K>
+    fn part<Q>(&mut self, key: &Q) -> &mut Bucket<K>
     where
         Q: Hash + ?Sized,
     {

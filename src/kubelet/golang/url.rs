@@ -11,7 +11,7 @@ pub(crate) struct Url {
 
 /// What `unescape` is told about where a text stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum UrlPart {
     Host,
     Zone,
     Other,
@@ -25,7 +25,7 @@ impl Url {
             None => (text, &b""[..]),
         };
         // Nobody asks for it, but a fault in it is a fault of the URL.
-        unescape(fragment, Part::Other)?;
+        unescape(fragment, UrlPart::Other)?;
         if text.iter().any(|byte| *byte < b' ' || *byte == 0x7f) {
             return None;
         }
@@ -34,7 +34,7 @@ impl Url {
         let (authority, path) = text.split_at(slash.unwrap_or(text.len()));
         Some(Self {
             host: parse_authority(authority)?,
-            path: unescape(path, Part::Other)?,
+            path: unescape(path, UrlPart::Other)?,
         })
     }
 
@@ -51,7 +51,7 @@ fn parse_authority(authority: &[u8]) -> Option<Vec<u8>> {
     let host = parse_host(&authority[at + 1..])?;
     let user = &authority[..at];
     let is_valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(byte);
-    (user.iter().all(is_valid) && unescape(user, Part::Other).is_some()).then_some(host)
+    (user.iter().all(is_valid) && unescape(user, UrlPart::Other).is_some()).then_some(host)
 }
 
 fn parse_host(host: &[u8]) -> Option<Vec<u8>> {
@@ -63,7 +63,7 @@ fn parse_host(host: &[u8]) -> Option<Vec<u8>> {
     if let Some(colon) = host.iter().position(|byte| *byte == b':') {
         is_optional_port(&host[colon..]).then_some(())?;
     }
-    unescape(host, Part::Host)
+    unescape(host, UrlPart::Host)
 }
 
 /// `[IPv6%25zone]:port`
@@ -74,8 +74,8 @@ fn parse_literal(host: &[u8]) -> Option<Vec<u8>> {
     let name = &host[1..close];
     let zone = name.windows(3).position(|window| window == b"%25");
     let (address, zone) = name.split_at(zone.unwrap_or(name.len()));
-    let mut name = unescape(address, Part::Host)?;
-    name.extend(unescape(zone, Part::Zone)?);
+    let mut name = unescape(address, UrlPart::Host)?;
+    name.extend(unescape(zone, UrlPart::Zone)?);
     is_ipv6(&name).then_some(())?;
     Some([b"[", &*name, b"]", port].concat())
 }
@@ -96,13 +96,13 @@ fn is_optional_port(port: &[u8]) -> bool {
     }
 }
 
-fn unescape(text: &[u8], part: Part) -> Option<Vec<u8>> {
+fn unescape(text: &[u8], part: UrlPart) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
         if *byte != b'%' {
-            let in_host = matches!(part, Part::Host | Part::Zone);
+            let in_host = matches!(part, UrlPart::Host | UrlPart::Zone);
             if in_host && byte.is_ascii() && !is_host_byte(*byte) {
                 return None;
             }
@@ -114,9 +114,9 @@ fn unescape(text: &[u8], part: Part) -> Option<Vec<u8>> {
         let value = u8::try_from(high * 16 + low).ok()?;
         let is_percent = after.starts_with(b"25");
         match part {
-            Part::Host if high < 8 && !is_percent => return None,
-            Part::Zone if !is_percent && value != b' ' && !is_host_byte(value) => return None,
-            Part::Host | Part::Zone | Part::Other => {}
+            UrlPart::Host if high < 8 && !is_percent => return None,
+            UrlPart::Zone if !is_percent && value != b' ' && !is_host_byte(value) => return None,
+            UrlPart::Host | UrlPart::Zone | UrlPart::Other => {}
         }
         out.push(value);
         rest = &after[2..];
