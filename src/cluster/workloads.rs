@@ -49,7 +49,7 @@ struct PageMetadata {
 
 /// What [`read::read`] leaves out.
 #[derive(Deserialize)]
-struct Item<'a> {
+struct WorkloadItem<'a> {
     #[serde(borrow)]
     metadata: ItemMetadata<'a>,
     #[serde(default)]
@@ -101,7 +101,7 @@ struct Condition<'a> {
     status: Cow<'a, str>,
 }
 
-impl Item<'_> {
+impl WorkloadItem<'_> {
     /// Whether it is looked at: not what another workload controls, which is part of that one, and not what is over. What
     /// another group calls a Deployment is no workload that is listed here.
     fn counts(&self, kind: Kind) -> bool {
@@ -159,7 +159,7 @@ fn page(
     let page: Page<'_> = serde_json::from_str(text)?;
     for json in page.items.iter().map(|item| item.get()) {
         // One that cannot be read could not be created either.
-        let Ok(item) = serde_json::from_str::<Item<'_>>(json) else {
+        let Ok(item) = serde_json::from_str::<WorkloadItem<'_>>(json) else {
             continue;
         };
         let is_excluded = excluded.iter().any(|name| *name == item.metadata.namespace);

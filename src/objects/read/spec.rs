@@ -22,7 +22,7 @@ pub(super) struct Spec<'a> {
 impl<'de: 'a, 'a> Deserialize<'de> for Spec<'a> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         let mut spec = Spec::default();
-        Object(&mut spec).deserialize(json)?;
+        ObjectSeed(&mut spec).deserialize(json)?;
         spec.references.sort_by_key(|used| order(used.place));
         spec.pod.images.sort_by_key(|used| order(used.place));
         let name = &mut spec.pod.service_account;
@@ -33,7 +33,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Spec<'a> {
     }
 }
 
-/// Fields come in any order, and what is told of them always in this one.
+/// FieldSink come in any order, and what is told of them always in this one.
 fn order(place: Place) -> (u8, usize, bool, usize) {
     let list = |list| match list {
         ContainerList::Init => 1,
@@ -64,16 +64,16 @@ impl<'a> Spec<'a> {
 }
 
 /// Where the fields of an object go, one by one.
-trait Fields<'de> {
+trait FieldSink<'de> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error>;
 }
 
 /// Where the items of a list go, one by one.
-trait Items<'de> {
+trait ItemSink<'de> {
     fn item<D: Deserializer<'de>>(&mut self, index: usize, json: D) -> Result<(), D::Error>;
 }
 
-impl<'de: 'a, 'a> Fields<'de> for &mut Spec<'a> {
+impl<'de: 'a, 'a> FieldSink<'de> for &mut Spec<'a> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
         match key {
             "imagePullSecrets" => map.next_value_seed(list(each(|i, named: Named<'a>| {
@@ -108,13 +108,13 @@ struct Containers<'s, 'a>(ContainerList, &'s mut Spec<'a>);
 /// A container of a list.
 struct Container<'s, 'a>(ContainerList, usize, &'s mut Spec<'a>);
 
-impl<'de: 'a, 'a> Items<'de> for Containers<'_, 'a> {
+impl<'de: 'a, 'a> ItemSink<'de> for Containers<'_, 'a> {
     fn item<D: Deserializer<'de>>(&mut self, i: usize, json: D) -> Result<(), D::Error> {
-        Object(Container(self.0, i, self.1)).deserialize(json)
+        ObjectSeed(Container(self.0, i, self.1)).deserialize(json)
     }
 }
 
-impl<'de: 'a, 'a> Fields<'de> for Container<'_, 'a> {
+impl<'de: 'a, 'a> FieldSink<'de> for Container<'_, 'a> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
         let Self(of, i, spec) = self;
         match key {
@@ -142,13 +142,13 @@ struct Volumes<'s, 'a>(&'s mut Spec<'a>);
 /// A volume.
 struct Volume<'s, 'a>(usize, &'s mut Spec<'a>);
 
-impl<'de: 'a, 'a> Items<'de> for Volumes<'_, 'a> {
+impl<'de: 'a, 'a> ItemSink<'de> for Volumes<'_, 'a> {
     fn item<D: Deserializer<'de>>(&mut self, i: usize, json: D) -> Result<(), D::Error> {
-        Object(Volume(i, self.0)).deserialize(json)
+        ObjectSeed(Volume(i, self.0)).deserialize(json)
     }
 }
 
-impl<'de: 'a, 'a> Fields<'de> for Volume<'_, 'a> {
+impl<'de: 'a, 'a> FieldSink<'de> for Volume<'_, 'a> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
         let Self(i, spec) = self;
         let (field, named) = match key {
@@ -174,7 +174,7 @@ impl<'de: 'a, 'a> Fields<'de> for Volume<'_, 'a> {
                 );
                 return Ok(());
             }
-            "projected" => return map.next_value_seed(Nullable(Object(Projected(*i, spec)))),
+            "projected" => return map.next_value_seed(Nullable(ObjectSeed(Projected(*i, spec)))),
             _ => return skip(map),
         };
         spec.refer(Place::Volume(*i, field), named);
@@ -185,7 +185,7 @@ impl<'de: 'a, 'a> Fields<'de> for Volume<'_, 'a> {
 /// What a projected volume is made of.
 struct Projected<'s, 'a>(usize, &'s mut Spec<'a>);
 
-impl<'de: 'a, 'a> Fields<'de> for Projected<'_, 'a> {
+impl<'de: 'a, 'a> FieldSink<'de> for Projected<'_, 'a> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
         let Self(i, spec) = self;
         match key {
@@ -222,9 +222,9 @@ json! {
 }
 
 /// An object whose fields go somewhere.
-struct Object<F>(F);
+struct ObjectSeed<F>(F);
 
-impl<'de, F: Fields<'de>> DeserializeSeed<'de> for Object<F> {
+impl<'de, F: FieldSink<'de>> DeserializeSeed<'de> for ObjectSeed<F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -232,7 +232,7 @@ impl<'de, F: Fields<'de>> DeserializeSeed<'de> for Object<F> {
     }
 }
 
-impl<'de, F: Fields<'de>> Visitor<'de> for Object<F> {
+impl<'de, F: FieldSink<'de>> Visitor<'de> for ObjectSeed<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -248,14 +248,14 @@ impl<'de, F: Fields<'de>> Visitor<'de> for Object<F> {
 }
 
 /// A list whose items go somewhere.
-struct List<I>(I);
+struct ListSeed<I>(I);
 
 /// A list, or null.
-fn list<I>(items: I) -> Nullable<List<I>> {
-    Nullable(List(items))
+fn list<I>(items: I) -> Nullable<ListSeed<I>> {
+    Nullable(ListSeed(items))
 }
 
-impl<'de, I: Items<'de>> DeserializeSeed<'de> for List<I> {
+impl<'de, I: ItemSink<'de>> DeserializeSeed<'de> for ListSeed<I> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -263,7 +263,7 @@ impl<'de, I: Items<'de>> DeserializeSeed<'de> for List<I> {
     }
 }
 
-impl<'de, I: Items<'de>> Visitor<'de> for List<I> {
+impl<'de, I: ItemSink<'de>> Visitor<'de> for ListSeed<I> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -272,7 +272,10 @@ impl<'de, I: Items<'de>> Visitor<'de> for List<I> {
 
     fn visit_seq<S: SeqAccess<'de>>(mut self, mut items: S) -> Result<(), S::Error> {
         let mut index = 0;
-        while items.next_element_seed(Item(index, &mut self.0))?.is_some() {
+        while items
+            .next_element_seed(ItemSeed(index, &mut self.0))?
+            .is_some()
+        {
             index += 1;
         }
         Ok(())
@@ -280,9 +283,9 @@ impl<'de, I: Items<'de>> Visitor<'de> for List<I> {
 }
 
 /// An item of a list.
-struct Item<'i, I>(usize, &'i mut I);
+struct ItemSeed<'i, I>(usize, &'i mut I);
 
-impl<'de, I: Items<'de>> DeserializeSeed<'de> for Item<'_, I> {
+impl<'de, I: ItemSink<'de>> DeserializeSeed<'de> for ItemSeed<'_, I> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -290,14 +293,14 @@ impl<'de, I: Items<'de>> DeserializeSeed<'de> for Item<'_, I> {
     }
 }
 
-/// Items that are read whole.
+/// ItemSink that are read whole.
 struct Each<T, F>(F, PhantomData<T>);
 
 fn each<T, F: FnMut(usize, T)>(take: F) -> Each<T, F> {
     Each(take, PhantomData)
 }
 
-impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> Items<'de> for Each<T, F> {
+impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> ItemSink<'de> for Each<T, F> {
     fn item<D: Deserializer<'de>>(&mut self, index: usize, json: D) -> Result<(), D::Error> {
         (self.0)(index, T::deserialize(json)?);
         Ok(())

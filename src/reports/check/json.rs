@@ -1,6 +1,6 @@
 //! A report for programs. `docs/check.md` says what the keys are; they do not change.
 
-use super::{ExceptionUse, InjectionRow, Item, ObjectName, Report};
+use super::{ExceptionUse, InjectionRow, ObjectName, Report, ReportItem};
 use crate::text::diagnostic::Severity;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl Report {
         })
     }
 
-    fn item(&self, item: &Item) -> Value {
+    fn item(&self, item: &ReportItem) -> Value {
         let object = item.object.as_ref();
         json!({
             "file": self.inputs[item.input].name,

@@ -49,7 +49,7 @@ pub struct Report {
     /// What was looked at.
     pub inputs: Vec<Input>,
     /// What was found, in the order of the inputs and of their texts.
-    pub items: Vec<Item>,
+    pub items: Vec<ReportItem>,
     injections: Vec<InjectionRow>,
     exceptions: Vec<ExceptionUse>,
     exempt: Vec<ObjectName>,
@@ -61,7 +61,7 @@ pub struct Report {
 
 /// One finding in one place.
 #[derive(Debug)]
-pub struct Item {
+pub struct ReportItem {
     input: usize,
     code: FindingCode,
     diagnostic: Diagnostic,
@@ -114,9 +114,9 @@ impl Report {
     fn add_policy_items(&mut self, input: usize, diagnostics: Vec<Diagnostic>) {
         self.items.extend(diagnostics.into_iter().map(|diagnostic| {
             let path = diagnostic.path.clone();
-            Item {
+            ReportItem {
                 field: Some(path).filter(|path| !path.is_empty()),
-                ..Item::of(input, FindingCode::Policy, diagnostic)
+                ..ReportItem::of(input, FindingCode::Policy, diagnostic)
             }
         }));
     }
@@ -167,7 +167,7 @@ impl Report {
                 Err((span, message)) => {
                     let fault = diagnostic(Severity::Fault, span, message, None);
                     self.items
-                        .push(Item::of(input, FindingCode::Unreadable, fault));
+                        .push(ReportItem::of(input, FindingCode::Unreadable, fault));
                 }
             }
         }
@@ -175,12 +175,12 @@ impl Report {
             let message = "this key is there twice, and the last one counts".to_owned();
             let help = Some("keep one of them".to_owned());
             let diagnostic = diagnostic(Severity::Warning, span, message, help);
-            Item::of(input, FindingCode::DoubleKey, diagnostic)
+            ReportItem::of(input, FindingCode::DoubleKey, diagnostic)
         };
         self.items.extend(read.doubles.into_iter().map(double));
         let fault = read.fault;
         self.items
-            .extend(fault.map(|fault| Item::of(input, FindingCode::Unreadable, fault)));
+            .extend(fault.map(|fault| ReportItem::of(input, FindingCode::Unreadable, fault)));
     }
 
     fn judge(
@@ -221,7 +221,7 @@ impl Report {
                 continue;
             }
             let message = format!("{}: {}", object.shown, told.message);
-            self.items.push(Item {
+            self.items.push(ReportItem {
                 input,
                 code: finding.fault.code(),
                 diagnostic: diagnostic(severity(finding), span, message, told.help),
@@ -241,22 +241,23 @@ impl Report {
     /// How many findings are as bad as that.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        let is_so = |item: &&Item| item.diagnostic.severity == severity;
+        let is_so = |item: &&ReportItem| item.diagnostic.severity == severity;
         self.items.iter().filter(is_so).count()
     }
 
     /// How many findings there are about something else than the policy that are as bad as that.
     #[must_use]
     pub fn count_in_manifests(&self, severity: Severity) -> usize {
-        let is_so =
-            |item: &&Item| item.diagnostic.severity == severity && item.code != FindingCode::Policy;
+        let is_so = |item: &&ReportItem| {
+            item.diagnostic.severity == severity && item.code != FindingCode::Policy
+        };
         self.items.iter().filter(is_so).count()
     }
 
     /// Whether there was nothing at all to look at: most likely that is not what was meant.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let is_of_policy = |item: &Item| item.code == FindingCode::Policy;
+        let is_of_policy = |item: &ReportItem| item.code == FindingCode::Policy;
         self.objects + self.others == 0 && self.items.iter().all(is_of_policy)
     }
 
@@ -285,7 +286,7 @@ impl Report {
     }
 }
 
-impl Item {
+impl ReportItem {
     /// What is about no object that was read.
     fn of(input: usize, code: FindingCode, diagnostic: Diagnostic) -> Self {
         Self {
@@ -312,7 +313,7 @@ impl ObjectName {
     }
 }
 
-fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Item {
+fn credential(input: usize, manifest: &Manifest, namespace: &str) -> ReportItem {
     let name = manifest.name().unwrap_or_default();
     let namespace = manifest.namespace().unwrap_or(namespace);
     let object = ObjectName {
@@ -326,10 +327,10 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Item {
     let message = format!("{}: a registry credential in a file", object.shown);
     let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \
                 ever committed.";
-    Item {
+    ReportItem {
         field: Some("type".to_owned()),
         object: Some(object.clone()),
-        ..Item::of(
+        ..ReportItem::of(
             input,
             FindingCode::Credential,
             diagnostic(Severity::Fault, object.span, message, Some(help.to_owned())),

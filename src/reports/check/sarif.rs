@@ -1,7 +1,7 @@
 //! A report for code hosts: SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
 use super::json::severity;
-use super::{ExceptionUse, Item, Report};
+use super::{ExceptionUse, Report, ReportItem};
 use crate::text::diagnostic::Span;
 use crate::verdict::code::FindingCode;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl Report {
         })
     }
 
-    fn result(&self, item: &Item, root: &str) -> Value {
+    fn result(&self, item: &ReportItem, root: &str) -> Value {
         let diagnostic = &item.diagnostic;
         let text = match &diagnostic.help {
             Some(help) => format!("{}\n{help}", diagnostic.message),
