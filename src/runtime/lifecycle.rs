@@ -70,10 +70,10 @@ pub enum Part {
 
 /// Whether the webhook can answer.
 #[derive(Debug)]
-pub struct Readiness(watch::Sender<State>);
+pub struct Readiness(watch::Sender<ReadinessState>);
 
 #[derive(Debug)]
-struct State {
+struct ReadinessState {
     missing: Vec<(Part, Option<String>)>,
     is_stopping: bool,
 }
@@ -82,7 +82,7 @@ impl Readiness {
     /// Not ready: these parts are missing.
     #[must_use]
     pub fn waiting_for(parts: &[Part]) -> Self {
-        Self(watch::Sender::new(State {
+        Self(watch::Sender::new(ReadinessState {
             missing: parts.iter().map(|part| (*part, None)).collect(),
             is_stopping: false,
         }))
@@ -117,7 +117,7 @@ impl Readiness {
     /// Waits until these parts are there.
     pub async fn has_all(&self, parts: &[Part]) {
         let mut state = self.0.subscribe();
-        let is_there = |state: &State| {
+        let is_there = |state: &ReadinessState| {
             let mut missing = state.missing.iter();
             !missing.any(|(part, _)| parts.contains(part))
         };

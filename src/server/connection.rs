@@ -1,6 +1,6 @@
 //! One connection: handshake, protocol, requests.
 
-use super::connections::{Activity, InFlight, Place};
+use super::connections::{Activity, ConnectionPlace, RequestInFlight};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
@@ -75,7 +75,7 @@ pub(super) async fn serve(
     (stream, source): (TcpStream, IpAddr),
     tls: Option<TlsAcceptor>,
     endpoints: impl Endpoints,
-    place: Place,
+    place: ConnectionPlace,
     mut stopping: Stopping,
 ) -> Result<(), Ended> {
     stream.set_nodelay(true)?;
@@ -157,7 +157,7 @@ async fn drive(
 struct Answer {
     body: Body,
     #[expect(dead_code, reason = "it matters when it is dropped")]
-    in_flight: InFlight,
+    in_flight: RequestInFlight,
 }
 
 impl hyper::body::Body for Answer {

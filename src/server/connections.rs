@@ -35,7 +35,7 @@ struct Open {
 }
 
 /// The place of one connection, free again when it is dropped.
-pub(super) struct Place {
+pub(super) struct ConnectionPlace {
     connections: Arc<Connections>,
     number: u64,
     pub(super) activity: Arc<Activity>,
@@ -44,13 +44,13 @@ pub(super) struct Place {
 /// What a connection does.
 #[derive(Debug)]
 pub(super) struct Activity {
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// Told when the connection has to give way.
     evicted: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct ConnectionState {
     /// Requests whose answers are not taken yet, and when they came, the first one first.
     in_flight: Vec<(u64, Instant)>,
     /// How many requests there were.
@@ -75,7 +75,7 @@ enum Dispensable {
 }
 
 /// A request whose answer is not taken yet.
-pub(super) struct InFlight {
+pub(super) struct RequestInFlight {
     activity: Arc<Activity>,
     number: u64,
 }
@@ -92,7 +92,7 @@ impl Connections {
     /// A place for a new connection, for which another one gives way: of the same source where that has its share, of all
     /// where the whole is used up. First those that never asked anything, then those that are idle, the one that was for
     /// longest first; then one that is busy for too long. `None` where all are at work.
-    pub(super) fn admit(self: &Arc<Self>, number: u64, source: IpAddr) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, number: u64, source: IpAddr) -> Option<ConnectionPlace> {
         let source = source.to_canonical();
         let place = loop {
             let (full, reason) = match self.quota.take(source, 1) {
@@ -116,7 +116,7 @@ impl Connections {
         };
         self.open().insert(number, open);
         self.metrics.open.inc();
-        Some(Place {
+        Some(ConnectionPlace {
             connections: self.clone(),
             number,
             activity,
@@ -143,7 +143,7 @@ impl Connections {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.connections.open().remove(&self.number);
         self.connections.metrics.open.dec();
@@ -152,7 +152,7 @@ impl Drop for Place {
 
 impl Activity {
     fn new() -> Self {
-        let state = State {
+        let state = ConnectionState {
             in_flight: Vec::new(),
             requests: 0,
             idle_since: Instant::now(),
@@ -166,13 +166,13 @@ impl Activity {
     }
 
     /// A request has come.
-    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+    pub(super) fn begin(self: &Arc<Self>) -> RequestInFlight {
         let mut state = self.state();
         let number = state.requests;
         state.requests += 1;
         state.in_flight.push((number, Instant::now()));
         state.reading_since = None;
-        InFlight {
+        RequestInFlight {
             activity: self.clone(),
             number,
         }
@@ -231,12 +231,12 @@ impl Activity {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for InFlight {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let mut state = self.activity.state();
         let number = self.number;

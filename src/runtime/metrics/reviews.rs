@@ -44,7 +44,7 @@ pub enum Unanswered {
 
 /// A review in work.
 #[derive(Debug)]
-pub struct InFlight(Gauge);
+pub struct ReviewInFlight(Gauge);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReviewLabels {
@@ -108,9 +108,9 @@ impl ReviewMetrics {
 
     /// Counts a review as one in work, until the value is dropped.
     #[must_use]
-    pub fn begin(&self) -> InFlight {
+    pub fn begin(&self) -> ReviewInFlight {
         self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+        ReviewInFlight(self.in_flight.clone())
     }
 
     /// Counts an answered review, its findings and its injections.
@@ -144,7 +144,7 @@ impl ReviewMetrics {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for ReviewInFlight {
     fn drop(&mut self) {
         self.0.dec();
     }
