@@ -8,7 +8,7 @@ mod request;
 
 use crate::objects::names::MAX_SUBDOMAIN;
 use crate::objects::read::Text;
-use crate::objects::subject::{Operation, Source, Subject};
+use crate::objects::subject::{ObjectSource, Operation, Subject};
 use crate::text::excerpt::beginning;
 use crate::text::scan;
 use crate::verdict::finding::Denial;
@@ -99,7 +99,7 @@ pub fn parse(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
     let subject = Subject {
         kind,
         operation,
-        source: Source::Request,
+        source: ObjectSource::Request,
         namespace: text(request.namespace),
         name: text(request.name),
         user: text(request.user),

@@ -3,7 +3,7 @@
 use super::answer;
 use crate::objects::kind::Kind;
 use crate::objects::read;
-use crate::objects::subject::{Operation, Source, Subject};
+use crate::objects::subject::{ObjectSource, Operation, Subject};
 use anyhow::{Context, Result};
 use kube::Client;
 use kube::api::{ListParams, Request};
@@ -172,7 +172,7 @@ fn page(
         let subject = Subject {
             kind,
             operation: Operation::Create,
-            source: Source::Request,
+            source: ObjectSource::Request,
             namespace: item.metadata.namespace,
             name: item.metadata.name,
             user: "".into(),

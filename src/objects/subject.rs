@@ -21,7 +21,7 @@ pub struct Subject<'a> {
     /// What happens to it.
     pub operation: Operation,
     /// Where it comes from.
-    pub source: Source,
+    pub source: ObjectSource,
     /// The namespace of the request; the object may not say.
     pub namespace: Cow<'a, str>,
     /// The name of the request, empty where it is yet to be generated.
@@ -49,7 +49,7 @@ pub enum Operation {
 
 /// Where an object comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum ObjectSource {
     /// From the API server: the plugin for service accounts has filled the list of a Pod.
     Request,
     /// From a file: it is as somebody wrote it.
@@ -246,7 +246,7 @@ impl Subject<'_> {
 
     /// Whether its name is made up for this request, and tells nobody anything.
     fn is_yet_to_be_named(&self) -> bool {
-        let is_request = self.source == Source::Request;
+        let is_request = self.source == ObjectSource::Request;
         self.operation == Operation::Create && (is_request || self.own_name().is_none())
     }
 

@@ -73,7 +73,7 @@ impl Diagnostic {
 
 /// How much of a text is shown around the places that diagnostics speak of.
 #[derive(Debug, Clone, Copy)]
-pub enum Source<'s> {
+pub enum SourceExcerpt<'s> {
     /// The line.
     Line(&'s str),
     /// The place, and before it on its line nothing but the keys that lead to it: what else is there may be a secret.
@@ -87,7 +87,12 @@ pub enum Source<'s> {
 pub fn render(diagnostics: &[Diagnostic], file: &str, source: &str, colour: Colour) -> String {
     let mut text = String::new();
     for diagnostic in diagnostics {
-        text.push_str(&render_one(diagnostic, file, Source::Line(source), colour));
+        text.push_str(&render_one(
+            diagnostic,
+            file,
+            SourceExcerpt::Line(source),
+            colour,
+        ));
     }
     text
 }
@@ -97,7 +102,7 @@ pub fn render(diagnostics: &[Diagnostic], file: &str, source: &str, colour: Colo
 pub fn render_one(
     diagnostic: &Diagnostic,
     file: &str,
-    source: Source<'_>,
+    source: SourceExcerpt<'_>,
     colour: Colour,
 ) -> String {
     let renderer = match colour {
@@ -112,9 +117,9 @@ pub fn render_one(
     let title = level.primary_title(diagnostic.message.as_str());
     let span = diagnostic.span;
     let line = match source {
-        Source::Line(source) => Line::of(source, span),
-        Source::Place(source) => Line::of(source, span).and_then(Line::without_the_rest),
-        Source::Nothing => None,
+        SourceExcerpt::Line(source) => Line::of(source, span),
+        SourceExcerpt::Place(source) => Line::of(source, span).and_then(Line::without_the_rest),
+        SourceExcerpt::Nothing => None,
     };
     let group: Group<'_> = match &line {
         Some(line) => {

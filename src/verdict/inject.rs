@@ -4,7 +4,7 @@ use super::coverage::Coverage;
 use super::pull_secrets::{self, Listed};
 use super::{Injection, Preview};
 use crate::objects::kind::Kind;
-use crate::objects::subject::{Operation, Place, PodSpec, Source, Subject};
+use crate::objects::subject::{ObjectSource, Operation, Place, PodSpec, Subject};
 use crate::policy::RegistryRule;
 use crate::policy::selector::Match;
 use crate::verdict::finding::{Effect, Fault, Finding, WhyNotDenied};
@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
         let own = pod.pull_secrets.iter().enumerate();
         let own = own.map(|(i, name)| (&**name, Place::PullSecret(i)));
         // What the API server copies into a Pod that lists nothing.
-        let is_template = subject.kind != Kind::Pod || subject.source == Source::Manifest;
+        let is_template = subject.kind != Kind::Pod || subject.source == ObjectSource::Manifest;
         let account = world
             .facts
             .service_account(&subject.namespace, pod.service_account())

@@ -17,7 +17,7 @@ pub mod world;
 pub use ruling::{Injection, Mutation, Notes, Outcome, Preview, Ruling};
 
 use crate::objects::kind::Kind;
-use crate::objects::subject::{Operation, Source, Subject};
+use crate::objects::subject::{ObjectSource, Operation, Subject};
 use crate::verdict::finding::{Fault, Finding, Trouble};
 use crate::verdict::world::World;
 use coverage::Coverage;
@@ -62,7 +62,7 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
 fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
     let mut findings = guard::guard(world, subject, coverage);
     // Whoever applies a workload is there to be told; its pods are made when nobody looks.
-    if subject.kind != Kind::Pod && subject.source == Source::Request {
+    if subject.kind != Kind::Pod && subject.source == ObjectSource::Request {
         findings.extend(inject::predict_findings(world, subject, coverage));
     }
     let mut ruling = Ruling {

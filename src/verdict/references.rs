@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, ServiceAccountFacts};
 use crate::objects::kind::Kind;
-use crate::objects::subject::{Object, Place, PodSpec, Source, Subject};
+use crate::objects::subject::{Object, ObjectSource, Place, PodSpec, Subject};
 use crate::verdict::finding::Origin;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ pub(super) fn uses<'o>(
     object: &'o Object<'_>,
 ) -> Vec<Use<'o>> {
     let pod = object.pod.as_ref();
-    let is_filled = subject.kind == Kind::Pod && subject.source == Source::Request;
+    let is_filled = subject.kind == Kind::Pod && subject.source == ObjectSource::Request;
     let account = pod.map(|pod| Account::of(facts, &subject.namespace, pod));
     let inherited = match (&account, pod) {
         (Some(account), Some(pod)) if is_filled => account.inherited(pod),

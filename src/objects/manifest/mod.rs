@@ -8,7 +8,7 @@ use crate::kubelet::docker_config::Form;
 use crate::objects::kind::Kind;
 use crate::objects::names::POLICY_KIND;
 use crate::objects::read;
-use crate::objects::subject::{Object, Operation, Place, Source, Subject};
+use crate::objects::subject::{Object, ObjectSource, Operation, Place, Subject};
 use crate::secrets::credentials::SecretContent;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::clean;
@@ -160,7 +160,7 @@ impl Manifest {
         Ok(Subject {
             kind: self.kind,
             operation: Operation::Create,
-            source: Source::Manifest,
+            source: ObjectSource::Manifest,
             namespace: self.namespace().unwrap_or(namespace).into(),
             name: self.name().unwrap_or_default().into(),
             user: "".into(),

@@ -2,7 +2,7 @@
 
 use super::{ExceptionUse, ObjectName, Report};
 use crate::objects::names::POLICY_KIND;
-use crate::text::diagnostic::{Colour, Source, render_one};
+use crate::text::diagnostic::{Colour, SourceExcerpt, render_one};
 use crate::verdict::code::FindingCode;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,11 +16,11 @@ impl Report {
             let input = &self.inputs[item.input];
             let source = match item.code {
                 FindingCode::Policy if input.text.contains(POLICY_KIND) => {
-                    Source::Line(&input.text)
+                    SourceExcerpt::Line(&input.text)
                 }
                 // Nobody knows what stands there, or it may be a password itself.
                 FindingCode::Unreadable | FindingCode::DoubleKey | FindingCode::InvalidImage => {
-                    Source::Nothing
+                    SourceExcerpt::Nothing
                 }
                 FindingCode::Policy
                 | FindingCode::BannedSecret
@@ -33,7 +33,7 @@ impl Report {
                 | FindingCode::SecretMalformed
                 | FindingCode::SecretExpired
                 | FindingCode::Credential
-                | FindingCode::Exception => Source::Place(&input.text),
+                | FindingCode::Exception => SourceExcerpt::Place(&input.text),
             };
             text.push_str(&render_one(&item.diagnostic, &input.name, source, colour));
         }

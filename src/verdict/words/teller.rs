@@ -3,7 +3,7 @@
 use super::secrets::{PullSecret, by};
 use crate::kubelet::image::ImageError;
 use crate::objects::kind::Kind;
-use crate::objects::subject::{ContainerList, Place, Source, Subject};
+use crate::objects::subject::{ContainerList, ObjectSource, Place, Subject};
 use crate::policy::selector::Match;
 use crate::policy::{Ban, Exception};
 use crate::text::excerpt::shorten;
@@ -231,7 +231,7 @@ impl<'s> Teller<'s> {
     pub(super) fn field(&self, place: Place) -> String {
         let mut place = place;
         if let Place::PullSecret(i) = &mut place
-            && self.subject.source == Source::Request
+            && self.subject.source == ObjectSource::Request
         {
             *i -= self.injected_before().get(*i).copied().unwrap_or_default();
         }
