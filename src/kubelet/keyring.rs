@@ -15,12 +15,12 @@ const DEFAULT_REGISTRY_HOST: &[u8] = b"index.docker.io";
 /// The credentials of the pull secrets of a pod.
 #[derive(Debug)]
 pub struct Keyring<C> {
-    slots: BTreeMap<Box<[u8]>, Slot<C>>,
+    slots: BTreeMap<Box<[u8]>, KeySlot<C>>,
 }
 
 /// The credentials of one key.
 #[derive(Debug)]
-struct Slot<C> {
+struct KeySlot<C> {
     /// The key as a URL; `None` where it is none, and matches nothing.
     url: Option<Url>,
     credentials: Vec<C>,
@@ -37,7 +37,7 @@ impl<C> Default for Keyring<C> {
 impl<C> Keyring<C> {
     /// Adds a credential after those that are there.
     pub fn add(&mut self, key: &[u8], credential: C) {
-        let slot = self.slots.entry(key.into()).or_insert_with(|| Slot {
+        let slot = self.slots.entry(key.into()).or_insert_with(|| KeySlot {
             url: Url::parse(key),
             credentials: Vec::new(),
         });
@@ -60,7 +60,7 @@ impl<C> Keyring<C> {
     #[must_use]
     pub fn lookup_name(&self, name: &[u8]) -> Vec<(&[u8], &C)> {
         let target = Url::parse(name);
-        let matches = |slot: &Slot<C>| match (&slot.url, &target) {
+        let matches = |slot: &KeySlot<C>| match (&slot.url, &target) {
             (Some(url), Some(target)) => urls_match(url, target),
             _ => false,
         };
@@ -75,7 +75,7 @@ impl<C> Keyring<C> {
 }
 
 fn each<'k, C>(
-    (key, slot): (&'k (impl AsRef<[u8]> + ?Sized), &'k Slot<C>),
+    (key, slot): (&'k (impl AsRef<[u8]> + ?Sized), &'k KeySlot<C>),
 ) -> impl Iterator<Item = (&'k [u8], &'k C)> {
     let with_key = |credential| (key.as_ref(), credential);
     slot.credentials.iter().map(with_key)

@@ -15,14 +15,14 @@ use std::cmp::Reverse;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     exact: HashMap<Box<str>, Paths>,
-    globs: Node,
+    globs: HostNode,
 }
 
 /// A node of the trie of labels.
 #[derive(Debug, Default)]
-struct Node {
-    exact: HashMap<Box<str>, Node>,
-    globs: Vec<(Glob, Node)>,
+struct HostNode {
+    exact: HashMap<Box<str>, HostNode>,
+    globs: Vec<(Glob, HostNode)>,
     /// What ends here: the port, how many characters of the host are no `*`, and the paths.
     hosts: Vec<(Option<Box<str>>, usize, Paths)>,
 }
@@ -62,7 +62,7 @@ impl Index {
         match host {
             Host::Exact(host) => self.exact.entry(host.clone()).or_default(),
             Host::Glob { labels, port } => {
-                let node = labels.iter().rev().fold(&mut self.globs, Node::child);
+                let node = labels.iter().rev().fold(&mut self.globs, HostNode::child);
                 let known = node
                     .hosts
                     .iter()
@@ -119,7 +119,7 @@ fn lowercase(registry: &str) -> Cow<'_, str> {
     }
 }
 
-impl Node {
+impl HostNode {
     fn child(&mut self, label: &Glob) -> &mut Self {
         if let Some(text) = label.literal() {
             return self.exact.entry(text.into()).or_default();

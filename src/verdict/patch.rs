@@ -81,18 +81,19 @@ fn reorder(patch: &mut Patch, pod: &PodSpec<'_>, wanted: &[&str]) {
     let listed = |name: &&str| pod.pull_secrets.iter().position(|listed| listed == *name);
     let first: Vec<Option<usize>> = wanted.iter().map(listed).collect();
     let others = (0..pod.pull_secrets.len()).filter(|index| !first.contains(&Some(*index)));
-    let target: Vec<Slot> = (0..wanted.len())
-        .map(|number| first[number].map_or(Slot::New(number), Slot::Old))
-        .chain(others.map(Slot::Old))
+    let target: Vec<ListSlot> = (0..wanted.len())
+        .map(|number| first[number].map_or(ListSlot::New(number), ListSlot::Old))
+        .chain(others.map(ListSlot::Old))
         .collect();
     let stay = longest_increasing(&target);
-    let mut list: Vec<Slot> = (0..pod.pull_secrets.len()).map(Slot::Old).collect();
+    let mut list: Vec<ListSlot> = (0..pod.pull_secrets.len()).map(ListSlot::Old).collect();
     for (index, slot) in target
         .iter()
         .enumerate()
         .filter(|(_, slot)| !stay.contains(slot))
     {
-        let place_of = |list: &[Slot], slot: Slot| list.iter().position(|other| *other == slot);
+        let place_of =
+            |list: &[ListSlot], slot: ListSlot| list.iter().position(|other| *other == slot);
         let from = place_of(&list, *slot);
         if let Some(from) = from {
             list.remove(from);
@@ -105,7 +106,7 @@ fn reorder(patch: &mut Patch, pod: &PodSpec<'_>, wanted: &[&str]) {
         };
         list.insert(to, *slot);
         match (from, slot) {
-            (None, Slot::New(number)) => {
+            (None, ListSlot::New(number)) => {
                 let place = format_args!("/spec/imagePullSecrets/{to}");
                 patch.add(place, entry(wanted[*number]));
             }
@@ -116,17 +117,17 @@ fn reorder(patch: &mut Patch, pod: &PodSpec<'_>, wanted: &[&str]) {
 
 /// An entry of the list: one that was there, by its index, or one of the wanted ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Slot {
+enum ListSlot {
     Old(usize),
     New(usize),
 }
 
 /// A longest sequence of old entries that stand in the target as they stood in the list (patience sorting).
-fn longest_increasing(target: &[Slot]) -> HashSet<Slot> {
+fn longest_increasing(target: &[ListSlot]) -> HashSet<ListSlot> {
     let old: Vec<usize> = target
         .iter()
         .filter_map(|slot| {
-            if let Slot::Old(i) = slot {
+            if let ListSlot::Old(i) = slot {
                 Some(*i)
             } else {
                 None
@@ -146,7 +147,7 @@ fn longest_increasing(target: &[Slot]) -> HashSet<Slot> {
         }
     }
     std::iter::successors(ends.last().copied(), |i| before[*i])
-        .map(|i| Slot::Old(old[i]))
+        .map(|i| ListSlot::Old(old[i]))
         .collect()
 }
 

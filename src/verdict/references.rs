@@ -22,7 +22,7 @@ pub(super) fn uses<'o>(
 ) -> Vec<Use<'o>> {
     let pod = object.pod.as_ref();
     let is_filled = subject.kind == Kind::Pod && subject.source == ObjectSource::Request;
-    let account = pod.map(|pod| Account::of(facts, &subject.namespace, pod));
+    let account = pod.map(|pod| PodServiceAccount::of(facts, &subject.namespace, pod));
     let inherited = match (&account, pod) {
         (Some(account), Some(pod)) if is_filled => account.inherited(pod),
         _ => Inherited::Nothing,
@@ -40,12 +40,12 @@ pub(super) fn uses<'o>(
     let passed_on = account
         .filter(|_| inheriting.is_some())
         .into_iter()
-        .flat_map(Account::passed_on);
+        .flat_map(PodServiceAccount::passed_on);
     own.chain(passed_on).collect()
 }
 
 /// The `ServiceAccount` of a pod or template, and what is known of it.
-struct Account<'o> {
+struct PodServiceAccount<'o> {
     name: &'o str,
     facts: Option<&'o ServiceAccountFacts>,
     is_absence_known: bool,
@@ -60,7 +60,7 @@ enum Inherited<'o> {
     From(&'o str, HashSet<&'o str>),
 }
 
-impl<'o> Account<'o> {
+impl<'o> PodServiceAccount<'o> {
     fn of(facts: &'o Facts, namespace: &str, pod: &'o PodSpec<'_>) -> Self {
         let name = pod.service_account();
         let is_absence_known = facts.service_accounts_synced();

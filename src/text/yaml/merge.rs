@@ -40,7 +40,7 @@ fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, N
     for (key, value) in entries {
         if !key.is_merge() {
             let span = key.span;
-            if merging.put(key, value, Origin::Own) == Some(Origin::Own) {
+            if merging.put(key, value, EntryOrigin::Own) == Some(EntryOrigin::Own) {
                 doubles.push(span);
             }
             continue;
@@ -53,7 +53,7 @@ fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, N
         for source in sources.into_iter().rev() {
             if let Value::Mapping(entries) = source.value {
                 for (key, value) in entries {
-                    merging.put(key, value, Origin::Merged);
+                    merging.put(key, value, EntryOrigin::Merged);
                 }
             }
         }
@@ -65,19 +65,19 @@ fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, N
 #[derive(Default)]
 struct Merging {
     entries: Vec<(Node, Node)>,
-    places: HashMap<String, (usize, Origin)>,
+    places: HashMap<String, (usize, EntryOrigin)>,
 }
 
 /// Where an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
+enum EntryOrigin {
     Own,
     Merged,
 }
 
 impl Merging {
     /// Puts an entry in, and says where the one came from that it replaces.
-    fn put(&mut self, key: Node, value: Node, origin: Origin) -> Option<Origin> {
+    fn put(&mut self, key: Node, value: Node, origin: EntryOrigin) -> Option<EntryOrigin> {
         let text = key.text().unwrap_or_default().to_owned();
         match self.places.entry(text) {
             Entry::Vacant(place) => {

@@ -2,7 +2,7 @@
 
 mod scanner;
 
-use scanner::{Scanner, is_space};
+use scanner::{GrammarScanner, is_space};
 use zeroize::Zeroizing;
 
 pub(crate) use scanner::NoJson;
@@ -14,7 +14,7 @@ pub(crate) struct Json<'a>(&'a [u8]);
 impl<'a> Json<'a> {
     /// Checks a text as a whole, as `json.Unmarshal` does before it looks at any of it.
     pub(crate) fn parse(text: &'a [u8]) -> Result<Self, NoJson> {
-        Scanner::new(text).document()?;
+        GrammarScanner::new(text).document()?;
         Ok(Self(text.trim_ascii_start()).first())
     }
 

@@ -8,14 +8,14 @@ pub(super) const MAX_DEPTH: usize = 10_000;
 pub(crate) struct NoJson;
 
 /// Checks the grammar without recursion: a Secret can be nested as deeply as it is long.
-pub(super) struct Scanner<'a> {
+pub(super) struct GrammarScanner<'a> {
     text: &'a [u8],
     at: usize,
     /// What is open: an object or else an array.
     open: Vec<bool>,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> GrammarScanner<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
         Self {
             text,
