@@ -6,7 +6,7 @@
 
 use super::webhooks::{Configuration, WebhookConfiguration, patch, reduce};
 use super::{
-    FIELD_MANAGER, ObjectName, Seen, answer, is_conflict, own_secret, watch_one, without_values,
+    FIELD_MANAGER, ObjectName, Observed, answer, is_conflict, own_secret, watch_one, without_values,
 };
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::metrics::Metrics;
@@ -53,9 +53,9 @@ pub struct CertificateKeeper {
     client: Client,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
-    secret: Seen<Secret>,
-    mutating: Seen<Configuration>,
-    validating: Seen<Configuration>,
+    secret: Observed<Secret>,
+    mutating: Observed<Configuration>,
+    validating: Observed<Configuration>,
     /// What is served with.
     in_use: Option<Keys>,
     /// What both configurations trust, and since when, if that was not so from the beginning.
@@ -81,13 +81,19 @@ impl CertificateKeeper {
         metrics: Arc<Metrics>,
     ) -> Self {
         let is_bare = managed.configurations.is_none();
-        let configuration = || if is_bare { Seen::Absent } else { Seen::Unknown };
+        let configuration = || {
+            if is_bare {
+                Observed::Absent
+            } else {
+                Observed::Unknown
+            }
+        };
         Self {
             managed,
             client,
             readiness,
             metrics,
-            secret: Seen::Unknown,
+            secret: Observed::Unknown,
             mutating: configuration(),
             validating: configuration(),
             in_use: None,
@@ -181,13 +187,13 @@ impl CertificateKeeper {
     async fn agree(&mut self) -> Result<Option<Keys>> {
         let now = OffsetDateTime::now_utc();
         let names = &self.managed.names;
-        if self.mutating == Seen::Unknown || self.validating == Seen::Unknown {
+        if self.mutating == Observed::Unknown || self.validating == Observed::Unknown {
             return Ok(None);
         }
         let found = match &self.secret {
-            Seen::Unknown => return Ok(None),
-            Seen::Absent => None,
-            Seen::Present(secret) => read(secret)
+            Observed::Unknown => return Ok(None),
+            Observed::Absent => None,
+            Observed::Present(secret) => read(secret)
                 .inspect_err(|error| {
                     warn!(
                         secret = %self.managed.secret,
@@ -233,10 +239,10 @@ impl CertificateKeeper {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PostParams::default()
         };
-        let is_new = !matches!(self.secret, Seen::Present(_));
+        let is_new = !matches!(self.secret, Observed::Present(_));
         let mut secret = match &self.secret {
-            Seen::Present(secret) => secret.clone(),
-            Seen::Unknown | Seen::Absent => own_secret(&name.name, "kubernetes.io/tls"),
+            Observed::Present(secret) => secret.clone(),
+            Observed::Unknown | Observed::Absent => own_secret(&name.name, "kubernetes.io/tls"),
         };
         let data = keys.to_secret().into_iter();
         secret.data = Some(data.map(|(key, value)| (key, ByteString(value))).collect());
@@ -248,7 +254,7 @@ impl CertificateKeeper {
         match written {
             Ok(written) => {
                 info!(secret = %name, "wrote a certificate for all replicas");
-                self.secret = Seen::Present(written);
+                self.secret = Observed::Present(written);
                 Ok(true)
             }
             Err(error) if is_conflict(&error) => Ok(false),
@@ -293,8 +299,8 @@ impl CertificateKeeper {
     fn bundles(&self) -> impl Iterator<Item = &str> {
         let configurations = [&self.mutating, &self.validating].into_iter();
         let seen = configurations.filter_map(|seen| match seen {
-            Seen::Present(configuration) => Some(&configuration.bundles),
-            Seen::Unknown | Seen::Absent => None,
+            Observed::Present(configuration) => Some(&configuration.bundles),
+            Observed::Unknown | Observed::Absent => None,
         });
         seen.flatten()
             .flatten()

@@ -30,7 +30,7 @@ pub async fn watch(
 ) {
     let wants_secrets = secrets.mode != InventoryMode::Off;
     let mut changes = changes(client, &metrics, secrets).ready_chunks(BATCH);
-    let mut learner = Learner::default();
+    let mut learner = FactsLearner::default();
     while let Some(batch) = changes.next().await {
         for change in batch {
             learner.learn(change);
@@ -49,18 +49,18 @@ pub async fn watch(
 }
 
 /// What a watch says.
-enum Change {
+enum ClusterChange {
     Namespace(Event<PartialObjectMeta<Namespace>>),
     ServiceAccount(Event<ServiceAccount>),
-    Secret(secrets::Change),
+    Secret(secrets::SecretChange),
 }
 
 fn changes(
     client: Client,
     metrics: &Arc<Metrics>,
     watched: SecretsWatch,
-) -> BoxStream<'static, Change> {
-    let secrets = secrets::changes(client.clone(), watched, metrics).map(Change::Secret);
+) -> BoxStream<'static, ClusterChange> {
+    let secrets = secrets::changes(client.clone(), watched, metrics).map(ClusterChange::Secret);
     let namespaces = events(
         Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
         watcher::Config::default(),
@@ -73,31 +73,31 @@ fn changes(
         "serviceaccounts",
         metrics.clone(),
     );
-    let namespaces = namespaces.map(Change::Namespace);
-    let accounts = accounts.map(Change::ServiceAccount);
+    let namespaces = namespaces.map(ClusterChange::Namespace);
+    let accounts = accounts.map(ClusterChange::ServiceAccount);
     let objects = futures::stream::select(namespaces, accounts);
     futures::stream::select(objects, secrets).boxed()
 }
 
 /// Facts, and what a list that is under way has named so far: what it does not name is gone.
 #[derive(Default)]
-struct Learner {
+struct FactsLearner {
     facts: Facts,
     namespaces_synced: bool,
     namespaces: HashSet<String>,
     accounts: HashSet<(String, String)>,
-    secrets: secrets::Learner,
+    secrets: secrets::InventoryLearner,
 }
 
-impl Learner {
-    fn learn(&mut self, change: Change) {
+impl FactsLearner {
+    fn learn(&mut self, change: ClusterChange) {
         match change {
-            Change::Namespace(event) => self.namespace(event),
-            Change::ServiceAccount(event) => self.service_account(event),
-            Change::Secret(secrets::Change::Mode(mode, key)) => {
+            ClusterChange::Namespace(event) => self.namespace(event),
+            ClusterChange::ServiceAccount(event) => self.service_account(event),
+            ClusterChange::Secret(secrets::SecretChange::Mode(mode, key)) => {
                 self.facts.set_inventory_mode(mode, key);
             }
-            Change::Secret(change) => self.secrets.learn(change),
+            ClusterChange::Secret(change) => self.secrets.learn(change),
         }
     }
 

@@ -214,14 +214,14 @@ where
 
 /// An object as a watch saw it last.
 #[derive(Debug, Clone, PartialEq)]
-enum Seen<K> {
+enum Observed<K> {
     /// Not yet.
     Unknown,
     Absent,
     Present(K),
 }
 
-impl<K> From<Option<K>> for Seen<K> {
+impl<K> From<Option<K>> for Observed<K> {
     fn from(object: Option<K>) -> Self {
         object.map_or(Self::Absent, Self::Present)
     }

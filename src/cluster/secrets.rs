@@ -41,23 +41,23 @@ pub struct SecretsWatch {
 }
 
 /// What a watch says.
-pub(super) enum Change {
+pub(super) enum SecretChange {
     /// How much will be known, and what fingerprints are made with.
     Mode(InventoryMode, Option<FingerprintKey>),
     /// A list of Secrets of this type begins.
     Begin(Form),
     /// It names this one.
-    Listed(Seen),
+    Listed(SeenSecret),
     /// It is over: what it did not name is gone.
     End(Form),
     /// This one is new, or has changed.
-    Set(Seen),
+    Set(SeenSecret),
     /// This one is gone.
-    Gone(Seen),
+    Gone(SeenSecret),
 }
 
 /// A Secret, reduced.
-pub(super) struct Seen {
+pub(super) struct SeenSecret {
     namespace: String,
     name: String,
     facts: SecretFacts,
@@ -68,20 +68,20 @@ pub(super) fn changes(
     client: Client,
     watched: SecretsWatch,
     metrics: &Arc<Metrics>,
-) -> BoxStream<'static, Change> {
+) -> BoxStream<'static, SecretChange> {
     let metrics = metrics.clone();
     match (watched.mode, watched.fingerprint_secret) {
         (InventoryMode::Off, _) => stream::pending().boxed(),
         (InventoryMode::Names, _) | (InventoryMode::Contents, None) => {
             let api = Api::<PartialObjectMeta<Secret>>::all(client);
-            let begin = stream::iter([Change::Mode(InventoryMode::Names, None)]);
+            let begin = stream::iter([SecretChange::Mode(InventoryMode::Names, None)]);
             begin.chain(watch(&api, None, &metrics)).boxed()
         }
         (InventoryMode::Contents, Some(name)) => {
             stream::once(fingerprint::key(client.clone(), name))
                 .flat_map(move |key| {
                     let api = Api::<DockerSecret>::all(client.clone());
-                    let begin = Change::Mode(InventoryMode::Contents, Some(key.clone()));
+                    let begin = SecretChange::Mode(InventoryMode::Contents, Some(key.clone()));
                     stream::iter([begin]).chain(watch(&api, Some(&key), &metrics))
                 })
                 .boxed()
@@ -93,13 +93,13 @@ fn watch<K: Reduce>(
     api: &Api<K>,
     key: Option<&FingerprintKey>,
     metrics: &Arc<Metrics>,
-) -> impl Stream<Item = Change> + Send + use<K> {
+) -> impl Stream<Item = SecretChange> + Send + use<K> {
     let each = FORMS.map(|(form, name)| {
         let config = watcher::Config::default()
             .fields(&format!("type={name}"))
             .page_size(PAGE);
         let key = key.cloned();
-        let seen = move |secret: K| Seen {
+        let seen = move |secret: K| SeenSecret {
             namespace: secret.namespace().unwrap_or_default(),
             name: secret.name_any(),
             facts: SecretFacts {
@@ -111,11 +111,11 @@ fn watch<K: Reduce>(
         };
         super::events(api.clone(), config, PULL_SECRETS, metrics.clone()).map(move |event| {
             match event {
-                Event::Init => Change::Begin(form),
-                Event::InitApply(secret) => Change::Listed(seen(secret)),
-                Event::InitDone => Change::End(form),
-                Event::Apply(secret) => Change::Set(seen(secret)),
-                Event::Delete(secret) => Change::Gone(seen(secret)),
+                Event::Init => SecretChange::Begin(form),
+                Event::InitApply(secret) => SecretChange::Listed(seen(secret)),
+                Event::InitDone => SecretChange::End(form),
+                Event::Apply(secret) => SecretChange::Set(seen(secret)),
+                Event::Delete(secret) => SecretChange::Gone(seen(secret)),
             }
         })
     });
@@ -125,7 +125,7 @@ fn watch<K: Reduce>(
 
 /// What is known of Secrets, and what a list that is under way has named so far.
 #[derive(Default)]
-pub(super) struct Learner {
+pub(super) struct InventoryLearner {
     inventory: Inventory,
     names: Names,
     listed: [HashSet<[Arc<str>; 2]>; FORMS.len()],
@@ -133,24 +133,24 @@ pub(super) struct Learner {
     changes: usize,
 }
 
-impl Learner {
+impl InventoryLearner {
     /// The inventory, once all Secrets are known.
     pub(super) fn inventory(&self) -> Option<&Inventory> {
         (self.synced == [true; FORMS.len()]).then_some(&self.inventory)
     }
 
     /// Learns what a watch says about Secrets.
-    pub(super) fn learn(&mut self, change: Change) {
+    pub(super) fn learn(&mut self, change: SecretChange) {
         match change {
-            Change::Mode(..) => {}
-            Change::Begin(form) => self.begin(form),
-            Change::Listed(seen) => {
+            SecretChange::Mode(..) => {}
+            SecretChange::Begin(form) => self.begin(form),
+            SecretChange::Listed(seen) => {
                 self.note(&seen);
                 self.set(&seen.namespace, &seen.name, Some(seen.facts));
             }
-            Change::End(form) => self.end(form),
-            Change::Set(seen) => self.set(&seen.namespace, &seen.name, Some(seen.facts)),
-            Change::Gone(seen) => self.set(&seen.namespace, &seen.name, None),
+            SecretChange::End(form) => self.end(form),
+            SecretChange::Set(seen) => self.set(&seen.namespace, &seen.name, Some(seen.facts)),
+            SecretChange::Gone(seen) => self.set(&seen.namespace, &seen.name, None),
         }
     }
 
@@ -163,7 +163,7 @@ impl Learner {
     }
 
     /// What a list does not name is gone; at the first one there is nothing else, and nothing is noted for that.
-    fn note(&mut self, seen: &Seen) {
+    fn note(&mut self, seen: &SeenSecret) {
         let number = number(seen.facts.form);
         if self.synced[number] {
             let place = [&seen.namespace, &seen.name].map(|text| self.names.intern(text));
@@ -276,12 +276,12 @@ impl Resource for DockerSecret {
 impl<'de> Deserialize<'de> for DockerSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        struct Metadata {
+        struct OnlyMetadata {
             metadata: ObjectMeta,
         }
         let json: &RawValue = Deserialize::deserialize(deserializer)?;
         let error = |_| serde::de::Error::custom("no Secret");
-        let Metadata { metadata } = serde_json::from_str(json.get()).map_err(error)?;
+        let OnlyMetadata { metadata } = serde_json::from_str(json.get()).map_err(error)?;
         let object = read::read(Kind::Secret, json.get()).map_err(error)?;
         Ok(Self {
             metadata,

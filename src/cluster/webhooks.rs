@@ -1,6 +1,6 @@
 //! The webhook configurations, of which only the `caBundle` matters.
 
-use super::{FIELD_MANAGER, Seen, answer};
+use super::{FIELD_MANAGER, Observed, answer};
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use k8s_openapi::ByteString;
@@ -24,10 +24,10 @@ pub(super) struct Configuration {
 pub(super) async fn patch<K: WebhookConfiguration>(
     api: &Api<K>,
     name: &str,
-    seen: &mut Seen<Configuration>,
+    seen: &mut Observed<Configuration>,
     bundle: &str,
 ) -> Result<()> {
-    let Seen::Present(configuration) = seen else {
+    let Observed::Present(configuration) = seen else {
         return Ok(());
     };
     let operation = |number| {
@@ -48,7 +48,7 @@ pub(super) async fn patch<K: WebhookConfiguration>(
         .with_context(|| {
             format!("cannot patch the caBundle of the webhook configuration {name}")
         })?;
-    *seen = Seen::Present(reduce(&patched));
+    *seen = Observed::Present(reduce(&patched));
     Ok(())
 }
 
@@ -88,7 +88,7 @@ impl WebhookConfiguration for ValidatingWebhookConfiguration {
     }
 }
 
-impl Seen<Configuration> {
+impl Observed<Configuration> {
     /// Whether a webhook of the configuration trusts something else.
     pub(super) fn differs(&self, bundle: &str) -> bool {
         let is_other = |found: &Option<ByteString>| {
