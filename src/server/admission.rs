@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells what an edit of the policy would do to what runs. The only part of a review that may ask the API server, within
 /// the deadline of that webhook.
-pub type Preview =
+pub type EditPreview =
     Box<dyn Fn(&PolicyEdit<'_>) -> Option<BoxFuture<'static, Vec<String>>> + Send + Sync>;
 
 /// An edit of the policy that is about to be admitted.
@@ -52,7 +52,7 @@ pub struct PolicyEdit<'e> {
 /// What answers reviews.
 pub struct Admission {
     live: Arc<Live>,
-    preview: Option<Preview>,
+    preview: Option<EditPreview>,
     metrics: Arc<Metrics>,
     bodies: Bodies,
     large: Semaphore,
@@ -92,7 +92,7 @@ impl Admission {
     pub fn with_preview(
         live: Arc<Live>,
         metrics: Arc<Metrics>,
-        preview: Option<Preview>,
+        preview: Option<EditPreview>,
     ) -> Arc<Self> {
         Arc::new(Self {
             live,

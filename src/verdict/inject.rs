@@ -2,7 +2,7 @@
 
 use super::coverage::Coverage;
 use super::pull_secrets::{self, Listed};
-use super::{Injection, Preview};
+use super::{Injection, PodPreview};
 use crate::objects::kind::Kind;
 use crate::objects::subject::{ObjectSource, Operation, Place, PodSpec, Subject};
 use crate::policy::RegistryRule;
@@ -59,10 +59,10 @@ pub(super) fn preview<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
     coverage: &Coverage<'a>,
-) -> Preview<'a> {
+) -> PodPreview<'a> {
     let pod = subject.object.pod.as_ref();
     let Some(pod) = pod.filter(|_| is_wanted(world, subject)) else {
-        return Preview::default();
+        return PodPreview::default();
     };
     let Plan {
         rules,
@@ -72,7 +72,7 @@ pub(super) fn preview<'a>(
     } = plan(world, subject, pod, coverage);
     let is_added = |name: &str| wanted.contains(&name) && !pod.lists(name);
     let refused = refused.into_iter();
-    Preview {
+    PodPreview {
         injections: injections(&rules, is_added),
         findings: refused.map(|secret| not_mountable(pod, secret)).collect(),
     }

@@ -14,7 +14,7 @@ mod ruling;
 pub mod words;
 pub mod world;
 
-pub use ruling::{Injection, Mutation, Notes, Outcome, Preview, Ruling};
+pub use ruling::{Injection, Mutation, Notes, Outcome, PodPreview, Ruling};
 
 use crate::objects::kind::Kind;
 use crate::objects::subject::{ObjectSource, Operation, Subject};
@@ -93,6 +93,6 @@ pub fn lacks_secrets(world: &World<'_>, subject: &Subject<'_>) -> bool {
 
 /// What the pods of a subject, be it a Pod or the template of some, would get when they are created.
 #[must_use]
-pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Preview<'a> {
+pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> PodPreview<'a> {
     inject::preview(world, subject, &Coverage::of(world, subject))
 }

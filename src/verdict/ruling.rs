@@ -63,7 +63,7 @@ pub struct Notes {
 
 /// What the pods of a subject would get.
 #[derive(Debug, Default)]
-pub struct Preview<'a> {
+pub struct PodPreview<'a> {
     /// What is put in.
     pub injections: Vec<Injection<'a>>,
     /// What cannot be put in.

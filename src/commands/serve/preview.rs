@@ -6,7 +6,7 @@ use crate::policy::source::PolicyText;
 use crate::reports::impact::{Extent, Impact};
 use crate::runtime::clock::today;
 use crate::runtime::live::Live;
-use crate::server::admission::{PolicyEdit, Preview};
+use crate::server::admission::{EditPreview, PolicyEdit};
 use futures::FutureExt;
 use kube::Client;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tracing::warn;
 const BUDGET: Duration = Duration::from_secs(6);
 
 /// Looks at what runs, for one edit at a time.
-pub(super) fn preview(client: Client, live: Arc<Live>, excluded: Vec<String>) -> Preview {
+pub(super) fn preview(client: Client, live: Arc<Live>, excluded: Vec<String>) -> EditPreview {
     let turn = Arc::new(Semaphore::new(1));
     let excluded = Arc::new(excluded);
     Box::new(move |edit: &PolicyEdit<'_>| {

@@ -16,7 +16,7 @@ use crate::verdict::code::FindingCode;
 use crate::verdict::finding::{Effect, Fault, Finding};
 use crate::verdict::words;
 use crate::verdict::world::{Controllers, World};
-use crate::verdict::{self, Preview};
+use crate::verdict::{self, PodPreview};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::fmt::Write as _;
@@ -199,7 +199,7 @@ impl Report {
             self.exempt.push(object);
             return;
         }
-        let Preview {
+        let PodPreview {
             injections,
             findings: refused,
         } = verdict::preview(world, subject);
