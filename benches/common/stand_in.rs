@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use pullgate::runtime::metrics::ConnectionMetrics;
-use pullgate::server::{Access, Server};
+use pullgate::server::{Server, ServerAccess};
 use pullgate::tls::certificate::Certificate;
 use std::io::Write;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(crate) fn serve(dir: &Path, router: Router) {
 async fn run(dir: &Path, router: Router) {
     let file = |name: &str| std::fs::read_to_string(dir.join(name)).expect("a file");
     let certificate = Certificate::new(&file("tls.crt"), &file("tls.key")).expect("a certificate");
-    let access = Access {
+    let access = ServerAccess {
         tls: Some(certificate.server_config(None)),
         max_connections: 4096,
         metrics: ConnectionMetrics::default(),

@@ -133,7 +133,7 @@ impl Review<'_> {
     #[must_use]
     pub fn answer(&self, mutation: &Mutation<'_>) -> Vec<u8> {
         let Mutation { outcome, notes, .. } = mutation;
-        let mut answer = Answer(Vec::with_capacity(ANSWER));
+        let mut answer = AnswerWriter(Vec::with_capacity(ANSWER));
         answer.raw(r#"{"apiVersion":""#);
         answer.raw(API_VERSION);
         answer.raw(r#"","kind":""#);
@@ -166,9 +166,9 @@ impl Review<'_> {
 }
 
 /// The bytes of an answer as they are written.
-struct Answer(Vec<u8>);
+struct AnswerWriter(Vec<u8>);
 
-impl Answer {
+impl AnswerWriter {
     fn raw(&mut self, json: &str) {
         self.0.extend_from_slice(json.as_bytes());
     }

@@ -84,7 +84,7 @@ pub(super) async fn serve(
     let requests = service_fn(move |request| {
         let in_flight = watched.begin();
         let answer = endpoints.clone().answer(request, source);
-        async { Ok::<_, Infallible>(answer.await.map(|body| Answer { body, in_flight })) }
+        async { Ok::<_, Infallible>(answer.await.map(|body| AnswerBody { body, in_flight })) }
     });
     let served = async {
         let Some(tls) = tls else {
@@ -111,7 +111,7 @@ pub(super) async fn serve(
 
 async fn http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    requests: impl HttpService<Incoming, ResBody = Answer, Error = Infallible>,
+    requests: impl HttpService<Incoming, ResBody = AnswerBody, Error = Infallible>,
     stopping: Stopping,
 ) -> Result<(), Ended> {
     let connection = http1::Builder::new()
@@ -128,7 +128,7 @@ async fn http2<S>(
     stopping: Stopping,
 ) -> Result<(), Ended>
 where
-    S: HttpService<Incoming, ResBody = Answer, Error = Infallible, Future: Send + 'static>,
+    S: HttpService<Incoming, ResBody = AnswerBody, Error = Infallible, Future: Send + 'static>,
 {
     let tasks = Arc::default();
     let connection = http2::Builder::new(Streams(Arc::downgrade(&tasks)))
@@ -154,13 +154,13 @@ async fn drive(
 }
 
 /// The body of an answer: the request is under way until that is taken.
-struct Answer {
+struct AnswerBody {
     body: Body,
     #[expect(dead_code, reason = "it matters when it is dropped")]
     in_flight: RequestInFlight,
 }
 
-impl hyper::body::Body for Answer {
+impl hyper::body::Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -36,7 +36,7 @@ pub struct Server<E> {
 }
 
 /// How a server is reached.
-pub struct Access {
+pub struct ServerAccess {
     /// TLS, or plain HTTP where there is none.
     pub tls: Option<rustls::ServerConfig>,
     /// How many connections there may be; an eighth of them from one address.
@@ -50,8 +50,8 @@ impl<E: Endpoints> Server<E> {
     ///
     /// # Errors
     /// The port cannot be had.
-    pub async fn bind(address: SocketAddr, access: Access, endpoints: E) -> io::Result<Self> {
-        let Access {
+    pub async fn bind(address: SocketAddr, access: ServerAccess, endpoints: E) -> io::Result<Self> {
+        let ServerAccess {
             tls,
             max_connections,
             metrics,

@@ -8,7 +8,7 @@ use axum::extract::Path;
 use axum::routing::post;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pullgate::runtime::metrics::ConnectionMetrics;
-use pullgate::server::{Access, Server};
+use pullgate::server::{Server, ServerAccess};
 use pullgate::tls::certificate::Certificate;
 use pullgate::tls::self_signed::SelfSigned;
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ impl<'c> Responder<'c> {
                     }),
                 );
                 let any = "127.0.0.1:0".parse().expect("an address");
-                let access = Access {
+                let access = ServerAccess {
                     tls: Some(certificate.server_config(None)),
                     max_connections: 4096,
                     metrics: ConnectionMetrics::default(),

@@ -6,7 +6,7 @@ use pullgate::runtime::live::{Live, Watches};
 use pullgate::runtime::metrics::Metrics;
 use pullgate::server::admission::Admission;
 use pullgate::server::connection::Endpoints;
-use pullgate::server::{Access, Server};
+use pullgate::server::{Server, ServerAccess};
 use pullgate::tls::certificate::Certificate;
 use pullgate::tls::clients::Clients;
 use pullgate::tls::self_signed::SelfSigned;
@@ -77,7 +77,7 @@ async fn bind(
     let made = SelfSigned::new(&["localhost"]).expect("a certificate");
     let certificate = Certificate::new(&made.certificate, &made.key).expect("a certificate");
     let any = "127.0.0.1:0".parse().expect("an address");
-    let access = Access {
+    let access = ServerAccess {
         tls: Some(certificate.server_config(clients)),
         max_connections,
         metrics: metrics.connections.clone(),

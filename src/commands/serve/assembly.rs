@@ -13,7 +13,7 @@ use crate::runtime::metrics::{ConnectionMetrics, Metrics, PolicySource};
 use crate::runtime::policy::PolicyInForce;
 use crate::server::Server;
 use crate::server::connection::Endpoints;
-use crate::server::{Access, admin};
+use crate::server::{ServerAccess, admin};
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;
 use crate::tls::self_signed::SelfSigned;
@@ -46,7 +46,7 @@ impl Assembly<'_> {
         let Some(address) = self.args.admin_listen.or(default) else {
             return Ok(());
         };
-        let access = Access {
+        let access = ServerAccess {
             tls: None,
             max_connections: admin::MAX_CONNECTIONS,
             metrics: ConnectionMetrics::default(),
@@ -190,7 +190,7 @@ pub(super) async fn complete(readiness: &Readiness) {
 pub(super) async fn bind<E: Endpoints>(
     flag: &str,
     address: SocketAddr,
-    access: Access,
+    access: ServerAccess,
     endpoints: E,
 ) -> Result<Server<E>> {
     Server::bind(address, access, endpoints)

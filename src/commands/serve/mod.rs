@@ -10,7 +10,7 @@ use crate::runtime::lifecycle::{Part, Readiness, Signals, Tasks};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry::{self};
 use crate::server::admission::Admission;
-use crate::server::{Access, admin};
+use crate::server::{ServerAccess, admin};
 use crate::tls::certificate::Certificate;
 use anyhow::{Context, Result, bail};
 use assembly::{Assembly, bind};
@@ -60,7 +60,7 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
     let client = server.cluster().await?;
     server.policy(client.as_ref())?;
     server.certificate(client.as_ref())?;
-    let access = Access {
+    let access = ServerAccess {
         tls: Some(server.certificate.server_config(clients)),
         max_connections: connections,
         metrics: server.metrics.connections.clone(),

@@ -1,6 +1,6 @@
 //! A report for programs. `docs/check.md` says what the keys are; they do not change.
 
-use super::{ExceptionUse, InjectionRow, ObjectName, Report, ReportItem};
+use super::{ExceptionUse, InjectionRow, Report, ReportItem, ReportedObject};
 use crate::text::diagnostic::Severity;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ impl Report {
         value
     }
 
-    fn object(&self, object: &ObjectName) -> Value {
+    fn object(&self, object: &ReportedObject) -> Value {
         json!({
             "file": self.inputs[object.input].name,
             "line": object.span.line,

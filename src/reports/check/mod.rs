@@ -52,7 +52,7 @@ pub struct Report {
     pub items: Vec<ReportItem>,
     injections: Vec<InjectionRow>,
     exceptions: Vec<ExceptionUse>,
-    exempt: Vec<ObjectName>,
+    exempt: Vec<ReportedObject>,
     policies: usize,
     objects: usize,
     others: usize,
@@ -65,14 +65,14 @@ pub struct ReportItem {
     input: usize,
     code: FindingCode,
     diagnostic: Diagnostic,
-    object: Option<ObjectName>,
+    object: Option<ReportedObject>,
     field: Option<String>,
     ban: Option<String>,
 }
 
 /// An object, as people and programs know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ObjectName {
+struct ReportedObject {
     input: usize,
     span: Span,
     kind: &'static str,
@@ -84,7 +84,7 @@ struct ObjectName {
 /// What the pods of an object would get.
 #[derive(Debug)]
 struct InjectionRow {
-    object: ObjectName,
+    object: ReportedObject,
     rule: String,
     secrets: Vec<String>,
 }
@@ -94,7 +94,7 @@ struct InjectionRow {
 struct ExceptionUse {
     input: usize,
     span: Span,
-    object: ObjectName,
+    object: ReportedObject,
     ban: Option<String>,
     owner: String,
     reason: String,
@@ -193,7 +193,7 @@ impl Report {
         if subject.kind == Kind::Other {
             return;
         }
-        let object = ObjectName::of(input, manifest, subject);
+        let object = ReportedObject::of(input, manifest, subject);
         let is_exempt = world.policy.exempt(world.namespace(subject)) == Match::Yes;
         if is_exempt && subject.object.pod.is_some() {
             self.exempt.push(object);
@@ -300,7 +300,7 @@ impl ReportItem {
     }
 }
 
-impl ObjectName {
+impl ReportedObject {
     fn of(input: usize, manifest: &Manifest, subject: &Subject<'_>) -> Self {
         Self {
             input,
@@ -316,7 +316,7 @@ impl ObjectName {
 fn credential(input: usize, manifest: &Manifest, namespace: &str) -> ReportItem {
     let name = manifest.name().unwrap_or_default();
     let namespace = manifest.namespace().unwrap_or(namespace);
-    let object = ObjectName {
+    let object = ReportedObject {
         input,
         span: manifest.type_span(),
         kind: "Secret",

@@ -1,6 +1,6 @@
 //! A report for people.
 
-use super::{ExceptionUse, ObjectName, Report};
+use super::{ExceptionUse, Report, ReportedObject};
 use crate::objects::names::POLICY_KIND;
 use crate::text::diagnostic::{Colour, SourceExcerpt, render_one};
 use crate::verdict::code::FindingCode;
@@ -49,7 +49,7 @@ impl Report {
     }
 
     fn injections(&self, text: &mut String) {
-        let mut by_object: Vec<(&ObjectName, Vec<String>)> = Vec::new();
+        let mut by_object: Vec<(&ReportedObject, Vec<String>)> = Vec::new();
         for injection in &self.injections {
             let what = format!("{} ({})", injection.secrets.join(", "), injection.rule);
             match by_object.last_mut() {
