@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 use pullgate::commands::cli::{Cli, Command};
-use pullgate::commands::{Outcome, check, explain, manual, schema, serve};
+use pullgate::commands::{CommandOutcome, check, explain, manual, schema, serve};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -19,8 +19,8 @@ fn main() -> ExitCode {
         Command::Man(args) => manual::man(&args, Cli::command(), out),
     };
     match result {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::Findings) => ExitCode::from(1),
+        Ok(CommandOutcome::Clean) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::Findings) => ExitCode::from(1),
         // Whoever reads has seen enough, as `head` has.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(2),
         Err(error) => {

@@ -1,7 +1,7 @@
 //! `pullgate check`: the judgement of the webhook on files.
 
 use super::inputs::{self, Skipped};
-use super::{Outcome, PolicyArgs};
+use super::{CommandOutcome, PolicyArgs};
 use crate::policy::Loaded;
 use crate::policy::source::PolicyText;
 use crate::reports::check::{Input, Report, Settings};
@@ -72,7 +72,7 @@ enum FailOn {
 ///
 /// # Errors
 /// Something cannot be read.
-pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
+pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     let (name, text) = args
         .policy
         .read()?
@@ -120,9 +120,9 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome> {
     let is_clean = report.count(Severity::Fault) == 0
         && (args.fail_on == FailOn::Error || report.count_in_manifests(Severity::Warning) == 0);
     Ok(if is_clean {
-        Outcome::Clean
+        CommandOutcome::Clean
     } else {
-        Outcome::Findings
+        CommandOutcome::Findings
     })
 }
 

@@ -1,6 +1,6 @@
 //! `pullgate explain`.
 
-use super::{Format, Outcome, PolicyArgs, read};
+use super::{CommandOutcome, Format, PolicyArgs, read};
 use crate::policy::Policy;
 use crate::policy::selector::Namespace;
 use crate::reports::explanation::{Asked, PullSecrets, Question, SecretsError};
@@ -50,7 +50,7 @@ pub struct ExplainArgs {
 ///
 /// # Errors
 /// The policy cannot be used, or nobody reads the result.
-pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
+pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     let policy = args.policy.load()?;
     let images = images(&args.images)?;
     let read = |path| read_secrets(path, policy.as_ref());
@@ -73,9 +73,9 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<Outcome> {
         Format::Text => out.write_all(question.text(&asked).as_bytes())?,
     }
     Ok(if asked.iter().all(Asked::is_valid) {
-        Outcome::Clean
+        CommandOutcome::Clean
     } else {
-        Outcome::Findings
+        CommandOutcome::Findings
     })
 }
 

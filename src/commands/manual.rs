@@ -1,6 +1,6 @@
 //! `pullgate man` and `pullgate completions`: the command line, told to `man` and to shells.
 
-use super::Outcome;
+use super::CommandOutcome;
 use anyhow::{Context, Result};
 use clap::{Args, Command};
 use clap_complete::Shell;
@@ -33,7 +33,7 @@ pub struct CompletionsArgs {
 ///
 /// # Errors
 /// There is no such command, or nobody reads it.
-pub fn man(args: &ManArgs, mut cli: Command, out: &mut impl Write) -> Result<Outcome> {
+pub fn man(args: &ManArgs, mut cli: Command, out: &mut impl Write) -> Result<CommandOutcome> {
     cli.build();
     let command = match &args.command {
         None => cli,
@@ -48,7 +48,7 @@ pub fn man(args: &ManArgs, mut cli: Command, out: &mut impl Write) -> Result<Out
         .title(title)
         .render(&mut page)?;
     out.write_all(&page)?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// Prints what a shell needs to complete commands and flags.
@@ -59,9 +59,9 @@ pub fn completions(
     args: &CompletionsArgs,
     mut cli: Command,
     out: &mut impl Write,
-) -> Result<Outcome> {
+) -> Result<CommandOutcome> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut cli, "pullgate", &mut script);
     out.write_all(&script)?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }

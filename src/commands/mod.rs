@@ -1,4 +1,4 @@
-//! What each command does: values in, an [`Outcome`] out.
+//! What each command does: values in, an [`CommandOutcome`] out.
 
 pub mod check;
 pub mod cli;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 /// What came of a command that did what it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// Nothing to complain about.
     Clean,
     /// Something was found.

@@ -1,6 +1,6 @@
 //! `pullgate schema`.
 
-use super::Outcome;
+use super::CommandOutcome;
 use crate::policy::document;
 use anyhow::Result;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::io::Write;
 ///
 /// # Errors
 /// Nobody reads it.
-pub fn run(out: &mut impl Write) -> Result<Outcome> {
+pub fn run(out: &mut impl Write) -> Result<CommandOutcome> {
     writeln!(out, "{:#}", document::json_schema())?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }

@@ -5,7 +5,7 @@ mod assembly;
 mod preview;
 mod watches;
 
-use super::{Outcome, demo};
+use super::{CommandOutcome, demo};
 use crate::runtime::lifecycle::{Part, Readiness, Signals, Tasks};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry::{self};
@@ -30,7 +30,7 @@ const MORE_FILES: usize = admin::MAX_CONNECTIONS + 256;
 ///
 /// # Errors
 /// Something that it needs cannot be had, or an essential part ended.
-pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Outcome> {
+pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     telemetry::start(&args.log)?;
     let connections = allow_files(args.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -39,7 +39,7 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Outcome> {
     let result = runtime.block_on(serve(args, connections, out));
     // A file on a disk that is gone may be read for ever.
     runtime.shutdown_background();
-    result.map(|()| Outcome::Clean)
+    result.map(|()| CommandOutcome::Clean)
 }
 
 async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Result<()> {
