@@ -2,7 +2,7 @@
 //! any other order it waits until the kind is known.
 
 use crate::objects::kind::Kind;
-use crate::objects::read::{self, Reader, Text};
+use crate::objects::read::{self, ObjectReader, Text};
 use crate::objects::subject::Object;
 use crate::text::scan::Raw;
 use serde::Deserialize;
@@ -178,7 +178,7 @@ impl<'de> Visitor<'de> for Of {
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<RequestContent<'de>, D::Error> {
         match self.0 {
             Some(kind) => {
-                let object = Reader(kind).deserialize(json)?;
+                let object = ObjectReader(kind).deserialize(json)?;
                 Ok(RequestContent::Read(object))
             }
             None => Raw::deserialize(json).map(RequestContent::Later),

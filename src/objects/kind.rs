@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 /// Everything that is said of a kind, in one place.
-struct Definition {
+struct KindDefinition {
     name: &'static str,
     /// Empty for the core group. The version is always `v1`.
     group: &'static str,
@@ -53,65 +53,38 @@ impl Kind {
         Self::ConfigMap,
     ];
 
-    const fn definition(self) -> Definition {
-        const TEMPLATE: &str = "spec.template.spec.";
-        let (name, group, plural, path, controller) = match self {
-            Self::Pod => ("Pod", "", "pods", "spec.", None),
-            Self::PodTemplate => ("PodTemplate", "", "podtemplates", "template.spec.", None),
-            Self::ReplicationController => (
-                "ReplicationController",
-                "",
-                "replicationcontrollers",
-                TEMPLATE,
-                Some("replication"),
-            ),
-            Self::ReplicaSet => (
-                "ReplicaSet",
-                "apps",
-                "replicasets",
-                TEMPLATE,
-                Some("replicaset"),
-            ),
-            Self::Deployment => (
-                "Deployment",
-                "apps",
-                "deployments",
-                TEMPLATE,
-                Some("deployment"),
-            ),
-            Self::StatefulSet => (
-                "StatefulSet",
-                "apps",
-                "statefulsets",
-                TEMPLATE,
-                Some("statefulset"),
-            ),
-            Self::DaemonSet => (
-                "DaemonSet",
-                "apps",
-                "daemonsets",
-                TEMPLATE,
-                Some("daemon-set"),
-            ),
-            Self::Job => ("Job", "batch", "jobs", TEMPLATE, Some("job")),
-            Self::CronJob => (
-                "CronJob",
-                "batch",
-                "cronjobs",
-                "spec.jobTemplate.spec.template.spec.",
-                Some("cronjob"),
-            ),
-            Self::ServiceAccount => ("ServiceAccount", "", "serviceaccounts", "", None),
-            Self::Secret => ("Secret", "", "secrets", "", None),
-            Self::ConfigMap => ("ConfigMap", "", "configmaps", "", None),
-            Self::Other => ("Other", "", "", "", None),
-        };
-        Definition {
-            name,
-            group,
-            plural,
-            path,
-            controller,
+    const fn definition(self) -> KindDefinition {
+        match self {
+            Self::Pod => KindDefinition {
+                path: "spec.",
+                ..KindDefinition::core("Pod", "pods")
+            },
+            Self::PodTemplate => KindDefinition {
+                path: "template.spec.",
+                ..KindDefinition::core("PodTemplate", "podtemplates")
+            },
+            Self::ReplicationController => KindDefinition {
+                path: "spec.template.spec.",
+                controller: Some("replication"),
+                ..KindDefinition::core("ReplicationController", "replicationcontrollers")
+            },
+            Self::ReplicaSet => KindDefinition::app("ReplicaSet", "replicasets", "replicaset"),
+            Self::Deployment => KindDefinition::app("Deployment", "deployments", "deployment"),
+            Self::StatefulSet => KindDefinition::app("StatefulSet", "statefulsets", "statefulset"),
+            Self::DaemonSet => KindDefinition::app("DaemonSet", "daemonsets", "daemon-set"),
+            Self::Job => KindDefinition {
+                group: "batch",
+                ..KindDefinition::app("Job", "jobs", "job")
+            },
+            Self::CronJob => KindDefinition {
+                group: "batch",
+                path: "spec.jobTemplate.spec.template.spec.",
+                ..KindDefinition::app("CronJob", "cronjobs", "cronjob")
+            },
+            Self::ServiceAccount => KindDefinition::core("ServiceAccount", "serviceaccounts"),
+            Self::Secret => KindDefinition::core("Secret", "secrets"),
+            Self::ConfigMap => KindDefinition::core("ConfigMap", "configmaps"),
+            Self::Other => KindDefinition::core("Other", ""),
         }
     }
 
@@ -150,6 +123,29 @@ impl Kind {
     #[must_use]
     pub const fn controller(self) -> Option<&'static str> {
         self.definition().controller
+    }
+}
+
+impl KindDefinition {
+    /// A kind of the core group without pods.
+    const fn core(name: &'static str, plural: &'static str) -> Self {
+        Self {
+            name,
+            group: "",
+            plural,
+            path: "",
+            controller: None,
+        }
+    }
+
+    /// A workload of the group `apps`.
+    const fn app(name: &'static str, plural: &'static str, controller: &'static str) -> Self {
+        Self {
+            group: "apps",
+            path: "spec.template.spec.",
+            controller: Some(controller),
+            ..Self::core(name, plural)
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl InventoryMode {
 /// Docker-type Secrets by namespace and name.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    namespaces: HashMap<Arc<str>, Arc<Vec<Named>>>,
+    namespaces: HashMap<Arc<str>, Arc<Vec<NamedSecret>>>,
     /// The namespaces that have a Secret of a name.
     names: Pairs<Arc<str>>,
     /// The namespaces that have a credential, copies of our own not counted; with one that has it twice named twice.
@@ -48,7 +48,7 @@ pub struct Inventory {
 }
 
 /// A Secret and its name; those of a namespace are in the order of their names.
-type Named = (Arc<str>, SecretFacts);
+type NamedSecret = (Arc<str>, SecretFacts);
 
 /// What is kept about a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Inventory {
     }
 }
 
-fn position(secrets: &[Named], name: &str) -> Result<usize, usize> {
+fn position(secrets: &[NamedSecret], name: &str) -> Result<usize, usize> {
     secrets.binary_search_by(|(known, _)| (**known).cmp(name))
 }
 

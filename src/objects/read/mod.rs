@@ -27,14 +27,14 @@ use zeroize::Zeroizing;
 /// # Errors
 /// It is no JSON, or a field that matters has a value of the wrong type.
 pub fn read(kind: Kind, json: &str) -> Result<Object<'_>, serde_json::Error> {
-    scan::seeded(json, Reader(kind))
+    scan::seeded(json, ObjectReader(kind))
 }
 
 /// Reads an object of this kind where it stands in other JSON.
 #[derive(Clone, Copy)]
-pub(crate) struct Reader(pub(crate) Kind);
+pub(crate) struct ObjectReader(pub(crate) Kind);
 
-impl<'de> DeserializeSeed<'de> for Reader {
+impl<'de> DeserializeSeed<'de> for ObjectReader {
     type Value = Object<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Object<'de>, D::Error> {

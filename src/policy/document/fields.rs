@@ -1,6 +1,6 @@
 //! The fields of a mapping: which are there, which are missing, and which nobody knows.
 
-use super::reader::{Reader, quoted};
+use super::reader::{DocumentReader, quoted};
 use crate::text::diagnostic::Span;
 use crate::text::suggest::nearest;
 use crate::text::yaml::{Node, Value};
@@ -16,7 +16,7 @@ pub(super) struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     /// The fields of a mapping.
-    pub(super) fn of(reader: &mut Reader, node: &'n Node, path: &str) -> Option<Self> {
+    pub(super) fn of(reader: &mut DocumentReader, node: &'n Node, path: &str) -> Option<Self> {
         let Value::Mapping(pairs) = &node.value else {
             return reader.expected("a mapping", node, path);
         };
@@ -54,9 +54,9 @@ impl<'n> Fields<'n> {
 
     pub(super) fn optional<T>(
         &mut self,
-        reader: &mut Reader,
+        reader: &mut DocumentReader,
         key: &'static str,
-        read: impl FnOnce(&mut Reader, &'n Node, &str) -> Option<T>,
+        read: impl FnOnce(&mut DocumentReader, &'n Node, &str) -> Option<T>,
     ) -> Option<T> {
         self.known.push(key);
         let (_, _, node) = self.entries.iter().find(|(known, ..)| *known == key)?;
@@ -65,9 +65,9 @@ impl<'n> Fields<'n> {
 
     pub(super) fn required<T>(
         &mut self,
-        reader: &mut Reader,
+        reader: &mut DocumentReader,
         key: &'static str,
-        read: impl FnOnce(&mut Reader, &'n Node, &str) -> Option<T>,
+        read: impl FnOnce(&mut DocumentReader, &'n Node, &str) -> Option<T>,
     ) -> Option<T> {
         if !self.has(key) {
             reader.fault(
@@ -85,7 +85,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Of these keys exactly one must be there.
-    pub(super) fn exactly_one(&self, reader: &mut Reader, keys: &[&str]) {
+    pub(super) fn exactly_one(&self, reader: &mut DocumentReader, keys: &[&str]) {
         let there: Vec<_> = self
             .entries
             .iter()
@@ -107,7 +107,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Of these keys at least one must be there.
-    pub(super) fn at_least_one(&self, reader: &mut Reader, keys: &[&str]) {
+    pub(super) fn at_least_one(&self, reader: &mut DocumentReader, keys: &[&str]) {
         if !keys.iter().any(|key| self.has(key)) {
             reader.fault(
                 &self.path,
@@ -119,7 +119,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Faults for all keys that nobody asked for. Returns where the mapping begins.
-    pub(super) fn finish(self, reader: &mut Reader) -> Span {
+    pub(super) fn finish(self, reader: &mut DocumentReader) -> Span {
         for (key, node, _) in &self.entries {
             if !self.known.contains(key) && !reader.is_full() {
                 let help = match nearest(key, &self.known) {

@@ -1,7 +1,7 @@
 //! From the tree of a document to its entries.
 
 use super::fields::Fields;
-use super::reader::Reader;
+use super::reader::DocumentReader;
 use super::{
     At, BanEntry, CredentialClause, Document, ExceptionEntry, ExemptEntry, Identity, LabelSelector,
     Mode, NamespaceSelector, Operator, Provision, RegistryEntry, Requirement, Running, Unmatched,
@@ -17,7 +17,7 @@ use jiff::civil::Date;
 /// Reads a document. The faults are in the order of the text; with a fault among them the document is not whole.
 #[must_use]
 pub fn read(text: &str) -> (Document, Vec<Diagnostic>) {
-    let mut reader = Reader::default();
+    let mut reader = DocumentReader::default();
     match yaml::parse(text) {
         Ok(Some(node)) => return read_node(&node),
         Ok(None) => {
@@ -42,13 +42,13 @@ pub fn read(text: &str) -> (Document, Vec<Diagnostic>) {
 /// The same of a document that is a tree already.
 #[must_use]
 pub fn read_node(node: &Node) -> (Document, Vec<Diagnostic>) {
-    let mut reader = Reader::default();
+    let mut reader = DocumentReader::default();
     let document = Document::read(&mut reader, node);
     (document, reader.diagnostics)
 }
 
 impl Document {
-    fn read(reader: &mut Reader, node: &Node) -> Self {
+    fn read(reader: &mut DocumentReader, node: &Node) -> Self {
         let Some(mut fields) = Fields::of(reader, node, "") else {
             return Self::default();
         };
@@ -89,14 +89,14 @@ impl Document {
 }
 
 impl RegistryEntry {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<At<Self>> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<At<Self>> {
         let mut fields = Fields::of(reader, node, path)?;
-        let name = fields.required(reader, "name", Reader::name);
+        let name = fields.required(reader, "name", DocumentReader::name);
         let images = fields.required(reader, "images", |r, n, p| {
-            r.filled_list(n, p, Reader::pattern)
+            r.filled_list(n, p, DocumentReader::pattern)
         });
         let secrets = fields.optional(reader, "secrets", |r, n, p| {
-            r.filled_list(n, p, Reader::secret)
+            r.filled_list(n, p, DocumentReader::secret)
         });
         let identity = fields.optional(reader, "identity", |r, n, p| {
             r.located(n, p, |r| r.choice(n, p, &[("node", Identity::Node)]))
@@ -143,7 +143,7 @@ impl RegistryEntry {
 }
 
 impl Provision {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<Self> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<Self> {
         let mut fields = Fields::of(reader, node, path)?;
         let from = fields.required(reader, "from", |r, n, p| {
             r.parsed(n, p, |text| match text.split_once('/') {
@@ -170,16 +170,16 @@ impl Provision {
 }
 
 impl BanEntry {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<At<Self>> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<At<Self>> {
         let mut fields = Fields::of(reader, node, path)?;
-        let name = fields.required(reader, "name", Reader::name);
+        let name = fields.required(reader, "name", DocumentReader::name);
         let secrets = fields.optional(reader, "secrets", |r, n, p| {
-            r.filled_list(n, p, Reader::secret_glob)
+            r.filled_list(n, p, DocumentReader::secret_glob)
         });
         let credentials = fields.optional(reader, "credentials", CredentialClause::read);
-        let [reason, contact, docs] =
-            ["reason", "contact", "docs"].map(|key| fields.optional(reader, key, Reader::words));
-        let instead = fields.optional(reader, "instead", Reader::secret);
+        let [reason, contact, docs] = ["reason", "contact", "docs"]
+            .map(|key| fields.optional(reader, key, DocumentReader::words));
+        let instead = fields.optional(reader, "instead", DocumentReader::secret);
         let mode = fields.optional(reader, "mode", |r, n, p| {
             r.choice(
                 n,
@@ -220,14 +220,14 @@ impl BanEntry {
 }
 
 impl CredentialClause {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<Self> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<Self> {
         let classes = AccountClass::ALL.map(|class| (class.name(), class));
         let mut fields = Fields::of(reader, node, path)?;
         let class = fields.optional(reader, "class", |r, n, p| {
             r.filled_list(n, p, |r, n, p| r.choice(n, p, &classes))
         });
         let shared_across_namespaces =
-            fields.optional(reader, "sharedAcrossNamespaces", Reader::count);
+            fields.optional(reader, "sharedAcrossNamespaces", DocumentReader::count);
         fields.at_least_one(reader, &["class", "sharedAcrossNamespaces"]);
         fields.finish(reader);
         Some(Self {
@@ -238,14 +238,16 @@ impl CredentialClause {
 }
 
 impl ExceptionEntry {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<At<Self>> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<At<Self>> {
         let mut fields = Fields::of(reader, node, path)?;
-        let bans = fields.optional(reader, "bans", |r, n, p| r.filled_list(n, p, Reader::name));
-        let unmatched = fields.optional(reader, "unmatched", Reader::only_true);
+        let bans = fields.optional(reader, "bans", |r, n, p| {
+            r.filled_list(n, p, DocumentReader::name)
+        });
+        let unmatched = fields.optional(reader, "unmatched", DocumentReader::only_true);
         let namespaces = fields.required(reader, "namespaces", NamespaceSelector::read);
-        let owner = fields.required(reader, "owner", Reader::words);
-        let reason = fields.required(reader, "reason", Reader::words);
-        let expires = fields.required(reader, "expires", Reader::date);
+        let owner = fields.required(reader, "owner", DocumentReader::words);
+        let reason = fields.required(reader, "reason", DocumentReader::words);
+        let expires = fields.required(reader, "expires", DocumentReader::date);
         fields.at_least_one(reader, &["bans", "unmatched"]);
         let span = fields.finish(reader);
         let value = Self {
@@ -272,7 +274,7 @@ impl ExceptionEntry {
 }
 
 impl ExemptEntry {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<Self> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<Self> {
         let mut fields = Fields::of(reader, node, path)?;
         let namespaces = fields.required(reader, "namespaces", NamespaceSelector::read);
         fields.finish(reader);
@@ -283,10 +285,10 @@ impl ExemptEntry {
 }
 
 impl NamespaceSelector {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<Self> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<Self> {
         let mut fields = Fields::of(reader, node, path)?;
         let names = fields.optional(reader, "names", |r, n, p| {
-            r.filled_list(n, p, Reader::namespace_glob)
+            r.filled_list(n, p, DocumentReader::namespace_glob)
         });
         let labels = fields.optional(reader, "labels", LabelSelector::read);
         fields.at_least_one(reader, &["names", "labels"]);
@@ -296,9 +298,9 @@ impl NamespaceSelector {
 }
 
 impl LabelSelector {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<Self> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<Self> {
         let mut fields = Fields::of(reader, node, path)?;
-        let match_labels = fields.optional(reader, "matchLabels", Reader::labels);
+        let match_labels = fields.optional(reader, "matchLabels", DocumentReader::labels);
         let match_expressions = fields.optional(reader, "matchExpressions", |r, n, p| {
             r.filled_list(n, p, Requirement::read)
         });
@@ -312,7 +314,7 @@ impl LabelSelector {
 }
 
 impl Requirement {
-    fn read(reader: &mut Reader, node: &Node, path: &str) -> Option<Self> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<Self> {
         const OPERATORS: [(&str, Operator); 4] = [
             ("In", Operator::In),
             ("NotIn", Operator::NotIn),
@@ -320,10 +322,10 @@ impl Requirement {
             ("DoesNotExist", Operator::DoesNotExist),
         ];
         let mut fields = Fields::of(reader, node, path)?;
-        let key = fields.required(reader, "key", Reader::label_key);
+        let key = fields.required(reader, "key", DocumentReader::label_key);
         let operator = fields.required(reader, "operator", |r, n, p| r.choice(n, p, &OPERATORS));
         let values = fields.optional(reader, "values", |r, n, p| {
-            r.list(n, p, Reader::label_value)
+            r.list(n, p, DocumentReader::label_value)
         });
         fields.finish(reader);
         let wants_values = matches!(operator?, Operator::In | Operator::NotIn);

@@ -15,14 +15,14 @@ const MAX_DIAGNOSTICS: usize = 1_000;
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct DocumentReader {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 /// Why a text is not what was wanted, and what to do.
 type Refusal = (String, Option<String>);
 
-impl Reader {
+impl DocumentReader {
     pub(super) fn fault(&mut self, path: &str, span: Span, message: String, help: Option<String>) {
         if self.is_full() {
             return;

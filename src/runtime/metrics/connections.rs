@@ -11,12 +11,12 @@ use prometheus_client::registry::Registry;
 pub struct ConnectionMetrics {
     /// The number of open connections.
     pub open: Gauge,
-    closed: Family<ReasonLabels, Counter>,
-    refused: Family<ReasonLabels, Counter>,
+    closed: Family<ClosedLabels, Counter>,
+    refused: Family<ClosedLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
+struct ClosedLabels {
     reason: &'static str,
 }
 
@@ -41,11 +41,11 @@ impl ConnectionMetrics {
 
     /// A connection gave way.
     pub fn closed(&self, reason: &'static str) {
-        self.closed.get_or_create(&ReasonLabels { reason }).inc();
+        self.closed.get_or_create(&ClosedLabels { reason }).inc();
     }
 
     /// A connection was not let in.
     pub fn refused(&self, reason: &'static str) {
-        self.refused.get_or_create(&ReasonLabels { reason }).inc();
+        self.refused.get_or_create(&ClosedLabels { reason }).inc();
     }
 }

@@ -42,13 +42,17 @@ pub enum AccountClass {
 }
 
 /// Everything that is said of a class of account, in one place.
-struct Definition {
+struct ClassDefinition {
     /// The word for it in the policy, in metrics and in reports.
     name: &'static str,
     /// The words for it in a message, after "holds ".
     phrase: &'static str,
     /// The order in which classes count where a Secret has several: the gravest has 0.
     rank: u8,
+}
+
+const fn define(name: &'static str, phrase: &'static str, rank: u8) -> ClassDefinition {
+    ClassDefinition { name, phrase, rank }
 }
 
 impl AccountClass {
@@ -63,17 +67,16 @@ impl AccountClass {
         Self::Unknown,
     ];
 
-    const fn definition(self) -> Definition {
-        let (name, phrase, rank) = match self {
-            Self::Admin => ("admin", "an admin account", 0),
-            Self::Personal => ("personal", "a personal account", 1),
-            Self::ServicePrincipal => ("service-principal", "a service principal", 2),
-            Self::NodeIdentity => ("node-identity", "a token of a node identity", 3),
-            Self::Token => ("token", "a token", 4),
-            Self::Robot => ("robot", "a robot account", 5),
-            Self::Unknown => ("unknown", "an account of unknown kind", 6),
-        };
-        Definition { name, phrase, rank }
+    const fn definition(self) -> ClassDefinition {
+        match self {
+            Self::Admin => define("admin", "an admin account", 0),
+            Self::Personal => define("personal", "a personal account", 1),
+            Self::ServicePrincipal => define("service-principal", "a service principal", 2),
+            Self::NodeIdentity => define("node-identity", "a token of a node identity", 3),
+            Self::Token => define("token", "a token", 4),
+            Self::Robot => define("robot", "a robot account", 5),
+            Self::Unknown => define("unknown", "an account of unknown kind", 6),
+        }
     }
 
     /// The word for the class in the policy, in metrics and in reports.
