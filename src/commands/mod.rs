@@ -1,4 +1,4 @@
-//! What each command does: values in, an [`CommandOutcome`] out.
+//! What each command does: values in, a [`CommandOutcome`] out.
 
 pub mod check;
 pub mod cli;

@@ -6,7 +6,7 @@
 
 use super::RegistryRule;
 use crate::kubelet::image::Image;
-use crate::policy::pattern::{Host, split_port};
+use crate::policy::pattern::{Host, Specificity, split_port};
 use crate::text::glob::Glob;
 use foldhash::HashMap;
 use std::borrow::Cow;
@@ -23,8 +23,17 @@ pub(super) struct Index {
 struct HostNode {
     exact: HashMap<Box<str>, HostNode>,
     globs: Vec<(Glob, HostNode)>,
-    /// What ends here: the port, how many characters of the host are no `*`, and the paths.
-    hosts: Vec<(Option<Box<str>>, usize, Paths)>,
+    /// The hosts that end here.
+    hosts: Vec<EndingHost>,
+}
+
+/// A host with `*` that ends at a node.
+#[derive(Debug)]
+struct EndingHost {
+    port: Option<Box<str>>,
+    /// The characters of the host that are not `*`.
+    literals: usize,
+    paths: Paths,
 }
 
 /// The paths of all patterns of one host.
@@ -39,8 +48,20 @@ struct Rules {
     anywhere: Option<usize>,
 }
 
-/// A rule that was found and how specific it is; the greatest wins.
-type Found = (usize, bool, usize, bool, Reverse<usize>);
+/// A rule that was found and how specific it is; the greatest wins. The fields count in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    pattern: Specificity,
+    is_namespaced: bool,
+    rule: Reverse<usize>,
+}
+
+/// The rule of the longest path that covers a repository.
+struct PathMatch {
+    length: usize,
+    is_namespaced: bool,
+    rule: usize,
+}
 
 impl Index {
     pub(super) fn new(rules: &[RegistryRule]) -> Self {
@@ -66,13 +87,16 @@ impl Index {
                 let known = node
                     .hosts
                     .iter()
-                    .position(|(known, ..)| known == port)
+                    .position(|known| known.port == *port)
                     .unwrap_or_else(|| {
-                        node.hosts
-                            .push((port.clone(), host.literals(), Paths::default()));
+                        node.hosts.push(EndingHost {
+                            port: port.clone(),
+                            literals: host.literals(),
+                            paths: Paths::default(),
+                        });
                         node.hosts.len() - 1
                     });
-                &mut node.hosts[known].2
+                &mut node.hosts[known].paths
             }
         }
     }
@@ -88,8 +112,14 @@ impl Index {
         let mut best: Option<Found> = None;
         let mut look = |paths: &Paths, is_exact, literals| {
             let found = paths.find(image.repository(), namespace, &applies);
-            let found = found.map(|(path, namespaced, rule)| {
-                (path, is_exact, literals, namespaced, Reverse(rule))
+            let found = found.map(|found| Found {
+                pattern: Specificity {
+                    path: found.length,
+                    is_exact,
+                    literals,
+                },
+                is_namespaced: found.is_namespaced,
+                rule: Reverse(found.rule),
             });
             best = best.max(found);
         };
@@ -98,15 +128,12 @@ impl Index {
         }
         let (host, port) = split_port(&registry);
         self.globs.visit(host.rsplit('.'), &mut |node| {
-            for (_, literals, paths) in node
-                .hosts
-                .iter()
-                .filter(|(known, ..)| known.as_deref() == port)
-            {
-                look(paths, false, *literals);
+            let hosts = node.hosts.iter();
+            for host in hosts.filter(|host| host.port.as_deref() == port) {
+                look(&host.paths, false, host.literals);
             }
         });
-        best.map(|(.., Reverse(rule))| rule)
+        best.map(|best| best.rule.0)
     }
 }
 
@@ -154,20 +181,23 @@ impl HostNode {
 }
 
 impl Paths {
-    /// Length of the path, whether the rule is bound to namespaces, and the rule.
     fn find(
         &self,
         repository: &str,
         namespace: &str,
         applies: impl Fn(usize) -> bool,
-    ) -> Option<(usize, bool, usize)> {
+    ) -> Option<PathMatch> {
         let shorter = |path: &&str| match path.bytes().rposition(|byte| byte == b'/') {
             Some(slash) => Some(&repository[..slash]),
             None => (!path.is_empty()).then_some(""),
         };
         std::iter::successors(Some(repository), shorter).find_map(|path| {
-            let (namespaced, rule) = self.0.get(path)?.find(namespace, &applies)?;
-            Some((path.len(), namespaced, rule))
+            let (is_namespaced, rule) = self.0.get(path)?.find(namespace, &applies)?;
+            Some(PathMatch {
+                length: path.len(),
+                is_namespaced,
+                rule,
+            })
         })
     }
 }

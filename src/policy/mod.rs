@@ -136,9 +136,9 @@ impl Policy {
                     .images
                     .iter()
                     .filter(|p| p.covers(image.registry(), image.repository()));
-                let pattern = covering.max_by_key(|pattern| specificity(pattern))?;
+                let pattern = covering.max_by_key(|pattern| pattern.specificity())?;
                 let key = (
-                    specificity(pattern),
+                    pattern.specificity(),
                     rule.namespaces.is_some(),
                     Reverse(number),
                 );
@@ -282,12 +282,6 @@ impl Policy {
             .iter()
             .filter(move |rule| rule.secrets().contains(secret))
     }
-}
-
-/// The order of patterns that cover the same image, as far as their texts decide it: greater wins.
-fn specificity(pattern: &ImagePattern) -> (usize, bool, usize) {
-    let is_exact = matches!(pattern.host(), Host::Exact(_));
-    (pattern.path().len(), is_exact, pattern.host().literals())
 }
 
 impl From<Document> for Policy {

@@ -1,6 +1,6 @@
 //! The docker-type Secrets of a cluster in numbers.
 
-use crate::facts::inventory::{Inventory, SecretFacts};
+use crate::facts::inventory::{Inventory, KnownSecret, SecretFacts};
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Policy, RegistryRule};
 use crate::secrets::account::AccountClass;
@@ -94,7 +94,7 @@ impl SecretStatistics {
         let inventory = world.facts.inventory()?;
         let now = world.now.as_second();
         let mut statistics = Self::default();
-        for (_, _, facts) in inventory.iter() {
+        for KnownSecret { facts, .. } in inventory.iter() {
             let class = gravest(world.policy, &facts.content);
             let state = SecretState::of(&facts.content, now);
             *statistics.secrets.entry((class, state)).or_default() += 1;

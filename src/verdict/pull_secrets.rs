@@ -39,12 +39,12 @@ pub(super) fn findings<'a>(
             None => wanted_for(world, subject, pod, listed.secret),
             Some(_) => None,
         };
-        let place = wanted_for.as_ref().map(|(_, _, place)| *place);
+        let place = wanted_for.as_ref().map(|wanted| wanted.place);
         Some(Finding {
             place: listed.place.or(place).unwrap_or(Place::ServiceAccountName),
             fault: Fault::PullSecret {
                 secret: listed.secret,
-                wanted_for: wanted_for.map(|(rule, registry, _)| (rule, registry)),
+                wanted_for: wanted_for.map(|wanted| (wanted.rule, wanted.registry)),
                 trouble,
             },
             effect: Effect::Warn(WhyNotDenied::ByMode),
@@ -53,19 +53,31 @@ pub(super) fn findings<'a>(
     listed.filter_map(look).collect()
 }
 
-/// The rule that wants a secret for a pod, the registry, and the first image of it.
+/// The rule that wants a secret for a pod, and the first image that it covers.
+struct Wanted<'a> {
+    rule: &'a RegistryRule,
+    /// The registry of the image.
+    registry: String,
+    /// The field of the image.
+    place: Place,
+}
+
 fn wanted_for<'a>(
     world: &World<'a>,
     subject: &Subject<'_>,
     pod: &PodSpec<'_>,
     secret: &str,
-) -> Option<(&'a RegistryRule, String, Place)> {
+) -> Option<Wanted<'a>> {
     let namespace = world.namespace(subject);
     pod.pulled_at_start().find_map(|used| {
         let image = Image::parse(&used.image).ok()?;
         let rule = world.policy.rule_for(&image, namespace)?;
         let wants_it = rule.secret_names().any(|name| name == secret);
-        wants_it.then(|| (rule, image.registry().to_owned(), used.place))
+        wants_it.then(|| Wanted {
+            rule,
+            registry: image.registry().to_owned(),
+            place: used.place,
+        })
     })
 }
 

@@ -50,6 +50,17 @@ pub struct Inventory {
 /// A Secret and its name; those of a namespace are in the order of their names.
 type NamedSecret = (Arc<str>, SecretFacts);
 
+/// A Secret of the inventory.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownSecret<'i> {
+    /// The namespace.
+    pub namespace: &'i str,
+    /// The name.
+    pub name: &'i str,
+    /// The facts that are kept about it.
+    pub facts: &'i SecretFacts,
+}
+
 /// What is kept about a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretFacts {
@@ -96,11 +107,15 @@ impl Inventory {
         self.credentials.counts()
     }
 
-    /// All Secrets: namespace, name, facts.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &SecretFacts)> {
+    /// All Secrets.
+    pub fn iter(&self) -> impl Iterator<Item = KnownSecret<'_>> {
         self.namespaces.iter().flat_map(|(namespace, secrets)| {
             let each = secrets.iter();
-            each.map(move |(name, facts)| (&**namespace, &**name, facts))
+            each.map(move |(name, facts)| KnownSecret {
+                namespace,
+                name,
+                facts,
+            })
         })
     }
 
@@ -164,8 +179,8 @@ impl Inventory {
     pub fn retain(&mut self, form: Form, names: &mut Names, is_there: impl Fn(&str, &str) -> bool) {
         let gone: Vec<_> = self
             .iter()
-            .filter(|(namespace, name, facts)| facts.form == form && !is_there(namespace, name))
-            .map(|(namespace, name, _)| (namespace.to_owned(), name.to_owned()))
+            .filter(|secret| secret.facts.form == form && !is_there(secret.namespace, secret.name))
+            .map(|secret| (secret.namespace.to_owned(), secret.name.to_owned()))
             .collect();
         for (namespace, name) in gone {
             self.set(&namespace, &name, None, names);

@@ -33,21 +33,45 @@ impl<'de: 'a, 'a> Deserialize<'de> for Spec<'a> {
     }
 }
 
-/// FieldSink come in any order, and what is told of them always in this one.
-fn order(place: Place) -> (u8, usize, bool, usize) {
+/// The order in which fields are reported, whatever their order in the JSON.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct FieldOrder {
+    /// The list of the pod spec.
+    list: u8,
+    item: usize,
+    /// Whether the field comes after its simpler siblings of the same item: `envFrom` after `env`.
+    is_later: bool,
+    inner: usize,
+}
+
+fn order(place: Place) -> FieldOrder {
     let list = |list| match list {
         ContainerList::Init => 1,
         ContainerList::Main => 2,
         ContainerList::Ephemeral => 4,
     };
-    match place {
-        Place::Image(of, i) => (list(of), i, false, 0),
-        Place::Env(of, i, j) => (list(of), i, false, j),
-        Place::EnvFrom(of, i, j) => (list(of), i, true, j),
-        Place::Volume(i, _) | Place::ImageVolume(i) => (3, i, false, 0),
-        Place::Projected(i, j) => (3, i, true, j),
-        Place::PullSecret(i) | Place::MountableSecret(i) => (0, i, false, 0),
-        Place::ServiceAccountName | Place::Name | Place::Data(_) => (0, 0, false, 0),
+    let (list, item) = match place {
+        Place::Image(of, i) | Place::Env(of, i, _) | Place::EnvFrom(of, i, _) => (list(of), i),
+        Place::Volume(i, _) | Place::ImageVolume(i) | Place::Projected(i, _) => (3, i),
+        Place::PullSecret(i) | Place::MountableSecret(i) => (0, i),
+        Place::ServiceAccountName | Place::Name | Place::Data(_) => (0, 0),
+    };
+    let inner = match place {
+        Place::Env(_, _, j) | Place::EnvFrom(_, _, j) | Place::Projected(_, j) => j,
+        Place::Image(..)
+        | Place::Volume(..)
+        | Place::ImageVolume(_)
+        | Place::PullSecret(_)
+        | Place::MountableSecret(_)
+        | Place::ServiceAccountName
+        | Place::Name
+        | Place::Data(_) => 0,
+    };
+    FieldOrder {
+        list,
+        item,
+        is_later: matches!(place, Place::EnvFrom(..) | Place::Projected(..)),
+        inner,
     }
 }
 
@@ -293,7 +317,7 @@ impl<'de, I: ItemSink<'de>> DeserializeSeed<'de> for ItemSeed<'_, I> {
     }
 }
 
-/// ItemSink that are read whole.
+/// Items that are read whole.
 struct Each<T, F>(F, PhantomData<T>);
 
 fn each<T, F: FnMut(usize, T)>(take: F) -> Each<T, F> {

@@ -6,11 +6,18 @@ use crate::text::suggest::nearest;
 use crate::text::yaml::{Node, Value};
 use std::collections::HashSet;
 
+/// A field of a mapping.
+struct Field<'n> {
+    name: &'n str,
+    key: &'n Node,
+    value: &'n Node,
+}
+
 /// The fields of one mapping, of which each may be taken once.
 pub(super) struct Fields<'n> {
     path: String,
     span: Span,
-    entries: Vec<(&'n str, &'n Node, &'n Node)>,
+    entries: Vec<Field<'n>>,
     known: Vec<&'static str>,
 }
 
@@ -20,7 +27,7 @@ impl<'n> Fields<'n> {
         let Value::Mapping(pairs) = &node.value else {
             return reader.expected("a mapping", node, path);
         };
-        let mut entries: Vec<(&str, &Node, &Node)> = Vec::new();
+        let mut entries: Vec<Field<'_>> = Vec::new();
         let mut seen: HashSet<&str> = HashSet::new();
         for (key, value) in pairs {
             let Value::Scalar { text, .. } = &key.value else {
@@ -33,7 +40,8 @@ impl<'n> Fields<'n> {
                 continue;
             };
             if seen.insert(text) {
-                entries.push((text, key, value));
+                let name = text;
+                entries.push(Field { name, key, value });
             } else {
                 let help = Some("keep one of them".to_owned());
                 reader.fault_at(
@@ -59,7 +67,7 @@ impl<'n> Fields<'n> {
         read: impl FnOnce(&mut DocumentReader, &'n Node, &str) -> Option<T>,
     ) -> Option<T> {
         self.known.push(key);
-        let (_, _, node) = self.entries.iter().find(|(known, ..)| *known == key)?;
+        let node = self.entries.iter().find(|field| field.name == key)?.value;
         read(reader, node, &join(&self.path, key))
     }
 
@@ -81,7 +89,7 @@ impl<'n> Fields<'n> {
     }
 
     fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|(known, ..)| *known == key)
+        self.entries.iter().any(|field| field.name == key)
     }
 
     /// Of these keys exactly one must be there.
@@ -89,7 +97,7 @@ impl<'n> Fields<'n> {
         let there: Vec<_> = self
             .entries
             .iter()
-            .filter(|(key, ..)| keys.contains(key))
+            .filter(|field| keys.contains(&field.name))
             .collect();
         match there.as_slice() {
             [] => self.at_least_one(reader, keys),
@@ -97,8 +105,8 @@ impl<'n> Fields<'n> {
             [_, second, ..] => {
                 let message = format!("only one of {} can be there", quoted(keys));
                 reader.fault_at(
-                    second.1,
-                    &join(&self.path, second.0),
+                    second.key,
+                    &join(&self.path, second.name),
                     message,
                     Some("keep one of them".to_owned()),
                 );
@@ -120,16 +128,16 @@ impl<'n> Fields<'n> {
 
     /// Faults for all keys that nobody asked for. Returns where the mapping begins.
     pub(super) fn finish(self, reader: &mut DocumentReader) -> Span {
-        for (key, node, _) in &self.entries {
-            if !self.known.contains(key) && !reader.is_full() {
-                let help = match nearest(key, &self.known) {
+        for Field { name, key, .. } in &self.entries {
+            if !self.known.contains(name) && !reader.is_full() {
+                let help = match nearest(name, &self.known) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None => format!("known here: {}", quoted(&self.known)),
                 };
                 reader.fault_at(
-                    node,
-                    &join(&self.path, key),
-                    format!("unknown key `{key}`"),
+                    key,
+                    &join(&self.path, name),
+                    format!("unknown key `{name}`"),
                     Some(help),
                 );
             }

@@ -29,7 +29,28 @@ pub enum Host {
     },
 }
 
+/// The order of patterns that cover the same image: the greatest wins. The fields count in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Specificity {
+    /// The length of the path in bytes.
+    pub path: usize,
+    /// Whether the host has no `*`.
+    pub is_exact: bool,
+    /// The characters of the host that are not `*`; not compared between exact hosts.
+    pub literals: usize,
+}
+
 impl ImagePattern {
+    /// The place of the pattern among those that cover the same image.
+    #[must_use]
+    pub fn specificity(&self) -> Specificity {
+        Specificity {
+            path: self.path.len(),
+            is_exact: matches!(self.host, Host::Exact(_)),
+            literals: self.host.literals(),
+        }
+    }
+
     /// The host part.
     #[must_use]
     pub fn host(&self) -> &Host {

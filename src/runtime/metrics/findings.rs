@@ -90,7 +90,7 @@ fn outcome(finding: &Finding<'_>) -> &'static str {
     }
 }
 
-/// A reason for why says more than the mode, so it stands for both.
+/// The reason why a finding does not deny says more than the mode, so it stands for both.
 fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Deny => "denied",

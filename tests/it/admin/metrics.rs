@@ -117,7 +117,7 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// A statistics in which nothing is missing.
+/// Statistics in which nothing is missing.
 fn statistics() -> SecretStatistics {
     let injected = InjectedSecret {
         rule: "contoso".to_owned(),

@@ -29,7 +29,7 @@ proptest! {
         }
         copies.push((inventory, plain));
         for (inventory, plain) in copies {
-            let all: BTreeSet<_> = inventory.iter().map(|(a, b, _)| (a.to_owned(), b.to_owned())).collect();
+            let all: BTreeSet<_> = inventory.iter().map(|secret| (secret.namespace.to_owned(), secret.name.to_owned())).collect();
             prop_assert_eq!(all, plain.keys().cloned().collect::<BTreeSet<_>>());
             for ((namespace, name), facts) in &plain {
                 prop_assert_eq!(inventory.get(namespace, name), Some(facts));

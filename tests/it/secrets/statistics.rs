@@ -1,4 +1,4 @@
-//! Tests of the statistics, which counts Secrets for the metrics.
+//! Tests of the statistics of Secrets, which the metrics show.
 
 use super::{POLICY, auths, knowing, token};
 use crate::support::Setting;
