@@ -1,12 +1,12 @@
 //! Pullgate: the right `imagePullSecrets` on every Pod, and none of the wrong ones.
 //!
 //! ```text
-//! bytes -> review::parse -> Review{uid, Subject} -> verdict::{mutate, validate}(World, Subject) -> Mutation
+//! bytes -> admission::parse -> Review{uid, Subject} -> Endpoint::judge(World, Subject) -> Mutation
 //!       -> Review::answer -> bytes
 //! ```
 //!
-//! A module is pure (values in, values out) or an edge (sockets, files, clocks, the API server); ARCHITECTURE.md names
-//! them, and `tests/it/tidy.rs` holds them to it.
+//! A folder is a wing, pure (values in, values out) or an edge (sockets, files, clocks, the API server). ARCHITECTURE.md
+//! shows them in their order, and `tests/it/tidy` holds them to it.
 
 pub mod admission;
 pub mod cluster;

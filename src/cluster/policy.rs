@@ -129,15 +129,10 @@ impl PolicyKeeper {
             .in_force
             .take(PolicyText::Value(text), &file, PolicySource::ConfigMap);
         let Err(refused) = taken else {
-            info!(file, "the policy changed");
             self.source_in_force = Some(PolicySource::ConfigMap);
             self.pending = Pending::Keep(text.to_owned());
             return;
         };
-        error!(
-            file,
-            "the policy has faults and is not used; the one before, if there was one, stays in force"
-        );
         if matches!(self.source_in_force, Some(source) if source != PolicySource::None) {
             return;
         }

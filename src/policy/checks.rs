@@ -41,30 +41,28 @@ pub(super) fn run(document: &Document, today: Date, diagnostics: &mut Vec<Diagno
         in_exempt_namespaces(document, entry.span, rule, diagnostics);
     }
     instead_of_nothing(document, &rules, diagnostics);
-    let bans: Vec<&str> = document
-        .bans
-        .iter()
-        .map(|ban| ban.value.name.value.as_str())
-        .collect();
+    unknown_bans(document, diagnostics);
+    for exception in &document.exceptions {
+        expired(&exception.value, today, diagnostics);
+    }
+}
+
+/// A ban that an exception names, and that is not there, is a fault.
+fn unknown_bans(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
+    let bans = document.bans.iter();
+    let bans: Vec<&str> = bans.map(|ban| ban.value.name.value.as_str()).collect();
     let known: HashSet<&str> = bans.iter().copied().collect();
     let mut suggestions = 0..MAX_SUGGESTIONS;
-    for exception in &document.exceptions {
-        for name in exception
-            .value
-            .bans
-            .iter()
-            .flatten()
-            .filter(|name| !known.contains(name.value.as_str()))
-        {
-            let help = suggestions.next().and_then(|_| nearest(&name.value, &bans));
-            let help = help.map(|known| format!("did you mean `{known}`?"));
-            diagnostics.push(name.diagnose(
-                Severity::Fault,
-                format!("there is no ban `{}`", name.value),
-                help,
-            ));
-        }
-        expired(&exception.value, today, diagnostics);
+    let exceptions = document.exceptions.iter();
+    let named = exceptions.flat_map(|exception| exception.value.bans.iter().flatten());
+    for name in named.filter(|name| !known.contains(name.value.as_str())) {
+        let help = suggestions.next().and_then(|_| nearest(&name.value, &bans));
+        let help = help.map(|known| format!("did you mean `{known}`?"));
+        diagnostics.push(name.diagnose(
+            Severity::Fault,
+            format!("there is no ban `{}`", name.value),
+            help,
+        ));
     }
 }
 

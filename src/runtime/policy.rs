@@ -8,7 +8,7 @@ use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, PolicySource};
 use crate::text::diagnostic::{Diagnostic, Severity, faults};
 use std::sync::Arc;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// Puts policies in force.
 #[derive(Debug, Clone)]
@@ -55,9 +55,14 @@ impl PolicyInForce {
         let Some(policy) = policy else {
             let (count, first) = faults(&diagnostics, file);
             self.metrics.policy.refused(count);
+            error!(
+                file,
+                "the policy has faults and is not used; the one before, if there was one, stays in force"
+            );
             return Err(PolicyRefused { first });
         };
         self.set(policy, source);
+        info!(file, "the policy changed");
         Ok(())
     }
 

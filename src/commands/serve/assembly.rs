@@ -1,7 +1,7 @@
 //! Where each part comes from, and the task that keeps it up to date.
 
 use super::args::ServeArgs;
-use super::watches;
+use super::{preview, watches};
 use crate::cluster::secrets::SecretsWatch;
 use crate::cluster::{self, certificates, facts};
 use crate::commands::{demo, read};
@@ -12,6 +12,7 @@ use crate::runtime::live::Live;
 use crate::runtime::metrics::{ConnectionMetrics, Metrics, PolicySource};
 use crate::runtime::policy::PolicyInForce;
 use crate::server::Server;
+use crate::server::admission::Admission;
 use crate::server::connection::Endpoints;
 use crate::server::{ServerAccess, admin};
 use crate::tls::certificate::Certificate;
@@ -161,6 +162,26 @@ impl Assembly<'_> {
         Ok(())
     }
 
+    /// The webhook on its port, not serving yet.
+    pub(super) async fn webhook(
+        &self,
+        client: Option<Client>,
+        clients: Option<Arc<Clients>>,
+        max_connections: usize,
+    ) -> Result<Server<impl Endpoints + use<>>> {
+        let access = ServerAccess {
+            tls: Some(self.certificate.server_config(clients)),
+            max_connections,
+            metrics: self.metrics.connections.clone(),
+        };
+        let excluded = self.args.excluded_namespaces.clone();
+        let client = client.filter(|_| self.args.preview);
+        let preview = client.map(|client| preview::preview(client, self.live.clone(), excluded));
+        let admission = Admission::with_preview(self.live.clone(), self.metrics.clone(), preview);
+        let endpoints = admission.endpoints(self.readiness.clone());
+        bind("--listen", self.args.listen, access, endpoints).await
+    }
+
     /// Who is let in, where that is restricted.
     pub(super) fn clients(&mut self) -> Result<Option<Arc<Clients>>> {
         let Some(path) = &self.args.client_ca else {
@@ -187,7 +208,7 @@ pub(super) async fn complete(readiness: &Readiness) {
     }
 }
 
-pub(super) async fn bind<E: Endpoints>(
+async fn bind<E: Endpoints>(
     flag: &str,
     address: SocketAddr,
     access: ServerAccess,

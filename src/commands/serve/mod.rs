@@ -8,12 +8,11 @@ mod watches;
 use super::{CommandOutcome, demo};
 use crate::runtime::lifecycle::{Part, Readiness, Signals, Tasks};
 use crate::runtime::metrics::Metrics;
-use crate::runtime::telemetry::{self};
-use crate::server::admission::Admission;
-use crate::server::{ServerAccess, admin};
+use crate::runtime::telemetry;
+use crate::server::admin;
 use crate::tls::certificate::Certificate;
 use anyhow::{Context, Result, bail};
-use assembly::{Assembly, bind};
+use assembly::Assembly;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,17 +59,7 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
     let client = server.cluster().await?;
     server.policy(client.as_ref())?;
     server.certificate(client.as_ref())?;
-    let access = ServerAccess {
-        tls: Some(server.certificate.server_config(clients)),
-        max_connections: connections,
-        metrics: server.metrics.connections.clone(),
-    };
-    let preview = client.filter(|_| args.preview);
-    let excluded = args.excluded_namespaces.clone();
-    let preview = preview.map(|client| preview::preview(client, server.live.clone(), excluded));
-    let admission = Admission::with_preview(server.live.clone(), server.metrics.clone(), preview);
-    let endpoints = admission.endpoints(server.readiness.clone());
-    let webhook = bind("--listen", args.listen, access, endpoints).await?;
+    let webhook = server.webhook(client, clients, connections).await?;
     tokio::select! {
         () = assembly::complete(&server.readiness) => {}
         what = server.tasks.ended() => bail!("{what} ended"),

@@ -35,15 +35,10 @@ pub(super) async fn policy(path: PathBuf, text: String, in_force: PolicyInForce)
             return Taken::No;
         }
         let text = PolicyText::File(&texts[0]);
-        if in_force.take(text, &file, PolicySource::File).is_ok() {
-            info!(file, "the policy changed");
-            return Taken::Yes;
+        match in_force.take(text, &file, PolicySource::File) {
+            Ok(()) => Taken::Yes,
+            Err(_) => Taken::No,
         }
-        error!(
-            file,
-            "the policy has faults and is not used; the one before stays in force"
-        );
-        Taken::No
     })
     .await;
 }

@@ -265,6 +265,21 @@ type SecretGlob = Glob;
 /// A glob of names of namespaces.
 type NamespaceGlob = Glob;
 
+impl Mode {
+    /// All modes, in the order in which messages list them.
+    pub const ALL: [Self; 3] = [Self::Enforce, Self::Warn, Self::Audit];
+
+    /// The word for the mode in the policy and in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Warn => "warn",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 impl<T> At<T> {
     /// A diagnostic about this place.
     #[must_use]

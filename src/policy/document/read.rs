@@ -181,15 +181,7 @@ impl BanEntry {
             .map(|key| fields.optional(reader, key, DocumentReader::words));
         let instead = fields.optional(reader, "instead", DocumentReader::secret);
         let mode = fields.optional(reader, "mode", |r, n, p| {
-            r.choice(
-                n,
-                p,
-                &[
-                    ("enforce", Mode::Enforce),
-                    ("warn", Mode::Warn),
-                    ("audit", Mode::Audit),
-                ],
-            )
+            r.choice(n, p, &Mode::ALL.map(|mode| (mode.name(), mode)))
         });
         let running = fields.optional(reader, "running", |r, n, p| {
             r.choice(n, p, &[("keep", Running::Keep), ("deny", Running::Deny)])

@@ -1,4 +1,4 @@
-//! A report for programs. `docs/check.md` says what the keys are; they do not change.
+//! A report for programs. `docs/commands.md` says what the keys are; they do not change.
 
 use super::{ExceptionUse, InjectionRow, Report, ReportItem, ReportedObject};
 use crate::text::diagnostic::Severity;

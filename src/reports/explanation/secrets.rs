@@ -39,6 +39,16 @@ pub struct PullSecrets {
     pub(super) notes: Vec<String>,
 }
 
+impl Tried {
+    fn new(secret: &str, key: &[u8], username: &[u8]) -> Self {
+        Self {
+            secret: secret.to_owned(),
+            key: String::from_utf8_lossy(key).into_owned(),
+            username: String::from_utf8_lossy(username).into_owned(),
+        }
+    }
+}
+
 impl PullSecrets {
     /// Reads the Secrets of a text (YAML or JSON), in the order in which a pod lists them.
     ///
@@ -84,12 +94,7 @@ impl PullSecrets {
             }
             for entry in entries {
                 let Some(key) = entry.key else { continue };
-                let tried = Tried {
-                    secret: name.to_owned(),
-                    key: String::from_utf8_lossy(&key).into_owned(),
-                    username: String::from_utf8_lossy(&entry.username).into_owned(),
-                };
-                keyring.add(&key, tried);
+                keyring.add(&key, Tried::new(name, &key, &entry.username));
             }
         }
         Ok(Self {

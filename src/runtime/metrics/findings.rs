@@ -1,6 +1,5 @@
 //! The metrics of findings and of injections.
 
-use crate::policy::{Ban, Mode};
 use crate::verdict::Mutation;
 use crate::verdict::finding::{Effect, Fault, Finding, WhyNotDenied};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -66,18 +65,10 @@ impl FindingLabels {
         Self {
             finding: finding.fault.code().name(),
             ban: ban.map(|ban| ban.name.clone()).unwrap_or_default(),
-            mode: ban.map(mode).unwrap_or_default(),
+            mode: ban.map(|ban| ban.mode.name()).unwrap_or_default(),
             outcome: outcome(finding),
             dry_run,
         }
-    }
-}
-
-fn mode(ban: &Ban) -> &'static str {
-    match ban.mode {
-        Mode::Enforce => "enforce",
-        Mode::Warn => "warn",
-        Mode::Audit => "audit",
     }
 }
 

@@ -18,49 +18,50 @@ const MAX_NOTED: usize = 300;
 /// webhook can shift them between two calls for the same request, and the API server keeps the first value.
 pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
     for finding in findings {
-        let outcome = outcome(finding.effect);
-        let (key, value) = match &finding.fault {
-            Fault::Banned { ban, secret, .. } => (
-                audit_key("ban", &ban.name),
-                format!("{outcome} \"{secret}\""),
-            ),
-            Fault::BannedSecret { ban, grounds } => {
-                let what = match grounds {
-                    Grounds::Name => "the name",
-                    Grounds::Credential { .. } => "the content",
-                };
-                (audit_key("ban", &ban.name), format!("{outcome} {what}"))
-            }
-            Fault::PullSecret {
-                secret, trouble, ..
-            } => {
-                let what = match trouble {
-                    Trouble::Missing { .. } => "missing",
-                    Trouble::Malformed { .. } => "malformed",
-                    Trouble::Expired { .. } => "expired",
-                };
-                ("pull-secret".to_owned(), format!("{what} \"{secret}\""))
-            }
-            Fault::Uncovered { image } | Fault::NoImage { image, .. } => {
-                let image = credentials(image).unwrap_or(image);
-                ("unmatched".to_owned(), format!("{outcome} \"{image}\""))
-            }
-            Fault::TooLate { rule, secret } => {
-                (audit_key("missing", &rule.name), (*secret).to_owned())
-            }
-            Fault::NotMountable { secret, .. } => {
-                ("not-mountable".to_owned(), (*secret).to_owned())
-            }
-            Fault::Lifted {
-                ban: Some(ban),
-                exception,
-            } => (audit_key("lifted", &ban.name), lifted(Some(ban), exception)),
-            Fault::Lifted {
-                ban: None,
-                exception,
-            } => ("lifted".to_owned(), lifted(None, exception)),
-        };
+        let (key, value) = entry(finding);
         note(notes, key, &value);
+    }
+}
+
+/// The key and the value of the note about a finding.
+fn entry(finding: &Finding<'_>) -> (String, String) {
+    let outcome = outcome(finding.effect);
+    match &finding.fault {
+        Fault::Banned { ban, secret, .. } => (
+            audit_key("ban", &ban.name),
+            format!("{outcome} \"{secret}\""),
+        ),
+        Fault::BannedSecret { ban, grounds } => {
+            let what = match grounds {
+                Grounds::Name => "the name",
+                Grounds::Credential { .. } => "the content",
+            };
+            (audit_key("ban", &ban.name), format!("{outcome} {what}"))
+        }
+        Fault::PullSecret {
+            secret, trouble, ..
+        } => {
+            let what = match trouble {
+                Trouble::Missing { .. } => "missing",
+                Trouble::Malformed { .. } => "malformed",
+                Trouble::Expired { .. } => "expired",
+            };
+            ("pull-secret".to_owned(), format!("{what} \"{secret}\""))
+        }
+        Fault::Uncovered { image } | Fault::NoImage { image, .. } => {
+            let image = credentials(image).unwrap_or(image);
+            ("unmatched".to_owned(), format!("{outcome} \"{image}\""))
+        }
+        Fault::TooLate { rule, secret } => (audit_key("missing", &rule.name), (*secret).to_owned()),
+        Fault::NotMountable { secret, .. } => ("not-mountable".to_owned(), (*secret).to_owned()),
+        Fault::Lifted {
+            ban: Some(ban),
+            exception,
+        } => (audit_key("lifted", &ban.name), lifted(Some(ban), exception)),
+        Fault::Lifted {
+            ban: None,
+            exception,
+        } => ("lifted".to_owned(), lifted(None, exception)),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::secrets::{PullSecret, by};
 use crate::kubelet::image::ImageError;
 use crate::objects::kind::Kind;
+use crate::objects::names::SecretName;
 use crate::objects::subject::{ContainerList, ObjectSource, Place, Subject};
 use crate::policy::selector::Match;
 use crate::policy::{Ban, Exception};
@@ -75,32 +76,18 @@ impl<'s> Teller<'s> {
                 origin,
                 ..
             } => {
-                let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
                 let fix = self.fix(world, ban, *is_pull_secret, *origin);
-                (
-                    format!("{what}{}", reason(told(&ban.reason))),
-                    Some(format!(
-                        "{fix}{}",
-                        whom(told(&ban.contact), told(&ban.docs))
-                    )),
-                )
+                by_ban(&what, &fix, ban, detail)
             }
             Fault::BannedSecret {
                 ban,
                 grounds: Grounds::Credential { .. },
             } => {
-                let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
                 let fix = match &ban.instead {
                     Some(instead) => format!("Use \"{instead}\" instead."),
                     None => "Use a credential of its own that can only pull.".to_owned(),
                 };
-                (
-                    format!("{what}{}", reason(told(&ban.reason))),
-                    Some(format!(
-                        "{fix}{}",
-                        whom(told(&ban.contact), told(&ban.docs))
-                    )),
-                )
+                by_ban(&what, &fix, ban, detail)
             }
             Fault::Uncovered { .. } => {
                 let help = "Use an image from a registry that the policy knows, or ask its owners for a rule.";
@@ -284,34 +271,40 @@ impl<'s> Teller<'s> {
         let Some(instead) = &ban.instead else {
             return format!("{remove}.");
         };
-        let rules = world
-            .policy
-            .rules_injecting(instead)
-            .filter(|rule| rule.applies(namespace) != Match::No);
+        match self.added_for(world, instead).filter(|_| is_pull_secret) {
+            Some(images) => {
+                let is_pod = self.subject.kind == Kind::Pod;
+                let pods = if is_pod { "the pod" } else { "the pods" };
+                format!("{remove}: \"{instead}\" is added to {pods} by itself for {images}.")
+            }
+            None => format!("{remove}. Use \"{instead}\" instead."),
+        }
+    }
+
+    /// The image patterns for which a secret is injected here; `None` where it is not.
+    fn added_for(&self, world: &World<'_>, secret: &SecretName) -> Option<String> {
+        let namespace = world.namespace(self.subject);
+        let rules = world.policy.rules_injecting(secret);
+        let rules = rules.filter(|rule| rule.applies(namespace) != Match::No);
         let mut patterns = rules
             .flat_map(|rule| &rule.images)
             .map(ToString::to_string)
             .peekable();
-        if !is_pull_secret || world.injection_is_off(self.subject) || patterns.peek().is_none() {
-            return format!("{remove}. Use \"{instead}\" instead.");
+        if world.injection_is_off(self.subject) || patterns.peek().is_none() {
+            return None;
         }
-        let whose = if self.subject.kind == Kind::Pod {
-            "the pod"
-        } else {
-            "the pods"
-        };
-        let images = patterns
-            .by_ref()
-            .take(MAX_PATTERNS)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let more = if patterns.peek().is_some() {
-            ", …"
-        } else {
-            ""
-        };
-        format!("{remove}: \"{instead}\" is added to {whose} by itself for {images}{more}.")
+        let named: Vec<_> = patterns.by_ref().take(MAX_PATTERNS).collect();
+        let more = patterns.peek().map_or("", |_| ", …");
+        Some(format!("{}{more}", named.join(", ")))
     }
+}
+
+/// Message and help of a ban: the reason, the fix, whom to ask and where to read.
+fn by_ban(what: &str, fix: &str, ban: &Ban, detail: Detail) -> (String, Option<String>) {
+    let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
+    let message = format!("{what}{}", reason(told(&ban.reason)));
+    let help = format!("{fix}{}", whom(told(&ban.contact), told(&ban.docs)));
+    (message, Some(help))
 }
 
 fn reason(reason: Option<String>) -> String {
