@@ -23,6 +23,7 @@ pub enum Kind {
 }
 
 /// Everything that is said of a kind, in one place.
+#[derive(Clone, Copy)]
 struct KindDefinition {
     name: &'static str,
     /// Empty for the core group. The version is always `v1`.
@@ -35,6 +36,17 @@ struct KindDefinition {
     /// `kube-system/NAME-controller` (`cmd/kube-controller-manager/names/controller_names.go`).
     controller: Option<&'static str>,
 }
+
+/// The definitions by number, [`Kind::Other`] last: every review asks for the kind of an object by its name.
+static DEFINITIONS: [KindDefinition; Kind::ALL.len() + 1] = {
+    let mut definitions = [Kind::Other.define(); Kind::ALL.len() + 1];
+    let mut number = 0;
+    while number < Kind::ALL.len() {
+        definitions[Kind::ALL[number] as usize] = Kind::ALL[number].define();
+        number += 1;
+    }
+    definitions
+};
 
 impl Kind {
     /// All kinds but [`Kind::Other`].
@@ -53,7 +65,7 @@ impl Kind {
         Self::ConfigMap,
     ];
 
-    const fn definition(self) -> KindDefinition {
+    const fn define(self) -> KindDefinition {
         match self {
             Self::Pod => KindDefinition {
                 path: "spec.",
@@ -91,38 +103,40 @@ impl Kind {
     /// The kind of an object by its group and kind.
     #[must_use]
     pub fn of(group: &str, kind: &str) -> Self {
-        let is_it = |known: &Self| known.name() == kind && known.group() == group;
-        Self::ALL.into_iter().find(is_it).unwrap_or(Self::Other)
+        let is_it = |known: &KindDefinition| known.name == kind && known.group == group;
+        let number = DEFINITIONS.iter().position(is_it);
+        let known = number.and_then(|number| Self::ALL.get(number));
+        known.copied().unwrap_or(Self::Other)
     }
 
     /// Its name, as `kind` has it.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        self.definition().name
+    pub fn name(self) -> &'static str {
+        DEFINITIONS[self as usize].name
     }
 
     /// Its group, empty for the core group.
     #[must_use]
-    pub const fn group(self) -> &'static str {
-        self.definition().group
+    pub fn group(self) -> &'static str {
+        DEFINITIONS[self as usize].group
     }
 
     /// Its resource, in the plural.
     #[must_use]
-    pub const fn plural(self) -> &'static str {
-        self.definition().plural
+    pub fn plural(self) -> &'static str {
+        DEFINITIONS[self as usize].plural
     }
 
     /// The path of its pod spec, with a dot at its end; empty where it has none.
     #[must_use]
-    pub const fn path(self) -> &'static str {
-        self.definition().path
+    pub fn path(self) -> &'static str {
+        DEFINITIONS[self as usize].path
     }
 
     /// The name of the built-in controller that creates objects for it: `deployment` creates replica sets.
     #[must_use]
-    pub const fn controller(self) -> Option<&'static str> {
-        self.definition().controller
+    pub fn controller(self) -> Option<&'static str> {
+        DEFINITIONS[self as usize].controller
     }
 }
 
@@ -152,5 +166,21 @@ impl KindDefinition {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+
+    #[test]
+    fn kinds_are_found_by_group_and_name() {
+        for (number, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, number, "{kind}");
+            assert_eq!(Kind::of(kind.group(), kind.name()), kind);
+            assert_eq!(Kind::of("example.com", kind.name()), Kind::Other);
+        }
+        assert_eq!(Kind::of("", "Other"), Kind::Other);
+        assert_eq!(Kind::of("apps", "Pod"), Kind::Other);
     }
 }

@@ -68,6 +68,22 @@ const UNUSED: &[(&str, &str)] = &[
         "src/reports/explanation/mod.rs: Explanation",
         "returned by `Question::explain`",
     ),
+    (
+        "src/admission/request.rs: RequestContent",
+        "the type of a field that siblings read",
+    ),
+    (
+        "src/cluster/secrets.rs: SeenSecret",
+        "the content of `SecretChange`",
+    ),
+    (
+        "src/runtime/metrics/reviews.rs: ReviewInFlight",
+        "returned by `ReviewMetrics::begin`",
+    ),
+    (
+        "src/verdict/patch.rs: InjectionPatch",
+        "returned by `injection`",
+    ),
 ];
 
 fn root() -> PathBuf {
