@@ -3,12 +3,12 @@
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use pullgate::facts::{Facts, ServiceAccountFacts};
-use pullgate::policy::Policy;
 use pullgate::admission;
 use pullgate::admission::endpoint::Endpoint;
-use pullgate::verdict::{Outcome, mutate};
+use pullgate::facts::{Facts, ServiceAccountFacts};
+use pullgate::policy::Policy;
 use pullgate::verdict::world::{Controllers, World};
+use pullgate::verdict::{Outcome, mutate};
 use pullgate_fuzz::fuzz_target;
 use serde_json::{Value, json};
 use std::sync::LazyLock;

@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use pullgate::text::diagnostic::Colour;
 use pullgate::policy::Policy;
 use pullgate::reports::check::{Input, Report, Settings};
+use pullgate::text::diagnostic::Colour;
 use pullgate_fuzz::fuzz_target;
 use std::sync::LazyLock;
 

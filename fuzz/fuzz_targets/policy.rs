@@ -2,8 +2,8 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::civil::date;
-use pullgate::text::diagnostic::{Colour, Severity, render};
 use pullgate::policy::Policy;
+use pullgate::text::diagnostic::{Colour, Severity, render};
 use pullgate_fuzz::fuzz_target;
 
 fuzz_target!(|text: &str| {

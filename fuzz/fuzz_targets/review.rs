@@ -2,10 +2,10 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::Timestamp;
-use pullgate::facts::Facts;
-use pullgate::policy::Policy;
 use pullgate::admission;
 use pullgate::admission::endpoint::Endpoint;
+use pullgate::facts::Facts;
+use pullgate::policy::Policy;
 use pullgate::verdict::mutate;
 use pullgate::verdict::world::{Controllers, World};
 use pullgate_fuzz::fuzz_target;

@@ -1,8 +1,8 @@
 //! Contents of Secrets: whatever they are, they are reduced, and no password is among what is kept.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
-use pullgate::secrets::credentials::{FingerprintKey, SecretContent};
 use pullgate::kubelet::docker_config::{self, Form};
+use pullgate::secrets::credentials::{FingerprintKey, SecretContent};
 use pullgate_fuzz::fuzz_target;
 use zeroize::Zeroizing;
 

@@ -137,8 +137,9 @@ impl PolicyKeeper {
             return;
         }
         self.in_force.lacks(format!(
-            "{} has faults, and none was accepted before: {refused}",
-            self.source
+            "{} has faults, and none was accepted before: {}",
+            self.source,
+            refused.first(POLICY_KEY)
         ));
         self.pending = Pending::Find;
     }

@@ -6,7 +6,7 @@ use crate::runtime::clock::{now, today};
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, PolicySource};
-use crate::text::diagnostic::{Diagnostic, Severity, faults};
+use crate::text::diagnostic::{Diagnostic, Severity};
 use std::sync::Arc;
 use tracing::{error, info, warn};
 
@@ -20,10 +20,18 @@ pub struct PolicyInForce {
 
 /// A policy that has faults; the one before it stays in force.
 #[derive(Debug, thiserror::Error)]
-#[error("{first}")]
+#[error("the policy has {} faults", .faults.len())]
 pub struct PolicyRefused {
-    /// The first fault, with its place.
-    first: String,
+    faults: Vec<Diagnostic>,
+}
+
+impl PolicyRefused {
+    /// One line about the first fault, with this name of the file.
+    #[must_use]
+    pub fn first(&self, file: &str) -> String {
+        let first = self.faults.first();
+        first.map(|fault| fault.line(file)).unwrap_or_default()
+    }
 }
 
 impl PolicyInForce {
@@ -53,13 +61,14 @@ impl PolicyInForce {
         } = load(text);
         log(&diagnostics, file);
         let Some(policy) = policy else {
-            let (count, first) = faults(&diagnostics, file);
-            self.metrics.policy.refused(count);
+            let is_fault = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Fault;
+            let faults: Vec<_> = diagnostics.into_iter().filter(is_fault).collect();
+            self.metrics.policy.refused(faults.len());
             error!(
                 file,
                 "the policy has faults and is not used; the one before, if there was one, stays in force"
             );
-            return Err(PolicyRefused { first });
+            return Err(PolicyRefused { faults });
         };
         self.set(policy, source);
         info!(file, "the policy changed");

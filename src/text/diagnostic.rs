@@ -141,19 +141,6 @@ pub fn render_one(
     format!("{}\n\n", renderer.render(&[group]))
 }
 
-/// How many faults there are, and a line about the first.
-#[must_use]
-pub fn faults(diagnostics: &[Diagnostic], file: &str) -> (usize, String) {
-    let mut faults = diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Fault);
-    let first = faults.next();
-    (
-        first.iter().count() + faults.count(),
-        first.map(|fault| fault.line(file)).unwrap_or_default(),
-    )
-}
-
 /// The line of a span, and what of it the span covers.
 struct Line<'s> {
     text: &'s str,
