@@ -15,7 +15,7 @@ use std::borrow::Cow;
 const PAGE: u32 = 50;
 
 /// The kinds that are listed. The few come first: the time may be up before the pods are through.
-const LISTED: [Kind; 8] = [
+pub const LISTED: [Kind; 8] = [
     Kind::Deployment,
     Kind::StatefulSet,
     Kind::DaemonSet,

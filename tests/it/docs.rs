@@ -1,10 +1,13 @@
 //! What the documentation shows is what happens.
 
 use crate::policy::EXAMPLE;
+use pullgate::facts::inventory::InventoryMode;
 use pullgate::policy::Policy;
 use pullgate::runtime::clock::today;
+use pullgate::secrets::account::{AccountClass, Product};
 use pullgate::text::diagnostic::Severity;
 use pullgate::verdict::code::{FindingCode, FoundIn};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -89,6 +92,27 @@ fn every_code_of_a_finding_has_its_line() {
     for name in of(FoundIn::Files).filter(|name| *name != "exception") {
         assert!(commands.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+/// Each class of account and each product has its row in docs/policy.md, and each mode of the inventory its value in the
+/// schema of the chart.
+#[test]
+fn every_word_of_the_policy_and_the_chart_is_documented() {
+    let policy = read("docs/policy.md");
+    for class in AccountClass::ALL.map(AccountClass::name) {
+        assert!(policy.contains(&format!("| `{class}` |")), "{class}");
+    }
+    for product in Product::ALL.map(Product::name) {
+        assert!(policy.contains(&format!("`{product}`")), "{product}");
+    }
+    let schema: Value =
+        serde_json::from_str(&read("charts/pullgate/values.schema.json")).expect("JSON");
+    let modes = schema["properties"]["inventory"]["enum"].as_array();
+    let modes = modes.expect("a list").iter().filter_map(Value::as_str);
+    assert_eq!(
+        modes.collect::<Vec<_>>(),
+        InventoryMode::ALL.map(InventoryMode::name)
+    );
 }
 
 /// A page that is named is there.

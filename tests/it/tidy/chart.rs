@@ -1,15 +1,21 @@
 //! The webhook configurations as the chart renders them.
 
 use super::root;
+use pullgate::cluster::workloads::LISTED;
 use pullgate::objects::kind::Kind;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The webhook configurations as the chart renders them by default; `tests/chart` holds the file against helm.
-pub(crate) fn configurations() -> Vec<Value> {
+/// All that the chart renders by default.
+fn documents() -> Vec<Value> {
     let path = root().join("tests/chart/default.yaml");
     let text = std::fs::read_to_string(path).expect("the recorded chart");
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    serde_saphyr::from_multiple(&text).expect("YAML")
+}
+
+/// The webhook configurations as the chart renders them by default; `tests/chart` holds the file against helm.
+pub(crate) fn configurations() -> Vec<Value> {
+    let documents = documents();
     let is_configuration = |document: &Value| {
         let kind = document["kind"].as_str();
         kind.is_some_and(|kind| kind.ends_with("WebhookConfiguration"))
@@ -122,4 +128,23 @@ fn every_kind_is_registered_and_every_registered_kind_is_judged() {
     let judged = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Secret);
     let judged = judged.map(|kind| (kind.group().to_owned(), kind.plural().to_owned()));
     assert_eq!(registered, judged.collect());
+}
+
+/// The preview of an edit lists exactly the kinds that its role names.
+#[test]
+fn the_preview_may_list_what_it_lists() {
+    let documents = documents();
+    let roles = documents
+        .iter()
+        .filter(|document| document["kind"] == "ClusterRole");
+    let granted = roles.flat_map(|role| role["rules"].as_array().expect("a list"));
+    let mut allowed = BTreeSet::new();
+    for rule in granted.filter(|rule| rule["verbs"] == serde_json::json!(["list"])) {
+        let group = rule["apiGroups"][0].as_str().expect("a group");
+        for plural in rule["resources"].as_array().expect("a list") {
+            allowed.insert((group, plural.as_str().expect("a resource")));
+        }
+    }
+    let listed = LISTED.map(|kind| (kind.group(), kind.plural()));
+    assert_eq!(allowed, listed.into_iter().collect());
 }
