@@ -1,7 +1,7 @@
 //! The key of fingerprints: in a Secret of our own namespace, so that they mean the same to all replicas and after a
 //! restart, and nothing outside.
 
-use super::{FIRST_PAUSE, LONGEST_PAUSE, ObjectName, Pauses, answer, is_conflict, without_values};
+use super::{LONGEST_PAUSE, ObjectName, Pauses, answer, is_conflict, without_values};
 use crate::secrets::credentials::FingerprintKey;
 use anyhow::{Context, Result};
 use k8s_openapi::ByteString;
@@ -18,7 +18,7 @@ const KEY: &str = "key";
 /// The key in a Secret, which is made where there is none. Whatever goes wrong is tried again.
 pub(super) async fn key(client: Client, name: ObjectName) -> FingerprintKey {
     let secrets = Api::namespaced(client, &name.namespace);
-    let (mut told, mut pauses) = (String::new(), Pauses(FIRST_PAUSE));
+    let (mut told, mut pauses) = (String::new(), Pauses::default());
     loop {
         let problem = match read_or_make(&secrets, &name).await {
             Ok(Some(key)) => return key,

@@ -15,7 +15,7 @@ use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::utils::{Backoff, ResetTimerBackoff};
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -25,7 +25,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tracing::warn;
 
 /// As whom we change objects: the field manager.
@@ -119,23 +119,41 @@ async fn answer<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T> {
     Ok(answer.context("the API server does not answer")??)
 }
 
-/// The pauses between attempts.
-struct Pauses(Duration);
+/// The pauses between attempts: each is twice the one before, until what was tried works for [`CALM`].
+struct Pauses {
+    next: Duration,
+    /// The moment of the last attempt.
+    tried: Option<Instant>,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            next: FIRST_PAUSE,
+            tried: None,
+        }
+    }
+}
 
 impl Iterator for Pauses {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let pause = self.0;
-        self.0 = (pause * 2).min(LONGEST_PAUSE);
+        let now = Instant::now();
+        if self.tried.is_some_and(|tried| now - tried >= CALM) {
+            self.next = FIRST_PAUSE;
+        }
+        let pause = self.next;
+        self.next = (pause * 2).min(LONGEST_PAUSE);
+        self.tried = Some(now + pause);
         Some(pause)
     }
 }
 
 impl Backoff for Pauses {
-    fn reset(&mut self) {
-        self.0 = FIRST_PAUSE;
-    }
+    /// Does nothing. kube calls it for every event, and a list begins with an event also if it fails then: the pauses of
+    /// a list that fails each time would never grow.
+    fn reset(&mut self) {}
 }
 
 /// A Secret of our own, without data.
@@ -169,8 +187,7 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     watcher(api, config)
-        // A list that begins counts as a success, also if it fails then.
-        .backoff(ResetTimerBackoff::new(Pauses(FIRST_PAUSE), CALM))
+        .backoff(Pauses::default())
         .filter_map(move |event| {
             let event = event.inspect_err(|error| {
                 metrics.watch_failed(what, now());

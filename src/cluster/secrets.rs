@@ -2,7 +2,7 @@
 
 use super::{ObjectName, fingerprint};
 use crate::facts::inventory::{Inventory, InventoryMode, Names, SecretFacts};
-use crate::kubelet::docker_config::{CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
+use crate::kubelet::docker_config::Form;
 use crate::objects::kind::Kind;
 use crate::objects::read;
 use crate::runtime::metrics::{Metrics, PULL_SECRETS};
@@ -23,11 +23,6 @@ use std::sync::Arc;
 
 /// How many Secrets are asked for at a time. Each may hold 1 MiB, and a page is in memory as a whole.
 const PAGE: u32 = 50;
-/// The types, each of which is listed and watched apart: a field selector knows no "or".
-const FORMS: [(Form, &str); 2] = [
-    (Form::ConfigJson, CONFIG_JSON_TYPE),
-    (Form::Config, CONFIG_TYPE),
-];
 /// After so many changes texts that nobody shares are forgotten.
 const FORGET: usize = 10_000;
 
@@ -94,9 +89,10 @@ fn watch<K: Reduce>(
     key: Option<&FingerprintKey>,
     metrics: &Arc<Metrics>,
 ) -> impl Stream<Item = SecretChange> + Send + use<K> {
-    let each = FORMS.map(|(form, name)| {
+    // Each type is listed and watched apart: a field selector knows no "or".
+    let each = Form::ALL.map(|form| {
         let config = watcher::Config::default()
-            .fields(&format!("type={name}"))
+            .fields(&format!("type={}", form.secret_type()))
             .page_size(PAGE);
         let key = key.cloned();
         let seen = move |secret: K| SeenSecret {
@@ -128,15 +124,15 @@ fn watch<K: Reduce>(
 pub(super) struct InventoryLearner {
     inventory: Inventory,
     names: Names,
-    listed: [HashSet<[Arc<str>; 2]>; FORMS.len()],
-    synced: [bool; FORMS.len()],
+    listed: [HashSet<[Arc<str>; 2]>; Form::ALL.len()],
+    synced: [bool; Form::ALL.len()],
     changes: usize,
 }
 
 impl InventoryLearner {
     /// The inventory, once all Secrets are known.
     pub(super) fn inventory(&self) -> Option<&Inventory> {
-        (self.synced == [true; FORMS.len()]).then_some(&self.inventory)
+        (self.synced == [true; Form::ALL.len()]).then_some(&self.inventory)
     }
 
     /// Learns what a watch says about Secrets.
@@ -195,10 +191,8 @@ impl InventoryLearner {
 }
 
 fn number(form: Form) -> usize {
-    FORMS
-        .iter()
-        .position(|(known, _)| *known == form)
-        .unwrap_or_default()
+    let mut forms = Form::ALL.into_iter();
+    forms.position(|known| known == form).unwrap_or_default()
 }
 
 /// A Secret as a watch brings it.

@@ -31,13 +31,23 @@ pub enum Form {
 }
 
 impl Form {
+    /// Both forms.
+    pub const ALL: [Self; 2] = [Self::ConfigJson, Self::Config];
+
     /// The form of Secrets of a type; `None` where the kubelet ignores them.
     #[must_use]
     pub fn of(secret_type: &str) -> Option<Self> {
-        match secret_type {
-            CONFIG_JSON_TYPE => Some(Self::ConfigJson),
-            CONFIG_TYPE => Some(Self::Config),
-            _ => None,
+        Self::ALL
+            .into_iter()
+            .find(|form| form.secret_type() == secret_type)
+    }
+
+    /// The type of Secrets of this form.
+    #[must_use]
+    pub const fn secret_type(self) -> &'static str {
+        match self {
+            Self::ConfigJson => CONFIG_JSON_TYPE,
+            Self::Config => CONFIG_TYPE,
         }
     }
 

@@ -62,6 +62,17 @@ pub enum Lifted<'p> {
     Unknown,
 }
 
+/// A ban on the content of secrets.
+#[derive(Debug, Clone, Copy)]
+pub struct CredentialBan<'p> {
+    /// The place of the ban in the policy.
+    pub number: usize,
+    /// The ban.
+    pub ban: &'p Ban,
+    /// The content that it bans.
+    pub clause: &'p CredentialClause,
+}
+
 /// One rule that covers an image, and the pattern of it that does.
 #[derive(Debug)]
 pub struct Candidate<'p> {
@@ -183,10 +194,14 @@ impl Policy {
     }
 
     /// The bans on what a secret holds, in the order of the document.
-    pub fn credential_bans(&self) -> impl Iterator<Item = (usize, &Ban, &CredentialClause)> {
+    pub fn credential_bans(&self) -> impl Iterator<Item = CredentialBan<'_>> {
         let all = self.bans.iter().enumerate();
         all.filter_map(|(number, ban)| match &ban.target {
-            BanTarget::Credentials(clause) => Some((number, ban, clause)),
+            BanTarget::Credentials(clause) => Some(CredentialBan {
+                number,
+                ban,
+                clause,
+            }),
             BanTarget::Secrets(_) => None,
         })
     }

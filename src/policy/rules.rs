@@ -85,6 +85,18 @@ pub struct Exception {
     pub expires: Date,
 }
 
+impl Access {
+    /// The word for it in reports.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Secrets(_) => "secrets",
+            Self::Node => "node",
+            Self::Public => "public",
+        }
+    }
+}
+
 impl RegistryRule {
     /// Whether it exists in a namespace.
     #[must_use]

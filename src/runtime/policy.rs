@@ -19,8 +19,7 @@ pub struct PolicyInForce {
 }
 
 /// A policy that has faults; the one before it stays in force.
-#[derive(Debug, thiserror::Error)]
-#[error("the policy has {} faults", .faults.len())]
+#[derive(Debug)]
 pub struct PolicyRefused {
     faults: Vec<Diagnostic>,
 }
@@ -35,7 +34,7 @@ impl PolicyRefused {
 }
 
 impl PolicyInForce {
-    /// Puts policies in force in this state, and tells it by these metrics and this readiness.
+    /// Puts policies in force in this state, and reports it in these metrics and this readiness.
     #[must_use]
     pub fn new(live: Arc<Live>, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
         Self {
@@ -45,7 +44,7 @@ impl PolicyInForce {
         }
     }
 
-    /// Puts a policy in force that has no fault. Its faults and warnings are logged with this name of its file.
+    /// Puts a policy in force if it has no fault. Its faults and warnings are logged with this name of its file.
     ///
     /// # Errors
     /// It has faults. It is counted as refused, and the policy before it stays in force.

@@ -5,6 +5,9 @@ use anyhow::Result;
 use rcgen::KeyPair;
 use time::{Duration, OffsetDateTime};
 
+/// How long a self-signed certificate of a local server is good.
+const LOCAL_LIFETIME: Duration = Duration::days(7);
+
 /// A certificate and its key as PEM, made here.
 pub struct SelfSigned {
     /// The certificate.
@@ -36,6 +39,3 @@ impl SelfSigned {
         })
     }
 }
-
-/// How long a self-signed certificate of a local server is good.
-const LOCAL_LIFETIME: Duration = Duration::days(7);

@@ -160,8 +160,8 @@ pub enum Effect {
 /// Why a finding does not deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhyNotDenied {
-    /// The mode of the ban asks for no more.
-    ByMode,
+    /// Nothing asks for more: the mode of the ban, `unmatched`, or the kind of the fault.
+    NotAsked,
     /// The old object had it already.
     AlreadyThere,
     /// It is a part of a workload that was admitted earlier.

@@ -8,7 +8,7 @@ use crate::kubelet::image::ImageError;
 use crate::objects::kind::Kind;
 use crate::objects::subject::{ImageUse, Object, Operation, Place, PodSpec, Subject};
 use crate::policy::selector::{Match, Namespace};
-use crate::policy::{Ban, Lifted, Mode, RegistryRule, Running, Unmatched};
+use crate::policy::{Ban, CredentialBan, Lifted, Mode, RegistryRule, Running, Unmatched};
 use crate::secrets::account::Confidence;
 use crate::verdict::finding::{Effect, Fault, Finding, Grounds, WhyNotDenied};
 use crate::verdict::world::World;
@@ -90,7 +90,12 @@ impl<'a> Judge<'a, '_> {
         else {
             return;
         };
-        for (number, ban, clause) in bans {
+        for CredentialBan {
+            number,
+            ban,
+            clause,
+        } in bans
+        {
             let grounds = grounds::find(&self.world, clause, &facts.content, Holder::Known);
             if let Some(grounds) = grounds {
                 self.banned(used, (number, ban), grounds, is_old);
@@ -135,7 +140,7 @@ impl<'a> Judge<'a, '_> {
         );
     }
 
-    /// What a reference is spared for: a policy may not refuse what it injects, whoever shares a credential is not who
+    /// Why a reference is not denied, if it is not: a policy may not refuse what it injects, whoever shares a credential is not who
     /// refers to it, and a guess is no reason.
     fn why_not_denied(&self, grounds: &Grounds, secret: &str) -> Option<WhyNotDenied> {
         let Grounds::Credential {
@@ -154,7 +159,7 @@ impl<'a> Judge<'a, '_> {
         let is_guess = account.is_some_and(|account| account.confidence == Confidence::Low);
         is_guess
             .then_some(WhyNotDenied::Uncertain)
-            .or(shared_beyond.map(|_| WhyNotDenied::ByMode))
+            .or(shared_beyond.map(|_| WhyNotDenied::NotAsked))
     }
 
     /// The effect, or `None` where an exception is in use, which is told once.
@@ -180,7 +185,7 @@ impl<'a> Judge<'a, '_> {
                         ban: ban.map(|(_, ban)| ban),
                         exception,
                     };
-                    self.add(place, fault, Effect::Warn(WhyNotDenied::ByMode));
+                    self.add(place, fault, Effect::Warn(WhyNotDenied::NotAsked));
                 }
                 None
             }
@@ -245,7 +250,7 @@ impl<'a> Judge<'a, '_> {
             self.add(
                 used.place,
                 Fault::TooLate { rule, secret },
-                Effect::Warn(WhyNotDenied::ByMode),
+                Effect::Warn(WhyNotDenied::NotAsked),
             );
         }
     }
@@ -254,9 +259,9 @@ impl<'a> Judge<'a, '_> {
         let effect = match (self.world.policy.unmatched(), &error) {
             (Unmatched::Allow, None) => return,
             // Nothing is asked of it, and still nobody can pull it.
-            (Unmatched::Allow, Some(_)) => Some(Effect::Warn(WhyNotDenied::ByMode)),
+            (Unmatched::Allow, Some(_)) => Some(Effect::Warn(WhyNotDenied::NotAsked)),
             (Unmatched::Warn, _) => {
-                self.unless_lifted(None, used.place, Effect::Warn(WhyNotDenied::ByMode))
+                self.unless_lifted(None, used.place, Effect::Warn(WhyNotDenied::NotAsked))
             }
             (Unmatched::Deny, _) => self.unless_lifted(None, used.place, Effect::Deny),
         };
@@ -299,7 +304,12 @@ impl<'a> Judge<'a, '_> {
         let old = subject.old.as_ref().and_then(reduce);
         let form = subject.object.secret_type.as_deref().and_then(Form::of);
         let place = Place::Data(form.map_or("", Form::key));
-        for (number, ban, clause) in bans {
+        for CredentialBan {
+            number,
+            ban,
+            clause,
+        } in bans
+        {
             let find = |content, holder| grounds::find(&world, clause, content, holder);
             let Some(grounds) = find(&new, Holder::With(self.namespace.name)) else {
                 continue;
@@ -346,7 +356,7 @@ impl<'a> Judge<'a, '_> {
             {
                 let grounds = Grounds::Name;
                 let fault = Fault::BannedSecret { ban, grounds };
-                self.add(Place::Name, fault, effect.downgrade(WhyNotDenied::ByMode));
+                self.add(Place::Name, fault, effect.downgrade(WhyNotDenied::NotAsked));
             }
         }
     }
@@ -364,8 +374,8 @@ impl From<Mode> for Effect {
     fn from(mode: Mode) -> Self {
         match mode {
             Mode::Enforce => Self::Deny,
-            Mode::Warn => Self::Warn(WhyNotDenied::ByMode),
-            Mode::Audit => Self::Audit(WhyNotDenied::ByMode),
+            Mode::Warn => Self::Warn(WhyNotDenied::NotAsked),
+            Mode::Audit => Self::Audit(WhyNotDenied::NotAsked),
         }
     }
 }

@@ -225,6 +225,6 @@ fn not_mountable<'a>(pod: &'a PodSpec<'_>, secret: &'a str) -> Finding<'a> {
             secret,
             service_account: pod.service_account(),
         },
-        effect: Effect::Warn(WhyNotDenied::ByMode),
+        effect: Effect::Warn(WhyNotDenied::NotAsked),
     }
 }

@@ -1,4 +1,4 @@
-//! The judgement: what becomes of a subject. `serve` and everything else that judges calls these two functions.
+//! The judgement: what becomes of a subject. `admission/endpoint` chooses among its entry points.
 
 pub mod code;
 mod coverage;
@@ -53,7 +53,7 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     mutation
 }
 
-/// The judgement of `/validate`, and of pods of built-in controllers wherever they are judged.
+/// The judgement of `/validate`, but for edits of the policy ([`policy_edit`]), and of pods of built-in controllers wherever they are judged.
 #[must_use]
 pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
     ruling(world, subject, &Coverage::of(world, subject))

@@ -55,7 +55,9 @@ pub fn judge<'a>(world: &World<'a>, subject: &Subject<'_>) -> Ruling<'a> {
 /// What of a policy does nothing as long as the content of Secrets is not known.
 fn without_inventory(world: &World<'_>, policy: Option<&Policy>) -> Option<String> {
     let bans = policy.into_iter().flat_map(Policy::credential_bans);
-    let names: Vec<_> = bans.map(|(_, ban, _)| format!("`{}`", ban.name)).collect();
+    let names: Vec<_> = bans
+        .map(|banned| format!("`{}`", banned.ban.name))
+        .collect();
     let is_idle = world.facts.inventory_mode() != InventoryMode::Contents && !names.is_empty();
     is_idle.then(|| {
         format!(

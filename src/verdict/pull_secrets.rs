@@ -47,7 +47,7 @@ pub(super) fn findings<'a>(
                 wanted_for: wanted_for.map(|wanted| (wanted.rule, wanted.registry)),
                 trouble,
             },
-            effect: Effect::Warn(WhyNotDenied::ByMode),
+            effect: Effect::Warn(WhyNotDenied::NotAsked),
         })
     };
     listed.filter_map(look).collect()

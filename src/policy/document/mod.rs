@@ -265,6 +265,35 @@ type SecretGlob = Glob;
 /// A glob of names of namespaces.
 type NamespaceGlob = Glob;
 
+impl Unmatched {
+    /// All answers, in the order in which messages list them.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Warn, Self::Deny];
+
+    /// The word for the answer in the policy.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl Running {
+    /// Both answers, in the order in which messages list them.
+    pub const ALL: [Self; 2] = [Self::Keep, Self::Deny];
+
+    /// The word for the answer in the policy.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 impl Mode {
     /// All modes, in the order in which messages list them.
     pub const ALL: [Self; 3] = [Self::Enforce, Self::Warn, Self::Audit];

@@ -60,15 +60,7 @@ impl Document {
             r.list(n, p, RegistryEntry::read)
         });
         let unmatched = fields.optional(reader, "unmatched", |r, n, p| {
-            r.choice(
-                n,
-                p,
-                &[
-                    ("allow", Unmatched::Allow),
-                    ("warn", Unmatched::Warn),
-                    ("deny", Unmatched::Deny),
-                ],
-            )
+            r.choice(n, p, &Unmatched::ALL.map(|answer| (answer.name(), answer)))
         });
         let bans = fields.optional(reader, "bans", |r, n, p| r.list(n, p, BanEntry::read));
         let exceptions = fields.optional(reader, "exceptions", |r, n, p| {
@@ -184,7 +176,7 @@ impl BanEntry {
             r.choice(n, p, &Mode::ALL.map(|mode| (mode.name(), mode)))
         });
         let running = fields.optional(reader, "running", |r, n, p| {
-            r.choice(n, p, &[("keep", Running::Keep), ("deny", Running::Deny)])
+            r.choice(n, p, &Running::ALL.map(|answer| (answer.name(), answer)))
         });
         fields.exactly_one(reader, &["secrets", "credentials"]);
         let span = fields.finish(reader);

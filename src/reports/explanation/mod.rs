@@ -59,6 +59,8 @@ pub struct Explanation<'a> {
     digest: Option<&'a str>,
     rule: Option<&'a str>,
     via: Option<&'static str>,
+    #[serde(skip)]
+    access: Option<&'a Access>,
     secrets: Vec<&'a str>,
     error: Option<String>,
     #[serde(flatten)]
@@ -95,7 +97,8 @@ impl<'a> Question<'a> {
             tag: image_ref.and_then(Image::tag),
             digest: image_ref.and_then(Image::digest),
             rule: rule.map(|rule| rule.name.as_str()),
-            via: rule.map(|rule| via(&rule.access)),
+            via: rule.map(|rule| rule.access.name()),
+            access: rule.map(|rule| &rule.access),
             secrets: rule
                 .map(|rule| rule.secret_names().collect())
                 .unwrap_or_default(),
@@ -139,14 +142,6 @@ fn pull(secrets: &PullSecrets, image: Option<&Image<'_>>) -> Pull {
     }
 }
 
-fn via(access: &Access) -> &'static str {
-    match access {
-        Access::Secrets(_) => "secrets",
-        Access::Node => "node",
-        Access::Public => "public",
-    }
-}
-
 fn show(out: &mut String, explanation: &Explanation<'_>) {
     let _ = writeln!(out, "{}", clean(explanation.image));
     let registry = explanation.registry.map(|registry| {
@@ -170,10 +165,10 @@ fn show(out: &mut String, explanation: &Explanation<'_>) {
         "secrets",
         Some(explanation.secrets.join(", ").as_str()).filter(|secrets| !secrets.is_empty()),
     );
-    let words = match explanation.via {
-        Some("node") => Some("nodes authenticate themselves: nothing is injected"),
-        Some("public") => Some("pulled anonymously: nothing is injected"),
-        _ => None,
+    let words = match explanation.access {
+        Some(Access::Node) => Some("nodes authenticate themselves: nothing is injected"),
+        Some(Access::Public) => Some("pulled anonymously: nothing is injected"),
+        Some(Access::Secrets(_)) | None => None,
     };
     field(out, "access", words);
     show_pull(out, explanation);

@@ -85,8 +85,8 @@ fn outcome(finding: &Finding<'_>) -> &'static str {
 fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Deny => "denied",
-        Effect::Warn(WhyNotDenied::ByMode) => "warned",
-        Effect::Audit(WhyNotDenied::ByMode) => "audited",
+        Effect::Warn(WhyNotDenied::NotAsked) => "warned",
+        Effect::Audit(WhyNotDenied::NotAsked) => "audited",
         Effect::Warn(WhyNotDenied::AlreadyThere) | Effect::Audit(WhyNotDenied::AlreadyThere) => {
             "old"
         }

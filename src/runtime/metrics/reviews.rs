@@ -42,7 +42,7 @@ pub enum Unanswered {
     Panic,
 }
 
-/// A review in work.
+/// A review that is under way.
 #[derive(Debug)]
 pub struct ReviewInFlight(Gauge);
 
@@ -106,7 +106,7 @@ impl ReviewMetrics {
         self.findings.register(registry);
     }
 
-    /// Counts a review as one in work, until the value is dropped.
+    /// Counts a review as one that is under way, until the value is dropped.
     #[must_use]
     pub fn begin(&self) -> ReviewInFlight {
         self.in_flight.inc();

@@ -114,7 +114,7 @@ impl SecretMetrics {
         }
     }
 
-    /// Replaces the numbers of the statistics before with those of this one.
+    /// Shows these statistics in the place of the last ones.
     pub fn count(&self, statistics: &SecretStatistics) {
         for class in AccountClass::ALL {
             for state in SecretState::ALL {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Reads a text, and hands over each document and where it begins.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the events are not ours: any other begins a node"
+    reason = "the events are those of the parser, and every other begins a node"
 )]
 pub(super) fn read(
     text: &str,
@@ -76,7 +76,7 @@ impl<'a> Builder<'a> {
 
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the events are not ours: no other is a value"
+        reason = "the events are those of the parser, and no other is a value"
     )]
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, YamlError> {
         self.count(1, span)?;

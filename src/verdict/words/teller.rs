@@ -332,7 +332,7 @@ pub(super) fn credentials(image: &str) -> Option<&str> {
 
 pub(super) fn why_not_denied(why: WhyNotDenied) -> Option<&'static str> {
     match why {
-        WhyNotDenied::ByMode | WhyNotDenied::AdmittedEarlier => None,
+        WhyNotDenied::NotAsked | WhyNotDenied::AdmittedEarlier => None,
         WhyNotDenied::AlreadyThere => Some("it was there before"),
         WhyNotDenied::LabelsUnknown => Some("labels of the namespace unknown"),
         WhyNotDenied::InjectedByPolicy => Some("injected by the policy"),

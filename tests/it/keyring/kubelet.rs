@@ -44,10 +44,7 @@ fn ours(question: &Question) -> Option<Vec<(Vec<u8>, Tried)>> {
 
 fn as_line(question: &Question) -> String {
     let secret = |(number, (form, content)): (usize, &(Form, Vec<u8>))| {
-        let of_type = match form {
-            Form::ConfigJson => docker_config::CONFIG_JSON_TYPE,
-            Form::Config => docker_config::CONFIG_TYPE,
-        };
+        let of_type = form.secret_type();
         json!({"Name": format!("s{number}"), "Type": of_type, "Content": BASE64_STANDARD.encode(content)})
     };
     let secrets: Vec<_> = question.secrets.iter().enumerate().map(secret).collect();

@@ -1,7 +1,9 @@
 //! Tests of the JSON schema of policies.
 
 use super::TODAY;
-use pullgate::policy::Policy;
+use pullgate::policy::{Mode, Policy, Running, Unmatched};
+use pullgate::secrets::account::{AccountClass, Product};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The schema is made from the types and the reader is written by hand: both have to ask for the same keys.
@@ -71,4 +73,26 @@ fn the_schema_requires_what_the_reader_requires() {
             "{definition}"
         );
     }
+}
+
+/// The words of the schema come from the types, those of the reader from `name`: they are the same, in the same order.
+#[test]
+fn the_schema_has_the_words_of_the_reader() {
+    let schema = pullgate::policy::document::json_schema();
+    let words = |definition: &str| -> Vec<String> {
+        let definition = &schema["definitions"][definition];
+        let simple = definition["enum"].as_array().into_iter().flatten();
+        let described = definition["oneOf"].as_array().into_iter().flatten();
+        let described = described.map(|choice| &choice["const"]);
+        let words = simple.chain(described).filter_map(Value::as_str);
+        words.map(str::to_owned).collect()
+    };
+    assert_eq!(
+        words("AccountClass"),
+        AccountClass::ALL.map(AccountClass::name)
+    );
+    assert_eq!(words("Product"), Product::ALL.map(Product::name));
+    assert_eq!(words("Mode"), Mode::ALL.map(Mode::name));
+    assert_eq!(words("Running"), Running::ALL.map(Running::name));
+    assert_eq!(words("Unmatched"), Unmatched::ALL.map(Unmatched::name));
 }

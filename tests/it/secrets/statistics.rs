@@ -8,7 +8,7 @@ use pullgate::secrets::account::AccountClass;
 use pullgate::verdict::world::{Controllers, World};
 
 #[test]
-fn a_census_counts_what_there_is() {
+fn statistics_count_what_there_is() {
     let jwt = |exp: i64| {
         let part = |text: String| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(text);
         format!(
