@@ -124,29 +124,32 @@ pub fn read(form: Form, content: &[u8]) -> Result<Vec<Entry>, Malformed> {
             }
         }
     }
-    Ok(entries.0.into_iter().map(|(_, entry)| entry).collect())
+    Ok(entries.entries)
 }
 
-/// Entries with their names.
+/// Entries, and the number of each by its name. The numbers are kept over all `auths` members of a text: a tenant can
+/// write a hundred thousand of them into one Secret, and to count the entries anew for each would take minutes.
 #[derive(Default)]
-struct Entries(Vec<(Zeroizing<String>, Entry)>);
+struct Entries {
+    entries: Vec<Entry>,
+    numbers: HashMap<String, usize>,
+}
 
 impl Entries {
     /// Decodes an object into the map that is there, as Go does where a member comes twice; null empties it.
     fn add(&mut self, json: Json<'_>, otherwise: Malformed) -> Result<(), Malformed> {
         if json.is_null() {
-            self.0.clear();
+            // To clear a map takes as long as it once was large.
+            *self = Self::default();
             return Ok(());
         }
-        let names = self.0.iter().map(|(name, _)| name.to_string());
-        let mut known: HashMap<String, usize> = names.zip(0..).collect();
         for (name, value) in json.members().ok_or(otherwise)? {
             let entry = Entry::read(&name, value)?;
-            if let Some(number) = known.get(name.as_str()) {
-                self.0[*number].1 = entry;
+            if let Some(number) = self.numbers.get(name.as_str()) {
+                self.entries[*number] = entry;
             } else {
-                known.insert(name.to_string(), self.0.len());
-                self.0.push((name, entry));
+                self.numbers.insert(name.to_string(), self.entries.len());
+                self.entries.push(entry);
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::{auths, facts, key, reduce};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::kubelet::docker_config::Form;
+use pullgate::kubelet::docker_config::{self, Form};
 use pullgate::secrets::credentials::{Content, FingerprintKey, Flaw, SecretContent};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -100,4 +100,23 @@ fn too_many_entries_are_not_kept() {
     let entries: Vec<_> = names.iter().map(|name| (name.as_str(), "a", "b")).collect();
     assert_eq!(reduce(&auths(&entries)), Content::Unread);
     assert_eq!(reduce(&auths(&entries[..256])).credentials().len(), 256);
+}
+
+/// Trap 24: what a tenant writes into 1 MiB costs time in proportion to its length. Half of it are entries, half are `auths`
+/// members, each of which once walked all entries so far: minutes for one Secret, in which a replica learned nothing.
+#[test]
+fn trap_24_many_auths_members_do_not_walk_the_entries_again() {
+    let half = 512 * 1024;
+    let entries: Vec<_> = (0..half / 11)
+        .map(|i| format!("\"{i:05x}\":{{}}"))
+        .collect();
+    let entries = entries.join(",");
+    let empty = "\"auths\":{},".repeat(half / 11);
+    // `null` empties the map, and the last member fills it again.
+    let nulls = "\"auths\":null,".repeat(half / 13);
+    let many = format!("{{\"auths\":{{{entries}}},{empty}\"auths\":{{\"reg.io\":{{}}}}}}");
+    let few = format!("{{\"auths\":{{{entries}}},{nulls}\"auths\":{{\"reg.io\":{{}}}}}}");
+    let read = |text: &str| docker_config::read(Form::ConfigJson, text.as_bytes());
+    assert_eq!(read(&many).expect("readable").len(), half / 11 + 1);
+    assert_eq!(read(&few).expect("readable").len(), 1);
 }
