@@ -1,5 +1,5 @@
 //! What a webhook adds to the creation of a pod, through a real API server: none, Pullgate, and one that does nothing but
-//! patch and validate. `DISABLE_HTTP2=1 cargo bench --bench admission [-- PODS]`
+//! patch and validate. `cargo bench --bench admission [-- PODS]`
 //!
 //! That variable is for the API server: only to webhooks at a URL on loopback it would speak HTTP/2.
 //!

@@ -107,7 +107,7 @@ impl Scene {
     /// From the body to the answer.
     pub(crate) fn answer(&self) -> Vec<u8> {
         let review = self.parse();
-        review.answer(&self.judge(&review))
+        review.answer(&self.judge(&review)).expect("JSON")
     }
 }
 

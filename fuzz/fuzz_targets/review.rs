@@ -29,7 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
         review.answer(&mutate(&world, &review.subject)),
         review.answer(&Endpoint::Validate.judge(&world, &review.subject)),
     ] {
-        let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
+        let answer: serde_json::Value =
+            serde_json::from_slice(&answer.expect("JSON")).expect("JSON");
         assert!(
             answer["response"]["uid"]
                 .as_str()

@@ -35,7 +35,6 @@ pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()
     )?;
     let outcome = live.judge(|world| verdict::mutate(world, &pod.subject).outcome);
     if let Outcome::Inject(patch) = outcome {
-        let patch: serde_json::Value = serde_json::from_str(patch.as_json())?;
         writeln!(out, "{patch:#}\n")?;
     }
     let deployment = admission::parse(DEPLOYMENT.as_bytes())?;

@@ -84,6 +84,9 @@ pub struct Metadata<'a> {
     pub generate_name: Option<Cow<'a, str>>,
     /// Whether there are annotations that one can be added to.
     pub annotations: Presence,
+    /// How many bytes the keys and values of all annotations have together, at most: escapes are counted as they are
+    /// written. 0 where the object is from a manifest.
+    pub annotations_length: usize,
     /// What `pullgate.dev/injected` says.
     pub injected: Option<Cow<'a, str>>,
     /// Whether this is the mirror of a static pod.

@@ -1,339 +1,256 @@
 //! `POST /mutate` and `POST /validate`: bytes, review, verdict, bytes.
 
-use super::body::{Bodies, Received};
-use super::connection::Endpoints;
-use super::quota::Lease;
+use super::body::{Bodies, ReceivedBody};
+use super::connections::Peer;
+use super::memory::{LARGE, MemoryLease};
+use super::policy_turns::{Edit, PolicyTurn, PolicyTurns};
+use super::refusal::Refusal;
+use super::review_log::ReviewLog;
+use crate::admission;
 use crate::admission::endpoint::Endpoint;
-use crate::admission::{self, Review};
 use crate::objects::kind::Kind;
-use crate::objects::names::MAX_SUBDOMAIN;
 use crate::objects::subject::Subject;
 use crate::runtime::deadline::within;
 use crate::runtime::lifecycle::Readiness;
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, Unanswered};
-use crate::text::excerpt::beginning;
-use crate::verdict::{Injection, Mutation, Outcome, policy_edit};
+use crate::verdict::{Mutation, policy_edit};
+use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Method, StatusCode, Version, header};
+use axum::extract::{FromRef, State};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures::FutureExt;
+use axum::routing::post;
 use futures::future::BoxFuture;
-use hyper::Request;
-use hyper::body::Incoming;
-use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Semaphore;
-use tracing::{debug, error, info};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::error;
 
-/// From this size on, judging takes so long that other requests would wait for the thread: milliseconds.
-const LARGE: usize = 256 * 1024;
-/// How many large reviews are judged at the same time.
-const MAX_LARGE: usize = 4;
-/// How long a large review waits for its turn, each of two times. The API server waits 3 s for the webhook of pods.
+/// The most reviews that are judged at the same time off the threads that answer other reviews.
+const MAX_ASIDE: usize = 4;
+/// How long such a review waits for its turn, each of two times. The API server waits 3 s for the webhook of pods.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Tells what an edit of the policy would do to what runs. The only part of a review that may ask the API server, within
-/// the deadline of that webhook.
-pub type EditPreview =
-    Box<dyn Fn(&PolicyEdit<'_>) -> Option<BoxFuture<'static, Vec<String>>> + Send + Sync>;
+/// Tells what an edit of the policy, given as its text, would do to what runs. The only part of a review that may ask the
+/// API server, within the deadline of that webhook.
+pub type EditPreview = Box<dyn Fn(&str) -> BoxFuture<'static, Vec<String>> + Send + Sync>;
 
-/// An edit of the policy that is about to be admitted.
-#[derive(Debug)]
-pub struct PolicyEdit<'e> {
-    /// The policy as it will be.
-    pub text: &'e str,
-    /// The uid of the object that is changed; of a new one there is none.
-    pub changed: Option<&'e str>,
+/// How edits of the policy are judged. The default judges a ConfigMap of that name in any namespace, and predicts nothing.
+#[derive(Default)]
+pub struct PolicyEdits {
+    /// The namespace of the ConfigMap with the policy. A ConfigMap of that name in another namespace is not a policy.
+    pub namespace: Option<String>,
+    /// Tells what an edit would do.
+    pub preview: Option<EditPreview>,
 }
 
-/// What answers reviews.
+/// Judges reviews. The state of the two handlers.
 pub struct Admission {
     live: Arc<Live>,
-    preview: Option<EditPreview>,
+    edits: PolicyEdits,
+    turns: Arc<PolicyTurns>,
+    log: ReviewLog,
+    aside: Semaphore,
     metrics: Arc<Metrics>,
     bodies: Bodies,
-    large: Semaphore,
 }
 
-/// The two endpoints.
-#[derive(Clone)]
-pub struct Reviews {
-    admission: Arc<Admission>,
-    readiness: Arc<Readiness>,
-}
-
-/// Endpoints of which a panic is one failed call, answered 500 without a review, so that the failurePolicy decides. What
-/// it says is not repeated: it could quote an object.
-#[derive(Clone)]
-pub struct Guarded<E> {
-    endpoints: E,
-    metrics: Arc<Metrics>,
-}
-
-/// An answer, and what it takes of the memory for all until it is dropped.
-struct Answered {
+/// An answer, and the memory that it takes until it is dropped.
+struct Answer {
     bytes: Vec<u8>,
     #[expect(dead_code, reason = "it matters when it is dropped")]
-    lease: Lease,
+    lease: MemoryLease,
 }
 
 impl Admission {
     /// Judges by this state, and counts here.
     #[must_use]
-    pub fn new(live: Arc<Live>, metrics: Arc<Metrics>) -> Arc<Self> {
-        Self::with_preview(live, metrics, None)
-    }
-
-    /// The same; who edits the policy is told what the edit would do.
-    #[must_use]
-    pub fn with_preview(
-        live: Arc<Live>,
-        metrics: Arc<Metrics>,
-        preview: Option<EditPreview>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    pub fn new(live: Arc<Live>, metrics: Arc<Metrics>, edits: PolicyEdits) -> Self {
+        Self {
             live,
-            preview,
+            edits,
+            turns: Arc::default(),
+            log: ReviewLog::default(),
+            aside: Semaphore::new(MAX_ASIDE),
+            bodies: Bodies::new(metrics.clone()),
             metrics,
-            bodies: Bodies::new(),
-            large: Semaphore::new(MAX_LARGE),
-        })
-    }
-
-    /// The two endpoints. While the process is about to end, answers ask clients to connect anew.
-    #[must_use]
-    pub fn endpoints(self: Arc<Self>, readiness: Arc<Readiness>) -> Guarded<Reviews> {
-        let metrics = self.metrics.clone();
-        let endpoints = Reviews {
-            admission: self,
-            readiness,
-        };
-        Guarded::new(endpoints, metrics)
-    }
-
-    async fn answer(
-        &self,
-        endpoint: Endpoint,
-        request: Request<Incoming>,
-        source: IpAddr,
-    ) -> Response {
-        let began = Instant::now();
-        let _in_flight = self.metrics.reviews.begin();
-        match self.review(endpoint, request, source, began).await {
-            Ok(answer) => {
-                let mut response = Response::new(Body::from(answer));
-                let json = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(header::CONTENT_TYPE, json);
-                response
-            }
-            Err((reason, text)) => {
-                self.metrics.reviews.unanswered(reason);
-                refusal(reason, &text)
-            }
         }
     }
 
-    async fn review(
-        &self,
-        endpoint: Endpoint,
-        request: Request<Incoming>,
-        source: IpAddr,
-        began: Instant,
-    ) -> Result<Bytes, (Unanswered, String)> {
-        let words = |reason: Unanswered| (reason, reason.words().to_owned());
-        let received = self.bodies.receive(request, source).await;
-        let Received { body, mut lease } = received.map_err(words)?;
-        let bytes = body.as_ref();
-        let length = bytes.len();
-        let review = self
-            .aside(length, || admission::parse(bytes))
-            .await
-            .map_err(words)?
-            .map_err(|error| (Unanswered::BadRequest, error.to_string()))?;
+    /// The webhook. While the process is about to end, answers ask clients to connect anew.
+    pub fn router(self, readiness: Arc<Readiness>) -> Router {
+        let metrics = self.metrics.clone();
+        let close = move |_: &Response| {
+            let close = HeaderValue::from_static("close");
+            readiness.is_stopping().then_some(close)
+        };
+        Router::new()
+            .route("/mutate", post(mutate))
+            .route("/validate", post(validate))
+            .layer(CatchPanicLayer::custom(move |_| panicked(&metrics)))
+            .layer(SetResponseHeaderLayer::overriding(
+                header::CONNECTION,
+                close,
+            ))
+            .with_state(Arc::new(self))
+    }
+
+    async fn answer(&self, endpoint: Endpoint, received: ReceivedBody) -> Result<Answer, Refusal> {
+        let ReceivedBody {
+            bytes,
+            mut lease,
+            peer,
+            began,
+            in_flight: _in_flight,
+        } = received;
+        let body = bytes.as_ref();
+        let is_large = body.len() > LARGE;
+        let refuse = |reason| Refusal::new(reason, &self.metrics);
+        let parsed = self.aside(is_large, || admission::parse(body)).await;
+        let review = parsed
+            .map_err(refuse)?
+            .map_err(|error| Refusal::unreadable(&error, &self.metrics))?;
         if review.subject.kind == Kind::Secret {
-            body.holds_a_secret();
+            bytes.holds_a_secret();
         }
         self.live.wait_for_facts(&review.subject).await;
-        let previewed = match (endpoint, review.subject.kind) {
-            (Endpoint::Validate, Kind::ConfigMap) => self.preview_edit(&review.subject).await,
-            _ => Vec::new(),
-        };
+        let edit = self.edit(endpoint, &review.subject, &peer).await;
+        let edit = edit.map_err(refuse)?;
+        let is_edit = matches!(edit, PolicyReview::Edit { .. });
         let judge = || {
             self.live.judge(|world| {
-                let mut mutation = endpoint.judge(world, &review.subject);
-                mutation.notes.warnings.extend(previewed);
-                let answer = review.answer(&mutation);
+                let mut mutation = match edit {
+                    PolicyReview::Foreign => Mutation::admit(),
+                    PolicyReview::No | PolicyReview::Edit { .. } => {
+                        endpoint.judge(world, &review.subject)
+                    }
+                };
+                if let PolicyReview::Edit {
+                    preview,
+                    turn: _turn,
+                } = edit
+                {
+                    mutation.notes.warnings.extend(preview);
+                }
+                let answer = review.answer(&mutation).map_err(|_| Unanswered::Panic)?;
                 lease
-                    .grow_to(answer.len())
+                    .try_grow_to(answer.len())
                     .map_err(|_| Unanswered::Overload)?;
-                log(&review, &mutation);
-                self.metrics
-                    .reviews
-                    .answered(endpoint.name(), &review, &mutation, began.elapsed());
+                self.log.verdict(&review, &mutation, &peer);
+                let took = began.elapsed();
+                let reviews = &self.metrics.reviews;
+                reviews.answered(endpoint.name(), &review, &mutation, took);
                 Ok(answer)
             })
         };
-        let bytes = self.aside(length, judge).await.flatten().map_err(words)?;
-        Ok(Bytes::from_owner(Answered { bytes, lease }))
+        let judged = self.aside(is_large || is_edit, judge).await;
+        let bytes = judged.flatten().map_err(refuse)?;
+        Ok(Answer { bytes, lease })
     }
-
-    async fn preview_edit(&self, subject: &Subject<'_>) -> Vec<String> {
-        let (Some(preview), Some(text)) = (&self.preview, policy_edit::text(subject)) else {
-            return Vec::new();
-        };
-        let old = subject.old.as_ref();
-        let changed = old.and_then(|old| old.metadata.uid.as_deref());
-        match preview(&PolicyEdit { text, changed }) {
-            Some(told) => told.await,
-            None => Vec::new(),
+    /// Finds out whether a review is about the policy, and then waits for its turn.
+    async fn edit(
+        &self,
+        endpoint: Endpoint,
+        subject: &Subject<'_>,
+        peer: &Peer,
+    ) -> Result<PolicyReview, Unanswered> {
+        if endpoint != Endpoint::Validate || subject.kind != Kind::ConfigMap {
+            return Ok(PolicyReview::No);
         }
+        let namespace = self.edits.namespace.as_deref();
+        if namespace.is_some_and(|namespace| namespace != subject.namespace) {
+            return Ok(PolicyReview::Foreign);
+        }
+        let Some(text) = policy_edit::text(subject) else {
+            return Ok(PolicyReview::No);
+        };
+        // A client that knows the uid of the object has read it, so the preview tells it nothing about the cluster that it
+        // may not know. No client knows the uid of an object that is only made.
+        let old = subject
+            .old
+            .as_ref()
+            .and_then(|old| old.metadata.uid.as_deref());
+        let known = self.live.policy_object();
+        let is_known = known.is_some_and(|known| old == Some(known.as_str()));
+        let preview = match &self.edits.preview {
+            Some(preview) if is_known => preview(text).await,
+            Some(_) | None => Vec::new(),
+        };
+        let edit = Edit {
+            source: peer.source,
+            is_known,
+        };
+        let turn = self.turns.take(edit).await.ok_or(Unanswered::Overload)?;
+        Ok(PolicyReview::Edit { preview, turn })
     }
 
-    /// Does what takes long with a large body where it keeps no other request waiting, and not with many at a time.
-    async fn aside<T>(&self, length: usize, work: impl FnOnce() -> T) -> Result<T, Unanswered> {
-        if length < LARGE {
+    /// Does what takes long where it keeps no other request waiting, and not many at a time.
+    async fn aside<T>(&self, is_long: bool, work: impl FnOnce() -> T) -> Result<T, Unanswered> {
+        if !is_long {
             return Ok(work());
         }
-        match within(PATIENCE, self.large.acquire()).await {
+        match within(PATIENCE, self.aside.acquire()).await {
             Some(Ok(_turn)) => Ok(tokio::task::block_in_place(work)),
             Some(Err(_)) | None => Err(Unanswered::Overload),
         }
     }
 }
 
-impl AsRef<[u8]> for Answered {
+/// What a review has to do with the policy.
+enum PolicyReview {
+    /// Nothing, or it leaves the policy as it is.
+    No,
+    /// It changes a ConfigMap of that name in a namespace that has no policy.
+    Foreign,
+    /// It changes the policy.
+    Edit {
+        /// What the edit would do.
+        preview: Vec<String>,
+        turn: PolicyTurn,
+    },
+}
+
+async fn mutate(
+    State(admission): State<Arc<Admission>>,
+    received: ReceivedBody,
+) -> Result<Answer, Refusal> {
+    admission.answer(Endpoint::Mutate, received).await
+}
+
+async fn validate(
+    State(admission): State<Arc<Admission>>,
+    received: ReceivedBody,
+) -> Result<Answer, Refusal> {
+    admission.answer(Endpoint::Validate, received).await
+}
+
+/// The answer to a request whose handler panicked: the failurePolicy decides. What the panic says is not repeated: it could
+/// quote an object.
+fn panicked(metrics: &Metrics) -> Response {
+    error!("a panic while a review was judged: it gets no answer");
+    Refusal::new(Unanswered::Panic, metrics).into_response()
+}
+
+impl FromRef<Arc<Admission>> for Bodies {
+    fn from_ref(admission: &Arc<Admission>) -> Self {
+        admission.bodies.clone()
+    }
+}
+
+impl AsRef<[u8]> for Answer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl<E> Guarded<E> {
-    /// Counts panics here.
-    pub fn new(endpoints: E, metrics: Arc<Metrics>) -> Self {
-        Self { endpoints, metrics }
-    }
-}
-
-impl<E: Endpoints> Endpoints for Guarded<E> {
-    async fn answer(self, request: Request<Incoming>, source: IpAddr) -> Response {
-        let answer = self.endpoints.answer(request, source);
-        let answer = AssertUnwindSafe(answer).catch_unwind().await;
-        answer.unwrap_or_else(|_| {
-            self.metrics.reviews.unanswered(Unanswered::Panic);
-            error!("a panic while a review was looked at: it gets no answer");
-            refusal(Unanswered::Panic, Unanswered::Panic.words())
-        })
-    }
-}
-
-impl Endpoints for Reviews {
-    async fn answer(self, request: Request<Incoming>, source: IpAddr) -> Response {
-        let is_http2 = request.version() == Version::HTTP_2;
-        let endpoint = Endpoint::at(request.uri().path());
-        let mut response = match (endpoint, request.method()) {
-            (Some(endpoint), &Method::POST) => {
-                self.admission.answer(endpoint, request, source).await
-            }
-            (Some(_), _) => {
-                (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response()
-            }
-            (None, _) => StatusCode::NOT_FOUND.into_response(),
-        };
-        // HTTP/2 has other means for it, which the server uses when it drains.
-        if self.readiness.is_stopping() && !is_http2 {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(Bytes::from_owner(self)));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
         response
     }
-}
-
-/// An answer that is no review: one line, and what the client should do.
-fn refusal(reason: Unanswered, text: &str) -> Response {
-    let status = match reason {
-        Unanswered::BadRequest => StatusCode::BAD_REQUEST,
-        Unanswered::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Unanswered::Timeout => StatusCode::REQUEST_TIMEOUT,
-        Unanswered::Overload => StatusCode::SERVICE_UNAVAILABLE,
-        Unanswered::Panic => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    debug!(%status, text, "a request got no review for an answer");
-    let mut response = (status, format!("{text}\n")).into_response();
-    if reason == Unanswered::Overload {
-        let again = HeaderValue::from_static("1");
-        response.headers_mut().insert(header::RETRY_AFTER, again);
-    }
-    response
-}
-
-impl Unanswered {
-    fn words(self) -> &'static str {
-        match self {
-            Self::BadRequest => "the request ended too early",
-            Self::TooLarge => "the body is larger than 7 MiB, which no AdmissionReview is",
-            Self::Timeout => "the body did not come within 10 s",
-            Self::Overload => "too much to do: try again in a second",
-            Self::Panic => "the review could not be judged; the log says where that failed",
-        }
-    }
-}
-
-/// Names are written by others: given as values, and not shown by `Display`, they are quoted and cannot forge a line.
-fn log(review: &Review<'_>, mutation: &Mutation<'_>) {
-    let user = beginning(&review.subject.user, MAX_SUBDOMAIN);
-    let subject = || review.subject.to_string();
-    let dry_run = review.dry_run;
-    match &mutation.outcome {
-        Outcome::Admit => debug!(
-            subject = subject(),
-            user,
-            dry_run,
-            findings = ?found(mutation),
-            "admitted"
-        ),
-        Outcome::Inject(_) => debug!(
-            subject = subject(),
-            user,
-            dry_run,
-            findings = ?found(mutation),
-            rules = ?injected(&mutation.injections),
-            "injected"
-        ),
-        Outcome::Reject(denial) => info!(
-            subject = subject(),
-            user,
-            dry_run,
-            findings = ?found(mutation),
-            denial = denial.message,
-            "denied"
-        ),
-    }
-}
-
-/// The kinds of what was found, and the bans.
-fn found<'a>(mutation: &'a Mutation<'_>) -> Vec<(&'static str, Option<&'a str>)> {
-    let mut found: Vec<_> = mutation
-        .findings
-        .iter()
-        .map(|finding| {
-            (
-                finding.fault.code().name(),
-                finding.fault.ban().map(|ban| &*ban.name),
-            )
-        })
-        .collect();
-    // An object of 3 MiB may have tens of thousands.
-    found.dedup();
-    found.truncate(16);
-    found
-}
-
-fn injected<'a>(injections: &'a [Injection<'_>]) -> Vec<&'a str> {
-    injections
-        .iter()
-        .map(|injection| &*injection.rule.name)
-        .collect()
 }

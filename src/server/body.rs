@@ -1,44 +1,53 @@
-//! Receiving the body of a request: within a time, and within what all of them may take.
+//! The body of a request: received within a time, and within the memory of all bodies.
 
-use super::quota::{Lease, Quota};
+use super::activity::at_least_rate;
+use super::connections::Peer;
+use super::memory::{Memory, MemoryLease};
+use super::refusal::Refusal;
 use crate::runtime::deadline::within;
-use crate::runtime::metrics::Unanswered;
-use axum::body::Bytes;
+use crate::runtime::metrics::{Metrics, ReviewInFlight, Unanswered};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
-use hyper::Request;
-use hyper::body::{Body as _, Incoming};
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroize;
 
-/// The API server takes objects of 3 MiB, and a review of an update holds two of them.
+/// The most bytes of a body. The API server takes objects of 3 MiB, and a review of an update holds two of them.
 const MAX_BODY: usize = 7 * 1024 * 1024;
-/// What all bodies and answers together may take, and an eighth of it those of one source: two of the largest at a time,
-/// or a thousand of the usual 8 KiB.
-const MAX_BODIES: usize = 128 * 1024 * 1024;
-/// What a body counts for at least: a request costs more than its bytes.
-const MIN_BODY: usize = 16 * 1024;
-/// What is set aside for a body before it comes, if so much is promised: it costs nothing until it is written to.
+/// The bytes that are set aside for a body before it comes, if so many are promised. They cost nothing until they are
+/// written to.
 const MAX_AHEAD: usize = 1024 * 1024;
-/// What receiving a body may take. The API server waits 10 s by default and sends at once.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// How long receiving a body may take beyond the time that it takes at the least rate.
+const BODY_DEADLINE: Duration = Duration::from_secs(2);
 /// How long the rest of a body that is refused is read.
 const REST: Duration = Duration::from_secs(1);
 
-/// All bodies that are under way.
-pub(super) struct Bodies(Arc<Quota>);
+/// Receives bodies.
+#[derive(Clone)]
+pub(super) struct Bodies {
+    memory: Arc<Memory>,
+    metrics: Arc<Metrics>,
+}
 
-/// A body, and what it takes of the memory for all until it is dropped.
-pub(super) struct Received {
-    pub(super) body: Body,
-    pub(super) lease: Lease,
+/// The body of a request that came whole, and what belongs to the request until it is answered.
+pub(super) struct ReceivedBody {
+    pub(super) bytes: BodyBytes,
+    /// The memory of the body, and then of the answer too.
+    pub(super) lease: MemoryLease,
+    /// The client that sent it.
+    pub(super) peer: Peer,
+    /// When the head of the request was there.
+    pub(super) began: std::time::Instant,
+    /// Counts the review as one that is under way.
+    pub(super) in_flight: ReviewInFlight,
 }
 
 /// The bytes of a body. Those of a Secret are wiped when they are dropped, unless they belong to the connection.
-pub(super) struct Body {
+pub(super) struct BodyBytes {
     content: BodyContent,
     is_secret: Cell<bool>,
 }
@@ -52,43 +61,19 @@ enum BodyContent {
 }
 
 impl Bodies {
-    pub(super) fn new() -> Self {
-        Self(Quota::new(MAX_BODIES))
+    /// Counts bodies and refusals here.
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        let memory = Arc::default();
+        Self { memory, metrics }
     }
 
-    /// Receives a body.
-    pub(super) async fn receive(
-        &self,
-        request: Request<Incoming>,
-        source: IpAddr,
-    ) -> Result<Received, Unanswered> {
-        let received = within(BODY_DEADLINE, self.keep_or_drain(request, source)).await;
-        received.unwrap_or(Err(Unanswered::Timeout))
-    }
-
-    /// Of a body that is refused the rest is read for a moment and dropped: a client that still sends when the connection
-    /// is closed may never see the answer.
-    async fn keep_or_drain(
-        &self,
-        request: Request<Incoming>,
-        source: IpAddr,
-    ) -> Result<Received, Unanswered> {
-        let (head, mut body) = request.into_parts();
-        let received = self.keep(&head.headers, &mut body, source).await;
-        if received.is_err() && !head.headers.contains_key(header::EXPECT) {
-            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-            within(REST, rest).await;
-        }
-        received
-    }
-
-    /// What a body takes is counted as it comes: a promise of much is not much.
-    async fn keep(
+    /// Receives a body. Its memory is counted as it comes: a promise of much is not much.
+    async fn receive(
         &self,
         headers: &HeaderMap,
-        body: &mut Incoming,
-        source: IpAddr,
-    ) -> Result<Received, Unanswered> {
+        body: &mut Body,
+        peer: &Peer,
+    ) -> Result<(BodyBytes, MemoryLease), Unanswered> {
         let promised = headers.get(header::CONTENT_LENGTH);
         let promised: Option<usize> =
             promised.and_then(|length| length.to_str().ok()?.parse().ok());
@@ -96,12 +81,17 @@ impl Bodies {
             return Err(Unanswered::TooLarge);
         }
         let full = |_| Unanswered::Overload;
-        let mut lease = self.0.take(source, MIN_BODY).map_err(full)?;
+        let mut lease = self.memory.lease(peer).await.map_err(full)?;
         let mut content = BodyContent::Piece(Bytes::new());
-        while !body.is_end_stream()
-            && let Some(frame) = body.frame().await
-        {
-            // The client is gone, or sent no HTTP: there is nobody to answer.
+        let began = Instant::now();
+        while !body.is_end_stream() {
+            let deadline = began + BODY_DEADLINE + at_least_rate(content.as_ref().len());
+            let frame = timeout_at(deadline, body.frame()).await;
+            let frame = frame.map_err(|_| Unanswered::Timeout)?;
+            let Some(frame) = frame else {
+                break;
+            };
+            // The client is gone, or sent something other than HTTP: there is no one to answer.
             let frame = frame.map_err(|_| Unanswered::BadRequest)?;
             let Ok(piece) = frame.into_data() else {
                 continue;
@@ -110,31 +100,67 @@ impl Bodies {
             if length > MAX_BODY {
                 return Err(Unanswered::TooLarge);
             }
-            lease.grow_to(length).map_err(full)?;
+            lease.grow_to(length, peer).await.map_err(full)?;
             content = content.and(piece, promised.unwrap_or_default().min(MAX_AHEAD));
         }
-        let body = Body {
+        let bytes = BodyBytes {
             content,
             is_secret: Cell::new(false),
         };
-        Ok(Received { body, lease })
+        Ok((bytes, lease))
     }
 }
 
-impl Body {
+impl<S: Send + Sync> FromRequest<S> for ReceivedBody
+where
+    Bodies: FromRef<S>,
+{
+    type Rejection = Refusal;
+
+    /// Receives the body. Of a body that is refused the rest is read for a moment and dropped: a client that still sends
+    /// when the connection is closed may never see the answer.
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let bodies = Bodies::from_ref(state);
+        let began = std::time::Instant::now();
+        let in_flight = bodies.metrics.reviews.begin();
+        let (mut head, mut body) = request.into_parts();
+        let peer: Peer = head.extensions.remove().unwrap_or_default();
+        match bodies.receive(&head.headers, &mut body, &peer).await {
+            Ok((bytes, lease)) => {
+                peer.activity.received();
+                Ok(Self {
+                    bytes,
+                    lease,
+                    peer,
+                    began,
+                    in_flight,
+                })
+            }
+            Err(reason) => {
+                if !head.headers.contains_key(header::EXPECT) {
+                    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+                    within(REST, rest).await;
+                }
+                Err(Refusal::new(reason, &bodies.metrics))
+            }
+        }
+    }
+}
+
+impl BodyBytes {
     /// Says that these bytes are to be wiped.
     pub(super) fn holds_a_secret(&self) {
         self.is_secret.set(true);
     }
 }
 
-impl AsRef<[u8]> for Body {
+impl AsRef<[u8]> for BodyBytes {
     fn as_ref(&self) -> &[u8] {
         self.content.as_ref()
     }
 }
 
-impl Drop for Body {
+impl Drop for BodyBytes {
     fn drop(&mut self) {
         if let BodyContent::Pieces(bytes) = &mut self.content
             && self.is_secret.get()

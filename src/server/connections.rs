@@ -1,28 +1,25 @@
 //! The connections that are open: how many there may be, and which one gives way.
 
-use super::quota::{Full, Lease, Quota};
+use super::activity::{Activity, Loss};
+use super::network::network;
 use crate::runtime::metrics::ConnectionMetrics;
-use std::collections::HashMap;
-use std::net::IpAddr;
+use foldhash::{HashMap, HashMapExt};
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a request may be under way, until its answer is taken. The API server gives up after 30 s at most.
-const REQUEST: Duration = Duration::from_secs(30);
-/// How long a request may be under way before its connection may have to give way. Whoever means well is done by then.
-const BUSY: Duration = Duration::from_secs(2);
-/// How long a connection may be idle. The API server pools connections for 90 s and does not retry a POST, so the server
-/// must not be the first to close one.
-const IDLE: Duration = Duration::from_secs(100);
-/// What the head of a request may take once its first byte is there, and with HTTP/2 the first request.
-const HEAD: Duration = Duration::from_secs(10);
+/// The part of all places that connections of one network may have as long as they have not sent a whole review: one
+/// part in so many.
+const NETWORK_SHARE: usize = 4;
+/// So many connections of a source are never more than its fair share. The API server keeps 25 idle ones, and opens more
+/// for as many reviews as it has under way.
+const ALWAYS_FAIR: usize = 64;
 
 /// All connections of a server.
 #[derive(Debug)]
 pub(super) struct Connections {
-    quota: Arc<Quota>,
+    places: usize,
     open: Mutex<HashMap<u64, Open>>,
     metrics: ConnectionMetrics,
 }
@@ -31,115 +28,184 @@ pub(super) struct Connections {
 struct Open {
     source: IpAddr,
     activity: Arc<Activity>,
-    _place: Lease,
 }
 
 /// The place of one connection, free again when it is dropped.
 pub(super) struct ConnectionPlace {
     connections: Arc<Connections>,
     number: u64,
+    pub(super) peer: Peer,
+}
+
+/// The other end of a connection, as a request knows it. The default is the one of a request that came over none.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    /// Its address.
+    pub(super) source: IpAddr,
+    /// What its connection does.
     pub(super) activity: Arc<Activity>,
+    connections: Option<Arc<Connections>>,
 }
 
-/// What a connection does.
-#[derive(Debug)]
-pub(super) struct Activity {
-    state: Mutex<ConnectionState>,
-    /// Told when the connection has to give way.
-    evicted: Notify,
-}
-
-#[derive(Debug)]
-struct ConnectionState {
-    /// Requests whose answers are not taken yet, and when they came, the first one first.
-    in_flight: Vec<(u64, Instant)>,
-    /// How many requests there were.
-    requests: u64,
-    /// Since when there is none.
-    idle_since: Instant,
-    /// Since when bytes are there that are no whole request yet.
-    reading_since: Option<Instant>,
-    /// Whether bytes between two requests are the beginning of the next one. With HTTP/2 they need not be.
-    reads_are_requests: bool,
-}
-
-/// How little would be lost with a connection: the least first, and of equal ones the one that is so for longest.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Dispensable {
-    /// It never asked anything.
-    Unused(Instant),
-    /// It has nothing to do.
-    Idle(Instant),
-    /// It has something to do for longer than is good.
-    Stuck(Instant),
-}
-
-/// A request whose answer is not taken yet.
-pub(super) struct RequestInFlight {
-    activity: Arc<Activity>,
-    number: u64,
+/// The connections of one source.
+#[derive(Debug, Default, Clone, Copy)]
+struct Share {
+    open: usize,
+    unproven: usize,
 }
 
 impl Connections {
-    pub(super) fn new(most: usize, metrics: ConnectionMetrics) -> Arc<Self> {
+    pub(super) fn new(places: usize, metrics: ConnectionMetrics) -> Arc<Self> {
         Arc::new(Self {
-            quota: Quota::new(most),
+            places: places.max(1),
             open: Mutex::default(),
             metrics,
         })
     }
 
-    /// A place for a new connection, for which another one gives way: of the same source where that has its share, of all
-    /// where the whole is used up. First those that never asked anything, then those that are idle, the one that was for
-    /// longest first; then one that is busy for too long. `None` where all are at work.
+    /// Returns a place for a new connection. Where all places are taken another connection gives way, in this order:
+    ///
+    /// 1. one that never sent a whole review, though it had the time;
+    /// 2. one that has been idle for some time;
+    /// 3. one that sends or reads more slowly than the API server does;
+    /// 4. one that is new: first of a source that has more than [`ALWAYS_FAIR`] without a whole review;
+    /// 5. one that is idle between two reviews;
+    /// 6. one with a review, if its source has more than its fair share of the places and more than [`ALWAYS_FAIR`].
+    ///
+    /// Of equals it is the one that has been so for longest.
+    ///
+    /// A network whose connections without a whole review fill their share of the places makes room among themselves. Returns
+    /// `None` where no connection has to give way.
     pub(super) fn admit(self: &Arc<Self>, number: u64, source: IpAddr) -> Option<ConnectionPlace> {
         let source = source.to_canonical();
-        let place = loop {
-            let (full, reason) = match self.quota.take(source, 1) {
-                Ok(place) => break place,
-                Err(full @ Full::Source) => (full, "share"),
-                Err(full @ Full::Total) => (full, "total"),
-            };
-            let of = (full == Full::Source).then_some(source);
-            if self.evict(of) {
-                self.metrics.closed(reason);
-            } else {
-                self.metrics.refused(reason);
+        let mut open = self.open();
+        let crowded = self.unproven_of_a_crowded_network(&open, source);
+        if let Some(victim) = crowded {
+            self.close(&mut open, victim, "network");
+        }
+        if open.len() >= self.places {
+            let Some(victim) = self.victim(&open) else {
+                self.metrics.refused("total");
                 return None;
-            }
-        };
-        let activity = Arc::new(Activity::new());
-        let open = Open {
-            source,
-            activity: activity.clone(),
-            _place: place,
-        };
-        self.open().insert(number, open);
+            };
+            self.close(&mut open, victim, "total");
+        }
+        let activity = Arc::new(Activity::default());
+        let known = activity.clone();
+        open.insert(
+            number,
+            Open {
+                source,
+                activity: known,
+            },
+        );
+        drop(open);
         self.metrics.open.inc();
         Some(ConnectionPlace {
             connections: self.clone(),
             number,
-            activity,
+            peer: Peer {
+                source,
+                activity,
+                connections: Some(self.clone()),
+            },
         })
     }
 
-    fn evict(&self, of: Option<IpAddr>) -> bool {
-        let mut all = self.open();
-        let candidates = all
-            .iter()
-            .filter(|(_, open)| of.is_none_or(|source| open.source == source))
-            .filter_map(|(number, open)| Some((open.activity.dispensable()?, *number)));
-        let Some((_, longest)) = candidates.min() else {
-            return false;
-        };
-        if let Some(open) = all.remove(&longest) {
-            open.activity.evicted.notify_one();
+    fn close(&self, open: &mut HashMap<u64, Open>, number: u64, reason: &'static str) {
+        if let Some(closed) = open.remove(&number) {
+            closed.activity.give_way();
+            self.metrics.closed(reason);
         }
-        true
+    }
+
+    fn victim(&self, open: &HashMap<u64, Open>) -> Option<u64> {
+        let now = Instant::now();
+        let shares = shares(open.values());
+        let fair = ALWAYS_FAIR.max(self.places / shares.len().max(1));
+        let candidates = open.iter().filter_map(|(number, open)| {
+            let loss = open.activity.loss(now);
+            let share = shares.get(&open.source)?;
+            let (order, most) = match loss {
+                Loss::Silent(_) => (0, 0),
+                Loss::Idle(_) => (1, 0),
+                Loss::Slow(_) => (2, 0),
+                Loss::New(_) => (3, above_fair(share.unproven)),
+                Loss::InUse(_) => (4, 0),
+                Loss::Review(_) if share.open > fair => (5, share.open),
+                Loss::Review(_) => return None,
+            };
+            Some(((order, Reverse(most), loss), *number))
+        });
+        candidates.min().map(|(_, number)| number)
+    }
+
+    /// The connection that gives way to a new one of the same network, if that has its share of the places with
+    /// connections that never sent a whole review.
+    fn unproven_of_a_crowded_network(
+        &self,
+        open: &HashMap<u64, Open>,
+        source: IpAddr,
+    ) -> Option<u64> {
+        let share = (self.places / NETWORK_SHARE).max(1);
+        if open.len() < share {
+            return None;
+        }
+        let crowd = network(source);
+        let unproven: Vec<(&u64, &Open)> = open
+            .iter()
+            .filter(|(_, open)| network(open.source) == crowd && !open.activity.has_asked())
+            .collect();
+        if unproven.len() < share {
+            return None;
+        }
+        let now = Instant::now();
+        let shares = shares(unproven.iter().map(|(_, open)| *open));
+        let order = |(number, open): &(&u64, &Open)| {
+            let share = shares.get(&open.source).map_or(0, |share| share.open);
+            (
+                Reverse(above_fair(share)),
+                open.activity.loss(now),
+                **number,
+            )
+        };
+        let first = unproven.iter().min_by_key(|connection| order(connection));
+        first.map(|(number, _)| **number)
+    }
+
+    /// Makes the slowest body give way for others.
+    fn make_room(&self) {
+        let now = Instant::now();
+        let mut open = self.open();
+        let slow = open.iter().filter_map(|(number, open)| {
+            Some((open.activity.receives_slowly_since(now)?, *number))
+        });
+        if let Some((_, number)) = slow.min() {
+            self.close(&mut open, number, "memory");
+        }
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shares<'o>(open: impl Iterator<Item = &'o Open>) -> HashMap<IpAddr, Share> {
+    let mut shares: HashMap<IpAddr, Share> = HashMap::new();
+    for open in open {
+        let share = shares.entry(open.source).or_default();
+        share.open += 1;
+        share.unproven += usize::from(!open.activity.has_asked());
+    }
+    shares
+}
+
+/// The number of connections of a source, or 0 where that is fair in any case.
+fn above_fair(connections: usize) -> usize {
+    if connections > ALWAYS_FAIR {
+        connections
+    } else {
+        0
     }
 }
 
@@ -150,198 +216,179 @@ impl Drop for ConnectionPlace {
     }
 }
 
-impl Activity {
-    fn new() -> Self {
-        let state = ConnectionState {
-            in_flight: Vec::new(),
-            requests: 0,
-            idle_since: Instant::now(),
-            reading_since: None,
-            reads_are_requests: true,
-        };
+impl Default for Peer {
+    fn default() -> Self {
         Self {
-            state: Mutex::new(state),
-            evicted: Notify::new(),
+            source: Ipv4Addr::UNSPECIFIED.into(),
+            activity: Arc::default(),
+            connections: None,
         }
-    }
-
-    /// A request has come.
-    pub(super) fn begin(self: &Arc<Self>) -> RequestInFlight {
-        let mut state = self.state();
-        let number = state.requests;
-        state.requests += 1;
-        state.in_flight.push((number, Instant::now()));
-        state.reading_since = None;
-        RequestInFlight {
-            activity: self.clone(),
-            number,
-        }
-    }
-
-    /// Bytes have come.
-    pub(super) fn read(&self) {
-        let mut state = self.state();
-        if state.in_flight.is_empty() && state.reads_are_requests {
-            state.reading_since.get_or_insert_with(Instant::now);
-        }
-    }
-
-    /// From the first request on, bytes between requests need not belong to one.
-    pub(super) fn is_http2(&self) {
-        let mut state = self.state();
-        state.reads_are_requests = false;
-        // The first request has its deadline all the same.
-        state.reading_since = Some(Instant::now());
-    }
-
-    /// Ends when the connection has to: it was idle for too long, or slow, or has to give way.
-    pub(super) async fn over(&self) {
-        let late = async {
-            loop {
-                let at = self.deadline();
-                if at <= Instant::now() {
-                    return;
-                }
-                // What begins meanwhile may have an earlier deadline than this, by no more than the shortest.
-                tokio::time::sleep_until(at.min(Instant::now() + HEAD / 2)).await;
-            }
-        };
-        tokio::select! {
-            () = late => {}
-            () = self.evicted.notified() => {}
-        }
-    }
-
-    fn deadline(&self) -> Instant {
-        let state = self.state();
-        match (state.in_flight.first(), state.reading_since) {
-            (Some((_, since)), _) => *since + REQUEST,
-            (None, Some(since)) => since + HEAD,
-            (None, None) => state.idle_since + IDLE,
-        }
-    }
-
-    fn dispensable(&self) -> Option<Dispensable> {
-        let state = self.state();
-        match state.in_flight.first() {
-            None if state.requests == 0 => Some(Dispensable::Unused(state.idle_since)),
-            None => Some(Dispensable::Idle(state.idle_since)),
-            Some((_, since)) if since.elapsed() > BUSY => Some(Dispensable::Stuck(*since)),
-            Some(_) => None,
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, ConnectionState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for RequestInFlight {
-    fn drop(&mut self) {
-        let mut state = self.activity.state();
-        let number = self.number;
-        state.in_flight.retain(|(known, _)| *known != number);
-        state.idle_since = Instant::now();
+impl Peer {
+    /// Makes the slowest body of all connections give way.
+    pub(super) fn make_room(&self) {
+        if let Some(connections) = &self.connections {
+            connections.make_room();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::activity::RequestInFlight;
     use super::*;
-    use std::net::Ipv4Addr;
+    use std::time::Duration;
     use tokio::time::{advance, timeout};
 
     fn source(last: u8) -> IpAddr {
-        Ipv4Addr::new(10, 0, 0, last).into()
+        Ipv4Addr::new(10, 0, last, 1).into()
     }
 
-    async fn is_over(activity: &Activity, after: Duration) -> bool {
-        timeout(after, activity.over()).await.is_ok()
+    /// A table, and its connections by number.
+    struct Table {
+        connections: Arc<Connections>,
+        places: std::collections::BTreeMap<u64, ConnectionPlace>,
+        requests: Vec<RequestInFlight>,
     }
 
-    const NEARLY: Duration = Duration::from_millis(1);
+    impl Table {
+        fn new(places: usize) -> Self {
+            Self {
+                connections: Connections::new(places, ConnectionMetrics::default()),
+                places: std::collections::BTreeMap::new(),
+                requests: Vec::new(),
+            }
+        }
 
-    fn nearly(time: Duration) -> Duration {
-        time.saturating_sub(NEARLY)
-    }
+        fn open(&mut self, number: u64, source: IpAddr) -> bool {
+            let place = self.connections.admit(number, source);
+            let is_open = place.is_some();
+            self.places.extend(place.map(|place| (number, place)));
+            is_open
+        }
 
-    /// The API server pools connections for 90 s, and a POST on one that was just closed is a failed admission.
-    #[tokio::test(start_paused = true)]
-    async fn an_idle_connection_outlives_the_pool_of_the_api_server() {
-        assert!(IDLE > Duration::from_secs(95));
-        let activity = Arc::new(Activity::new());
-        assert!(!is_over(&activity, nearly(IDLE)).await);
-        drop(activity.begin());
-        assert!(
-            !is_over(&activity, nearly(IDLE)).await,
-            "from the last answer on"
-        );
-        assert!(is_over(&activity, 2 * NEARLY).await);
-    }
+        /// Opens a connection on which a review is judged.
+        fn ask(&mut self, number: u64, source: IpAddr) -> bool {
+            let is_open = self.open(number, source);
+            if is_open {
+                let activity = &self.places[&number].peer.activity;
+                self.requests.push(activity.begin());
+                activity.received();
+            }
+            is_open
+        }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_head_has_its_deadline_from_its_first_byte_on() {
-        let activity = Arc::new(Activity::new());
-        advance(IDLE / 2).await;
-        activity.read();
-        advance(HEAD / 2).await;
-        activity.read();
-        assert!(!is_over(&activity, nearly(HEAD / 2)).await);
-        assert!(is_over(&activity, 2 * NEARLY).await);
-        let http2 = Arc::new(Activity::new());
-        http2.is_http2();
-        assert!(
-            is_over(&http2, HEAD + NEARLY).await,
-            "the first request of HTTP/2 too"
-        );
-        let used = Arc::new(Activity::new());
-        used.is_http2();
-        drop(used.begin());
-        used.read();
-        assert!(!is_over(&used, nearly(IDLE)).await, "a ping is no request");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_nobody_takes_ends_the_connection() {
-        let activity = Arc::new(Activity::new());
-        let stuck = activity.begin();
-        advance(REQUEST / 2).await;
-        drop(activity.begin());
-        assert!(!is_over(&activity, nearly(REQUEST / 2)).await);
-        assert!(
-            is_over(&activity, HEAD).await,
-            "others do not make up for it"
-        );
-        drop(stuck);
+        /// The connections that were asked to end since the last call.
+        async fn closed(&mut self) -> Vec<u64> {
+            let mut closed = Vec::new();
+            for (number, place) in &self.places {
+                let evicted = place.peer.activity.over();
+                if timeout(Duration::from_nanos(1), evicted).await.is_ok() {
+                    closed.push(*number);
+                }
+            }
+            self.places.retain(|number, _| !closed.contains(number));
+            closed
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_would_lose_least_gives_way() {
-        let connections = Connections::new(16, ConnectionMetrics::default());
-        let open = |number: u64, last: u8| connections.admit(number, source(last));
-        let (first, second) = (open(1, 1).unwrap(), open(2, 1).unwrap());
-        let busy = second.activity.begin();
-        drop(first.activity.begin());
-        let third = open(3, 1).unwrap();
-        first.activity.evicted.notified().await;
+    async fn the_connection_with_the_least_to_lose_gives_way() {
+        let mut table = Table::new(6);
+        assert!(table.ask(1, source(1)), "will be idle");
+        table.requests.clear();
+        assert!(table.open(2, source(2)), "never asks");
+        advance(Duration::from_secs(6)).await;
+        assert!(table.ask(3, source(3)), "will be idle between two reviews");
+        assert!(table.ask(4, source(4)), "will send slowly");
+        table.requests.clear();
+        let slow = table.places[&4].peer.activity.begin();
+        assert!(table.ask(5, source(5)), "judged");
+        advance(Duration::from_millis(300)).await;
+        assert!(table.open(6, source(6)), "new");
+        for (number, expected) in [(7, 2), (8, 1), (9, 4), (10, 6), (11, 3)] {
+            assert!(table.ask(number, source(u8::try_from(number).expect("small"))));
+            assert_eq!(table.closed().await, [expected]);
+        }
+        assert!(!table.open(14, source(14)), "reviews are judged on all");
+        drop(slow);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_floods_pushes_itself_out() {
+        let mut table = Table::new(400);
+        let of = |last: u8| IpAddr::from([10, 0, 0, last]);
+        assert!(table.open(0, of(1)), "its neighbour, which is slow");
+        for number in 1..1000 {
+            assert!(table.open(number, of(2)));
+        }
+        let closed = table.closed().await;
         assert!(
-            timeout(NEARLY, second.activity.evicted.notified())
-                .await
-                .is_err()
+            closed.len() == 900 && !closed.contains(&0),
+            "{}",
+            closed.len()
         );
-        let at_work = third.activity.begin();
-        assert!(open(4, 1).is_none(), "both are at work");
-        advance(BUSY + NEARLY).await;
-        let fourth = open(4, 1).unwrap();
-        second.activity.evicted.notified().await;
-        drop((busy, at_work, first, second, third, fourth));
-        let mut others: Vec<_> = (10..26).map(|i| open(u64::from(i), i).unwrap()).collect();
-        drop(others[0].activity.begin());
-        others.push(open(30, 30).unwrap());
-        // The oldest one has asked something, the second has not.
-        others[1].activity.evicted.notified().await;
-        drop(others);
-        assert!(connections.open().is_empty());
-        assert_eq!(connections.metrics.open.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_gets_no_more_than_its_share_before_it_asks() {
+        let mut table = Table::new(16);
+        let of = |last: u8| IpAddr::from([10, 0, 0, last]);
+        for number in 0..50 {
+            assert!(table.open(number, of(u8::try_from(number).expect("small"))));
+        }
+        assert_eq!(table.closed().await.len(), 46, "a quarter of 16 is left");
+        table.places.clear();
+        for number in 100..116 {
+            assert!(table.ask(number, of(200)), "reviews are not counted");
+        }
+        assert!(table.closed().await.is_empty());
+    }
+
+    /// The API server is the largest honest source.
+    #[tokio::test(start_paused = true)]
+    async fn reviews_are_lost_only_above_the_fair_share() {
+        let (mut table, api_server) = (Table::new(600), source(200));
+        for number in 0..50 {
+            assert!(table.ask(number, api_server));
+        }
+        let sources =
+            |number: u64| IpAddr::from([10, 1, u8::try_from(number % 250).expect("small"), 1]);
+        for number in 50..600 {
+            assert!(table.ask(number, sources(number)));
+        }
+        assert!(!table.open(600, source(1)), "all have little");
+        drop(table);
+        let mut table = Table::new(600);
+        for number in 0..50 {
+            assert!(table.ask(number, api_server));
+        }
+        for number in 50..600 {
+            assert!(table.ask(number, source(1)));
+        }
+        assert!(table.open(600, source(2)));
+        assert_eq!(table.closed().await, [50]);
+        table.connections.open().clear();
+        drop(table);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_slowest_body_gives_way_for_memory() {
+        let mut table = Table::new(8);
+        assert!(table.ask(0, source(0)), "judged");
+        let mut bodies = Vec::new();
+        for number in 1..4 {
+            assert!(table.open(number, source(u8::try_from(number).expect("small"))));
+            bodies.push(table.places[&number].peer.activity.begin());
+            advance(Duration::from_millis(1)).await;
+        }
+        table.places[&0].peer.make_room();
+        assert!(table.closed().await.is_empty(), "they have only begun");
+        advance(Duration::from_secs(1)).await;
+        table.places[&1].peer.activity.read(7 << 20);
+        table.places[&0].peer.make_room();
+        assert_eq!(table.closed().await, [2]);
     }
 }

@@ -1,14 +1,20 @@
 //! HTTPS for reviews and plain HTTP for the admin port: accept, handshake, serve, drain.
 
+mod activity;
 pub mod admin;
 pub mod admission;
 mod body;
-pub mod connection;
+mod connection;
 mod connections;
-pub mod quota;
+mod memory;
+mod network;
+mod policy_turns;
+mod refusal;
+mod review_log;
 
 use crate::runtime::metrics::ConnectionMetrics;
-use connection::{Ended, Endpoints, note};
+use axum::Router;
+use connection::{Ended, note};
 use connections::Connections;
 use std::future::Future;
 use std::io;
@@ -27,10 +33,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server that has its port and does not serve yet.
-pub struct Server<E> {
+pub struct Server {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    endpoints: E,
+    router: Router,
     connections: Arc<Connections>,
     metrics: ConnectionMetrics,
 }
@@ -39,18 +45,22 @@ pub struct Server<E> {
 pub struct ServerAccess {
     /// TLS, or plain HTTP where there is none.
     pub tls: Option<rustls::ServerConfig>,
-    /// How many connections there may be; an eighth of them from one address.
+    /// How many connections there may be.
     pub max_connections: usize,
     /// What counts them.
     pub metrics: ConnectionMetrics,
 }
 
-impl<E: Endpoints> Server<E> {
+impl Server {
     /// Takes a port.
     ///
     /// # Errors
     /// The port cannot be had.
-    pub async fn bind(address: SocketAddr, access: ServerAccess, endpoints: E) -> io::Result<Self> {
+    pub async fn bind(
+        address: SocketAddr,
+        access: ServerAccess,
+        router: Router,
+    ) -> io::Result<Self> {
         let ServerAccess {
             tls,
             max_connections,
@@ -59,7 +69,7 @@ impl<E: Endpoints> Server<E> {
         Ok(Self {
             listener: TcpListener::bind(address).await?,
             tls: tls.map(|tls| TlsAcceptor::from(Arc::new(tls))),
-            endpoints,
+            router,
             connections: Connections::new(max_connections, metrics.clone()),
             metrics,
         })
@@ -117,13 +127,13 @@ impl<E: Endpoints> Server<E> {
         stopping: connection::Stopping,
     ) {
         let Some(place) = self.connections.admit(number, peer.ip()) else {
-            debug!(%peer, "no place for one more connection, and none of the others is idle");
+            debug!(%peer, "all places for connections are taken, and no other connection has to give way");
             return;
         };
         let served = connection::serve(
-            (stream, peer.ip()),
+            stream,
             self.tls.clone(),
-            self.endpoints.clone(),
+            self.router.clone(),
             place,
             stopping,
         );

@@ -48,8 +48,9 @@ impl Certificate {
         self.0.load().as_ref().map_or(0, |pair| pair.expires)
     }
 
-    /// A server configuration that uses it: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1; the suites are those of rustls, all of
-    /// them with forward secrecy and authenticated encryption. With `clients`, only they are let in.
+    /// A server configuration that uses it: TLS 1.2 and 1.3, and HTTP/1.1, which the API server speaks to Services. The
+    /// suites are those of rustls, all of them with forward secrecy and authenticated encryption. With `clients`, only they
+    /// are let in.
     #[must_use]
     pub fn server_config(self: &Arc<Self>, clients: Option<Arc<Clients>>) -> ServerConfig {
         let builder = ServerConfig::builder();
@@ -58,7 +59,7 @@ impl Certificate {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(self.clone());
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // The API server keeps its connections: to resume sessions brings nothing, and costs 20 MB of memory.
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});

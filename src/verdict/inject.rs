@@ -8,8 +8,9 @@ use crate::objects::subject::{ObjectSource, Operation, Place, PodSpec, Subject};
 use crate::policy::RegistryRule;
 use crate::policy::selector::Match;
 use crate::verdict::finding::{Effect, Fault, Finding, WhyNotDenied};
-use crate::verdict::patch::{self, Patch};
+use crate::verdict::patch;
 use crate::verdict::world::World;
+use json_patch::Patch;
 
 /// What injection comes to.
 #[derive(Default)]

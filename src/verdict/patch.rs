@@ -3,24 +3,25 @@
 //! It is made from the object that was received and so always applies to it. A patch that does not apply fails the
 //! request even under `failurePolicy: Ignore`.
 
-use crate::objects::names;
 use crate::objects::subject::{INJECTED, Metadata, PodSpec, Presence};
+use json_patch::jsonptr::{PointerBuf, Token};
+use json_patch::{AddOperation, MoveOperation, Patch, PatchOperation};
+use serde_json::{Map, Value};
 use std::collections::HashSet;
-use std::fmt::{self, Write as _};
 
-/// A JSON Patch, as it is sent. It is written at once: a tree of values would be made of twenty allocations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patch(String);
+/// The most bytes that the keys and values of all annotations of an object may have together
+/// (`TotalAnnotationSizeLimitB` in `apimachinery/pkg/api/validation/objectmeta.go`).
+const MAX_ANNOTATIONS: usize = 256 * 1024;
 
-/// What a patch of one secret and an annotation takes.
-const CAPACITY: usize = 256;
+/// The list that a patch changes, as the tokens of a JSON Pointer.
+const PULL_SECRETS: [&str; 2] = ["spec", "imagePullSecrets"];
 
-/// A patch, and what it puts in.
+/// A patch and the secrets that it adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InjectionPatch<'a> {
-    /// The patch.
+    /// The patch; never empty.
     pub patch: Patch,
-    /// Those of the wanted secrets that were not listed before.
+    /// The wanted secrets that were not listed before.
     pub added: Vec<&'a str>,
 }
 
@@ -36,15 +37,13 @@ pub fn put_first<'a>(
     if listed.take(wanted.len()).eq(wanted.iter().copied()) {
         return None;
     }
-    // Names that are no names would have to be escaped.
-    debug_assert!(wanted.iter().all(|name| names::is_subdomain(name)));
-    let mut patch = Patch(String::with_capacity(CAPACITY));
-    if pod.pull_secrets.is_empty() {
-        add_list(&mut patch, wanted);
+    let mut operations = if pod.pull_secrets.is_empty() {
+        let list = wanted.iter().map(|name| entry(name)).collect();
+        vec![add(&PULL_SECRETS, list)]
     } else {
-        reorder(&mut patch, pod, wanted);
-    }
-    if patch.0.is_empty() {
+        reorder(pod, wanted)
+    };
+    if operations.is_empty() {
         return None;
     }
     let added: Vec<_> = wanted
@@ -53,30 +52,16 @@ pub fn put_first<'a>(
         .filter(|name| !pod.lists(name))
         .collect();
     if !added.is_empty() {
-        annotate(&mut patch, metadata, wanted, &added);
+        operations.extend(annotate(metadata, wanted, &added));
     }
-    patch.0.push(']');
+    let patch = Patch(operations);
     Some(InjectionPatch { patch, added })
-}
-
-/// Where there is no list, or an empty one, it is made in one operation.
-fn add_list(patch: &mut Patch, wanted: &[&str]) {
-    if wanted.is_empty() {
-        return;
-    }
-    let list = fmt::from_fn(|f| {
-        for (i, name) in wanted.iter().enumerate() {
-            let before = if i == 0 { "[" } else { "," };
-            write!(f, "{before}{}", entry(name))?;
-        }
-        f.write_str("]")
-    });
-    patch.add("/spec/imagePullSecrets", list);
 }
 
 /// One operation for each entry that is missing and for each that has to move. Of the entries that are there, a longest
 /// run that is in order already stays where it is.
-fn reorder(patch: &mut Patch, pod: &PodSpec<'_>, wanted: &[&str]) {
+fn reorder(pod: &PodSpec<'_>, wanted: &[&str]) -> Vec<PatchOperation> {
+    let mut operations = Vec::new();
     // Entries are told apart by where they were: a name may be listed twice, and nothing is dropped.
     let listed = |name: &&str| pod.pull_secrets.iter().position(|listed| listed == *name);
     let first: Vec<Option<usize>> = wanted.iter().map(listed).collect();
@@ -105,14 +90,18 @@ fn reorder(patch: &mut Patch, pod: &PodSpec<'_>, wanted: &[&str]) {
             place_of(&list, target[index - 1]).map_or(0, |place| place + 1)
         };
         list.insert(to, *slot);
-        match (from, slot) {
-            (None, ListSlot::New(number)) => {
-                let place = format_args!("/spec/imagePullSecrets/{to}");
-                patch.add(place, entry(wanted[*number]));
-            }
-            (from, _) => patch.relocate(from.unwrap_or_default(), to),
-        }
+        operations.push(match (from, slot) {
+            (None, ListSlot::New(number)) => PatchOperation::Add(AddOperation {
+                path: place(to),
+                value: entry(wanted[*number]),
+            }),
+            (from, _) => PatchOperation::Move(MoveOperation {
+                from: place(from.unwrap_or_default()),
+                path: place(to),
+            }),
+        });
     }
+    operations
 }
 
 /// An entry of the list: one that was there, by its index, or one of the wanted ones.
@@ -151,63 +140,47 @@ fn longest_increasing(target: &[ListSlot]) -> HashSet<ListSlot> {
         .collect()
 }
 
-/// The annotation that names what was injected, now and, where another webhook made the API server ask again, before.
-fn annotate(patch: &mut Patch, metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) {
+/// Returns the operation that sets the annotation with the names of the injected secrets: those of this patch and, where
+/// another webhook made the API server ask again, those of an earlier one. `None` where the annotations of the pod leave no
+/// room for it: the API server would refuse the pod.
+fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> Option<PatchOperation> {
     let earlier = metadata.injected.as_deref().unwrap_or_default();
-    let is_named =
-        |name: &&&str| added.contains(name) || earlier.split(',').any(|other| other == **name);
-    let value = fmt::from_fn(|f| {
-        for (i, name) in wanted.iter().filter(is_named).enumerate() {
-            write!(f, "{}{name}", if i == 0 { "" } else { "," })?;
-        }
-        Ok(())
-    });
-    let annotation = format_args!("{{\"{INJECTED}\":\"{value}\"}}");
-    match metadata.annotations {
-        Presence::Present => {
-            // In a path, a slash of a key is `~1`.
-            let key = fmt::from_fn(|f| {
-                let (prefix, name) = INJECTED.split_once('/').unwrap_or_default();
-                write!(f, "/metadata/annotations/{prefix}~1{name}")
-            });
-            patch.add(key, format_args!("\"{value}\""));
-        }
-        Presence::Absent => patch.add("/metadata/annotations", annotation),
+    let earlier: HashSet<&str> = earlier.split(',').collect();
+    let is_named = |name: &&str| added.contains(name) || earlier.contains(name);
+    let names: Vec<&str> = wanted.iter().copied().filter(is_named).collect();
+    let value = names.join(",");
+    if metadata.annotations_length + INJECTED.len() + value.len() > MAX_ANNOTATIONS {
+        return None;
+    }
+    let value = Value::from(value);
+    Some(match metadata.annotations {
+        Presence::Present => add(&["metadata", "annotations", INJECTED], value),
+        Presence::Absent => add(&["metadata", "annotations"], object(INJECTED, value)),
         Presence::NoMetadata => {
-            patch.add(
-                "/metadata",
-                format_args!("{{\"annotations\":{annotation}}}"),
-            );
+            let annotations = object(INJECTED, value);
+            add(&["metadata"], object("annotations", annotations))
         }
-    }
+    })
 }
 
-fn entry(name: &str) -> impl fmt::Display {
-    fmt::from_fn(move |f| write!(f, "{{\"name\":\"{name}\"}}"))
+/// An entry of `imagePullSecrets`.
+fn entry(name: &str) -> Value {
+    object("name", Value::from(name))
 }
 
-impl Patch {
-    /// Its JSON.
-    #[must_use]
-    pub fn as_json(&self) -> &str {
-        &self.0
-    }
+/// A JSON object with one field.
+fn object(key: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(key.to_owned(), value)]))
+}
 
-    fn add(&mut self, path: impl fmt::Display, value: impl fmt::Display) {
-        let fields = format_args!("\"op\":\"add\",\"path\":\"{path}\",\"value\":{value}");
-        self.push(fields);
-    }
+fn add(path: &[&str], value: Value) -> PatchOperation {
+    let path = PointerBuf::from_tokens(path.iter().copied());
+    PatchOperation::Add(AddOperation { path, value })
+}
 
-    fn relocate(&mut self, from: usize, to: usize) {
-        let list = "/spec/imagePullSecrets";
-        self.push(format_args!(
-            "\"op\":\"move\",\"from\":\"{list}/{from}\",\"path\":\"{list}/{to}\""
-        ));
-    }
-
-    fn push(&mut self, fields: fmt::Arguments<'_>) {
-        let before = if self.0.is_empty() { '[' } else { ',' };
-        // Writing to a text does not fail.
-        let _ = write!(self.0, "{before}{{{fields}}}");
-    }
+/// The path of an entry of the list.
+fn place(index: usize) -> PointerBuf {
+    let mut path = PointerBuf::from_tokens(PULL_SECRETS);
+    path.push_back(Token::from(index));
+    path
 }

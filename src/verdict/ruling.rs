@@ -3,9 +3,9 @@
 use crate::objects::subject::Subject;
 use crate::policy::RegistryRule;
 use crate::verdict::finding::{Denial, Finding};
-use crate::verdict::patch::Patch;
 use crate::verdict::words;
 use crate::verdict::world::World;
+use json_patch::Patch;
 use std::collections::BTreeMap;
 
 /// What becomes of a request to `/validate`. It cannot hold a patch.
@@ -96,6 +96,14 @@ impl Notes {
             self.warnings.extend(words::warnings(subject, findings));
         }
         words::audit(&mut self.audit, findings);
+    }
+}
+
+impl Mutation<'_> {
+    /// Admits without a word.
+    #[must_use]
+    pub fn admit() -> Self {
+        Ruling::admit().into()
     }
 }
 

@@ -35,3 +35,4 @@ mod server;
 mod support;
 mod tidy;
 mod tls;
+mod webhook;

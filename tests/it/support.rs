@@ -104,7 +104,8 @@ impl Setting {
             controllers: &self.controllers,
             now: self.now(),
         };
-        Answer::read(&parsed.answer(&judge(&world, &parsed.subject)))
+        let answer = parsed.answer(&judge(&world, &parsed.subject));
+        Answer::read(&answer.expect("JSON"))
     }
 }
 

@@ -1,16 +1,11 @@
 //! A server in this process, and clients of it.
 
-use crate::support::POLICY;
-use pullgate::runtime::lifecycle::Readiness;
-use pullgate::runtime::live::{Live, Watches};
+use axum::Router;
 use pullgate::runtime::metrics::Metrics;
-use pullgate::server::admission::Admission;
-use pullgate::server::connection::Endpoints;
 use pullgate::server::{Server, ServerAccess};
 use pullgate::tls::certificate::Certificate;
 use pullgate::tls::clients::Clients;
 use pullgate::tls::self_signed::SelfSigned;
-use pullgate::verdict::world::Controllers;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -39,36 +34,19 @@ pub(crate) struct Client {
     pub root: String,
     /// The address that it comes from.
     pub source: IpAddr,
-    pub alpn: Option<&'static str>,
+    pub alpn: &'static [&'static str],
     /// A certificate and its key (PEM).
     pub identity: Option<(String, String)>,
 }
 
-/// Serves reviews.
-pub(crate) async fn start() -> Running {
-    start_with(4096, None).await
-}
-
-/// Serves reviews with so many connections, and to these clients alone.
-pub(crate) async fn start_with(max_connections: usize, clients: Option<Arc<Clients>>) -> Running {
-    let live = Live::new(
-        crate::policy::policy(POLICY),
-        Controllers::new(Vec::new()),
-        Watches::Nothing,
-    );
-    let metrics = Arc::new(Metrics::default());
-    let readiness = Arc::new(Readiness::waiting_for(&[]));
-    let reviews = Admission::new(Arc::new(live), metrics.clone()).endpoints(readiness);
-    bind(reviews, metrics, max_connections, clients).await
-}
-
 /// Serves anything.
-pub(crate) async fn serve(endpoints: impl Endpoints) -> Running {
-    bind(endpoints, Arc::default(), 4096, None).await
+pub(crate) async fn serve(router: Router) -> Running {
+    bind(router, Arc::default(), 4096, None).await
 }
 
-async fn bind(
-    endpoints: impl Endpoints,
+/// Serves a router, with so many connections and to these clients alone.
+pub(crate) async fn bind(
+    router: Router,
     metrics: Arc<Metrics>,
     max_connections: usize,
     clients: Option<Arc<Clients>>,
@@ -82,7 +60,7 @@ async fn bind(
         max_connections,
         metrics: metrics.connections.clone(),
     };
-    let server = Server::bind(any, access, endpoints).await.expect("a port");
+    let server = Server::bind(any, access, router).await.expect("a port");
     let address = server.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel();
     #[expect(
@@ -106,7 +84,7 @@ impl Running {
             address: self.address,
             root: self.root.clone(),
             source: Ipv4Addr::LOCALHOST.into(),
-            alpn: None,
+            alpn: &[],
             identity: None,
         }
     }
@@ -127,9 +105,9 @@ impl Client {
         }
     }
 
-    pub(crate) fn with_alpn(&self, alpn: &'static str) -> Self {
+    pub(crate) fn with_alpn(&self, alpn: &'static [&'static str]) -> Self {
         Self {
-            alpn: Some(alpn),
+            alpn,
             ..self.clone()
         }
     }

@@ -103,7 +103,7 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) client_names: Vec<String>,
-    /// How many connections there may be, an eighth of them from one address.
+    /// How many connections there may be.
     #[arg(
         long,
         value_name = "NUMBER",

@@ -12,13 +12,13 @@ use crate::runtime::live::Live;
 use crate::runtime::metrics::{ConnectionMetrics, Metrics, PolicySource};
 use crate::runtime::policy::PolicyInForce;
 use crate::server::Server;
-use crate::server::admission::Admission;
-use crate::server::connection::Endpoints;
+use crate::server::admission::{Admission, PolicyEdits};
 use crate::server::{ServerAccess, admin};
 use crate::tls::certificate::Certificate;
 use crate::tls::clients::Clients;
 use crate::tls::self_signed::SelfSigned;
 use anyhow::{Context, Result};
+use axum::Router;
 use kube::Client;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -168,7 +168,7 @@ impl Assembly<'_> {
         client: Option<Client>,
         clients: Option<Arc<Clients>>,
         max_connections: usize,
-    ) -> Result<Server<impl Endpoints + use<>>> {
+    ) -> Result<Server> {
         let access = ServerAccess {
             tls: Some(self.certificate.server_config(clients)),
             max_connections,
@@ -177,9 +177,14 @@ impl Assembly<'_> {
         let excluded = self.args.excluded_namespaces.clone();
         let client = client.filter(|_| self.args.preview);
         let preview = client.map(|client| preview::preview(client, self.live.clone(), excluded));
-        let admission = Admission::with_preview(self.live.clone(), self.metrics.clone(), preview);
-        let endpoints = admission.endpoints(self.readiness.clone());
-        bind("--listen", self.args.listen, access, endpoints).await
+        let policy = self.args.policy_configmap.as_ref();
+        let edits = PolicyEdits {
+            namespace: policy.map(|object| object.namespace.clone()),
+            preview,
+        };
+        let admission = Admission::new(self.live.clone(), self.metrics.clone(), edits);
+        let router = admission.router(self.readiness.clone());
+        bind("--listen", self.args.listen, access, router).await
     }
 
     /// Who is let in, where that is restricted.
@@ -208,13 +213,13 @@ pub(super) async fn complete(readiness: &Readiness) {
     }
 }
 
-async fn bind<E: Endpoints>(
+async fn bind(
     flag: &str,
     address: SocketAddr,
     access: ServerAccess,
-    endpoints: E,
-) -> Result<Server<E>> {
-    Server::bind(address, access, endpoints)
+    router: Router,
+) -> Result<Server> {
+    Server::bind(address, access, router)
         .await
         .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
 }

@@ -9,7 +9,7 @@ use crate::objects::subject::{
     INJECT, INJECTED, MIRROR_POD, Metadata, Object, Place, Presence, Reference,
 };
 use crate::secrets::credentials::SecretContent;
-use crate::text::scan;
+use crate::text::scan::{self, Raw};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use field::{Named, json, reference};
 use serde::de::{
@@ -157,6 +157,7 @@ fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
         } else {
             Presence::Absent
         },
+        annotations_length: annotations.map_or(0, |annotations| annotations.length),
         is_mirror_pod: annotations.is_some_and(|annotations| annotations.is_mirror_pod),
         injected: json
             .annotations
@@ -200,6 +201,8 @@ struct Annotations<'a> {
     inject_disabled: bool,
     is_mirror_pod: bool,
     injected: Option<Cow<'a, str>>,
+    /// See [`Metadata::annotations_length`].
+    length: usize,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
@@ -218,12 +221,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
             ) -> Result<Annotations<'de>, M::Error> {
                 let mut annotations = Annotations::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
+                    annotations.length += key.0.len();
                     let known = [INJECT, INJECTED, MIRROR_POD].contains(&&*key.0);
                     if !known {
-                        map.next_value::<IgnoredAny>()?;
+                        annotations.length += map.next_value::<Raw<'de>>()?.0.len();
                         continue;
                     }
                     let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().0;
+                    annotations.length += value.len();
                     match &*key.0 {
                         INJECT => annotations.inject_disabled = value == "disabled",
                         INJECTED => annotations.injected = Some(value),

@@ -10,7 +10,7 @@ mod secrets;
 
 pub use connections::ConnectionMetrics;
 pub use policy::PolicySource;
-pub use reviews::Unanswered;
+pub use reviews::{ReviewInFlight, Unanswered};
 pub use secrets::PULL_SECRETS;
 
 use certificate::CertificateMetrics;

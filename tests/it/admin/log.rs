@@ -48,7 +48,10 @@ fn every_decision_is_a_line_of_the_log() {
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
     let decisions: Vec<_> = lines
-        .filter(|line| line["target"] == "pullgate::server::admission")
+        .filter(|line| {
+            let target = line["target"].as_str().unwrap_or_default();
+            target.starts_with("pullgate::server::")
+        })
         .map(|line| {
             let field = |name: &str| line["fields"][name].as_str().unwrap_or_default().to_owned();
             [

@@ -3,7 +3,7 @@
 use super::{Process, until};
 use crate::policy::EXAMPLE;
 use crate::support::{POLICY, Setting, create_pod};
-use crate::tls::start;
+use crate::webhook::start;
 use pullgate::reports::secret_statistics::{InjectedSecret, SecretState, SecretStatistics};
 use pullgate::runtime::metrics::{Metrics, PolicySource, Unanswered};
 use serde_json::json;

@@ -75,7 +75,7 @@ impl Process {
             address: self.webhook.parse().expect("an address"),
             root: pair.certificate.clone(),
             source: std::net::Ipv4Addr::LOCALHOST.into(),
-            alpn: None,
+            alpn: &[],
             identity: None,
         }
     }

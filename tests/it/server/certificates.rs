@@ -1,6 +1,7 @@
 //! Tests of the replacement of the server's certificate.
 
-use crate::tls::{Client, start};
+use crate::tls::Client;
+use crate::webhook::start;
 use pullgate::tls::self_signed::SelfSigned;
 
 /// Promise 4, for certificates, as seen by new connections.

@@ -1,6 +1,7 @@
 //! Tests of client certificates.
 
-use crate::tls::{Client, start_with};
+use crate::tls::Client;
+use crate::webhook::start_with;
 use pullgate::tls::clients::Clients;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -1,9 +1,7 @@
 //! Tests of connections: their protocols, and how they end.
 
 use super::request;
-use crate::support::{Answer, POLICY, Setting, create_pod};
-use crate::tls::start;
-use serde_json::json;
+use crate::webhook::start;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -59,49 +57,17 @@ async fn what_is_under_way_is_finished() {
     running.done.await.expect("no panic");
 }
 
-/// The API server offers HTTP/1.1 alone; a client that offers HTTP/2 gets it.
+/// The API server speaks HTTP/1.1 to Services. To a URL it offers HTTP/2 first, and takes what it gets.
 #[tokio::test]
-async fn both_protocols_are_spoken() {
+async fn http_1_1_alone_is_spoken() {
     let running = start().await;
     let client = running.client();
-    let spoken = async |offer: &'static str| {
-        let stream = client
-            .with_alpn(offer)
-            .connect()
-            .await
-            .expect("a handshake");
-        stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)
-    };
-    assert_eq!(spoken("http/1.1").await, Some(b"http/1.1".to_vec()));
-    assert_eq!(spoken("h2").await, Some(b"h2".to_vec()));
-    let review =
-        create_pod(json!({"containers": [{"name": "c", "image": "contoso.azurecr.io/a"}]}));
-    let stream = client.with_alpn("h2").connect().await.expect("a handshake");
-    let io = hyper_util::rt::TokioIo::new(stream);
-    let executor = hyper_util::rt::TokioExecutor::new();
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake::<_, _, axum::body::Body>(executor, io)
-            .await
-            .expect("HTTP/2");
-    let request = axum::http::Request::post("https://localhost/mutate")
-        .body(review.to_string().into())
-        .expect("a request");
-    let asked = async {
-        let response = sender.send_request(request).await.expect("an answer");
-        assert_eq!(response.status(), 200);
-        let body = axum::body::Body::new(response.into_body());
-        axum::body::to_bytes(body, usize::MAX)
-            .await
-            .expect("a body")
-    };
-    let body = tokio::select! {
-        body = asked => body,
-        _ = connection => panic!("the connection ended"),
-    };
-    assert_eq!(
-        Answer::read(&body).patch,
-        Setting::new(POLICY).mutate(&review).patch
-    );
+    let both = client.with_alpn(&["h2", "http/1.1"]).connect().await;
+    let stream = both.expect("a handshake");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let http2 = client.with_alpn(&["h2"]).connect().await;
+    let error = http2.expect_err("no protocol in common").to_string();
+    assert!(error.contains("NoApplicationProtocol"), "{error}");
     running.end().await;
 }
 

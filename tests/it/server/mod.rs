@@ -3,7 +3,9 @@
 mod certificates;
 mod clients;
 mod connections;
+mod policy_edits;
 mod requests;
+mod router;
 
 use crate::tls::Running;
 

@@ -2,17 +2,12 @@
 
 use super::request;
 use crate::support::{Answer, POLICY, Setting, create_pod};
-use crate::tls::{serve, start};
-use axum::Router;
-use axum::routing::post;
+use crate::webhook::start;
 use pullgate::facts::{Facts, ServiceAccountFacts};
 use pullgate::policy::Policy;
 use pullgate::runtime::live::{Live, Watches};
-use pullgate::runtime::metrics::Metrics;
-use pullgate::server::admission::Guarded;
 use pullgate::verdict::world::Controllers;
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -114,32 +109,6 @@ async fn facts_are_waited_for_and_not_for_ever() {
     let already = live(Watches::Cluster);
     already.set_facts(known());
     assert_eq!(took(&already, 100).await, 0);
-}
-
-/// A panic is one failed call: no review, so that the failurePolicy decides, and the next one is answered.
-#[tokio::test]
-async fn a_panic_is_one_500_counted_and_the_server_goes_on() {
-    let broken = async || -> &'static str { panic!("on purpose") };
-    let metrics = Arc::new(Metrics::default());
-    let router = Router::new()
-        .route("/broken", post(broken))
-        .route("/fine", post(async || "fine"));
-    let running = serve(Guarded::new(router, metrics.clone())).await;
-    for times in 1..=3 {
-        let (status, body) = request(&running, "/broken", b"{}").await;
-        assert!(status == 500 && !String::from_utf8_lossy(&body).contains("on purpose"));
-        assert_eq!(
-            request(&running, "/fine", b"{}").await,
-            (200, b"fine".to_vec())
-        );
-        let counted = format!("pullgate_unanswered_requests_total{{reason=\"panic\"}} {times}");
-        assert!(
-            metrics.text(true).contains(&counted),
-            "{}",
-            metrics.text(true)
-        );
-    }
-    running.end().await;
 }
 
 /// Who asks decides how long names are, and must not decide how long answers and lines of the log are.

@@ -77,8 +77,12 @@ const UNUSED: &[(&str, &str)] = &[
         "the content of `SecretChange`",
     ),
     (
-        "src/runtime/metrics/reviews.rs: ReviewInFlight",
-        "returned by `ReviewMetrics::begin`",
+        "src/server/body.rs: BodyBytes",
+        "the type of a field that the handlers read",
+    ),
+    (
+        "src/server/memory.rs: OutOfMemory",
+        "the error of `MemoryLease`",
     ),
     (
         "src/verdict/patch.rs: InjectionPatch",

@@ -2,6 +2,8 @@
 
 use super::{configurations, root, sources};
 use proc_macro2::TokenStream;
+use syn::visit::Visit;
+use syn::{Attribute, LitByteStr, LitStr};
 
 /// No Docker runs in the tests: they put into an image what the Dockerfile would.
 #[test]
@@ -72,6 +74,42 @@ fn trap_17_no_secret_is_kept_but_our_own() {
         let is_asked = text.contains("Api::<Secret>") || text.contains("Api<Secret>");
         assert!(!is_asked || is_ours.contains(&true), "{path}");
     }
+}
+
+/// Patches are operations of `json_patch`, answers are types with `Serialize`: no text of JSON that could be wrong.
+#[test]
+fn no_json_is_written_by_hand() {
+    let by_hand = r#"fn f() { text.push_str("{\"op\":\"add\""); }"#;
+    assert!(has_json(by_hand) && has_json(r##"const A: &str = r#"{"a": 1}"#;"##));
+    assert!(!has_json(
+        "/// Writes `{\"a\": 1}`.\nconst A: &str = \"imagePullSecrets\";"
+    ));
+    for source in sources(&["src/admission", "src/verdict/patch.rs"]) {
+        assert!(!has_json(&source.text), "{}", source.path);
+    }
+}
+
+/// Whether a literal text of this code looks like JSON: it has a key in quotes.
+fn has_json(code: &str) -> bool {
+    fn is_json(text: &str) -> bool {
+        text.contains("{\"") || text.contains("\":")
+    }
+    #[derive(Default)]
+    struct Literals(bool);
+    impl Visit<'_> for Literals {
+        fn visit_lit_str(&mut self, text: &LitStr) {
+            self.0 |= is_json(&text.value());
+        }
+
+        fn visit_lit_byte_str(&mut self, text: &LitByteStr) {
+            self.0 |= is_json(&String::from_utf8_lossy(&text.value()));
+        }
+
+        fn visit_attribute(&mut self, _: &Attribute) {}
+    }
+    let mut literals = Literals::default();
+    literals.visit_file(&syn::parse_file(code).expect("Rust"));
+    literals.0
 }
 
 /// The code of a file without comments and blanks.

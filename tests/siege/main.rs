@@ -1,0 +1,246 @@
+//! Many hostile sources at once, beside honest ones. Honest clients are held to a second an answer, so that these tests run
+//! in a process of their own, one at a time.
+
+#![expect(clippy::expect_used, reason = "a test may end with a panic")]
+
+#[path = "../../benches/common/scene.rs"]
+#[allow(dead_code, reason = "benchmarks use the rest of it")]
+mod scene;
+#[path = "../it/tls.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest of it")]
+mod tls;
+
+use pullgate::runtime::lifecycle::Readiness;
+use pullgate::runtime::live::{Live, Watches};
+use pullgate::runtime::metrics::Metrics;
+use pullgate::server::admission::{Admission, PolicyEdits};
+use pullgate::verdict::world::Controllers;
+use scene::Size;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tls::{Client, Running, split, status};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::client::TlsStream;
+
+/// One siege at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// How long the good client waits for an answer, handshake included. The API server waits for 3 s.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many connections the server has. The hostile and the honest ones together are more.
+const PLACES: usize = 512;
+/// How many connections hostile clients hold.
+const HOSTILE: usize = 500;
+/// How many connections the honest client has, as an API server has them.
+const BUSY: usize = 50;
+/// How long the honest clients ask.
+const TIME: Duration = Duration::from_secs(5);
+/// How many answers the good client gets at least.
+const ENOUGH: u64 = 5;
+
+/// What the honest clients got.
+#[derive(Debug, Default)]
+struct Got {
+    good: AtomicU64,
+    busy: AtomicU64,
+}
+
+/// Sends requests so that the connection is never idle: the last byte of each comes late, with the next one behind it.
+/// Connects anew after a pause when the server closes the connection.
+async fn hold_a_place(client: Client, pause: Duration) -> ! {
+    let request = request();
+    let (all_but_the_last, last) = request.split_at(request.len() - 1);
+    loop {
+        if let Ok(stream) = client.connect().await {
+            let (mut reads, mut writes) = tokio::io::split(stream);
+            let send = async {
+                while writes.write_all(all_but_the_last).await.is_ok() {
+                    sleep(Duration::from_millis(1_400)).await;
+                    if writes.write_all(last).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            let drain = async {
+                let mut buffer = [0; 4096];
+                while reads.read(&mut buffer).await.is_ok_and(|length| length > 0) {}
+            };
+            tokio::select! {
+                () = send => {}
+                () = drain => {}
+            }
+        }
+        sleep(pause).await;
+    }
+}
+
+/// Asks on one connection, as often as it takes until it is answered there. From then on every request has to be.
+async fn work(client: Client, got: &Got) -> ! {
+    let first = async || {
+        let mut stream = client.connect().await.ok()?;
+        ask(&mut stream).await.ok()?;
+        Some(stream)
+    };
+    let mut stream = loop {
+        if let Some(stream) = first().await {
+            break stream;
+        }
+    };
+    loop {
+        assert_eq!(ask(&mut stream).await.expect("an answer"), 200);
+        got.busy.fetch_add(1, Ordering::Relaxed);
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Sends a review on a connection that stays open.
+async fn ask(stream: &mut TlsStream<TcpStream>) -> std::io::Result<u16> {
+    stream.write_all(&request()).await?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}}") {
+        let mut buffer = [0; 4096];
+        let length = stream.read(&mut buffer).await?;
+        if length == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        answer.extend_from_slice(&buffer[..length]);
+    }
+    Ok(status(&split(&answer).0))
+}
+
+/// Sends a review on a new connection, and waits for the answer for no longer than [`PATIENCE`].
+async fn ask_anew(client: &Client) {
+    let review = scene::review(Size::Minimal, &[]);
+    let answer = timeout(PATIENCE, client.post("/mutate", &review)).await;
+    assert_eq!(answer.expect("an answer in time").0, 200);
+}
+
+fn request() -> Vec<u8> {
+    let body = scene::review(Size::Minimal, &[]);
+    let length = body.len();
+    let head = format!("POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), &body].concat()
+}
+
+/// Serves reviews with a limit for connections.
+async fn start() -> Running {
+    let policy = scene::policy(10);
+    let live = Live::new(policy, Controllers::new(Vec::new()), Watches::Nothing);
+    let metrics = Arc::new(Metrics::default());
+    let admission = Admission::new(Arc::new(live), metrics.clone(), PolicyEdits::default());
+    let router = admission.router(Arc::new(Readiness::waiting_for(&[])));
+    tls::bind(router, metrics, PLACES, None).await
+}
+
+/// Runs hostile clients from the first of these addresses, an honest one with its connections from the next, and a good one
+/// from the one after that.
+async fn siege(source: impl Fn(usize) -> IpAddr) {
+    let _turn = TURN.lock().await;
+    let limit = rlimit::increase_nofile_limit(8192).expect("a limit");
+    assert!(limit >= 8192, "too few file descriptors: ulimit -n 8192");
+    let running = start().await;
+    let from = |number: usize| Client {
+        source: source(number),
+        ..running.client()
+    };
+    let got = Got::default();
+    let hostile = (0..HOSTILE).map(|i| {
+        let pause = Duration::from_millis(500 + 2 * u64::try_from(i).expect("small"));
+        hold_a_place(from(i), pause)
+    });
+    let hostile = futures::future::join_all(hostile);
+    let busy = async {
+        sleep(Duration::from_secs(2)).await;
+        futures::future::join_all((0..BUSY).map(|_| work(from(HOSTILE), &got))).await;
+    };
+    let good = async {
+        sleep(Duration::from_secs(2)).await;
+        loop {
+            ask_anew(&from(HOSTILE + 1)).await;
+            got.good.fetch_add(1, Ordering::Relaxed);
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        _ = hostile => unreachable!("they go on"),
+        () = busy => unreachable!("they go on"),
+        () = good => unreachable!("it goes on"),
+        () = sleep(Duration::from_secs(2) + TIME) => {}
+    }
+    let (good, busy) = (got.good.into_inner(), got.busy.into_inner());
+    assert!(
+        good >= ENOUGH && busy >= ENOUGH,
+        "{good} and {busy} answers"
+    );
+    running.end().await;
+}
+
+fn address(a: u8, b: u8, c: usize) -> IpAddr {
+    IpAddr::from([127, a, b, u8::try_from(c).expect("an address")])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_sources_do_not_keep_an_honest_one_out() {
+    siege(|i| address(1, u8::try_from(i / 2).expect("small"), 1 + i % 2)).await;
+}
+
+/// The good client is from elsewhere: it connects anew each time, and in a network that is crowded one new connection gives
+/// way to the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_sources_of_its_network_do_not_keep_an_honest_one_out() {
+    siege(|i| match i {
+        ..HOSTILE => address(2, 0, 1 + i % 240),
+        HOSTILE => address(2, 0, 250),
+        _ => address(2, 1, 1),
+    })
+    .await;
+}
+
+/// Eight addresses, which once had all places between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_sources_do_not_keep_a_ninth_out() {
+    siege(|i| match i {
+        ..HOSTILE => address(3, u8::try_from(i % 8).expect("small"), 1),
+        _ => address(3, 100, 1 + i - HOSTILE),
+    })
+    .await;
+}
+
+/// Bodies of which the last byte never comes take all the memory of large bodies. They give way to each other, and a small
+/// one never waits for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_do_not_end_give_way() {
+    let _turn = TURN.lock().await;
+    let running = start().await;
+    let hold = async |number: usize| {
+        let client = Client {
+            source: address(4, 0, 1 + number % 8),
+            ..running.client()
+        };
+        let mut stream = client.connect().await?;
+        let head = "POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 7340032\r\n\r\n";
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(&vec![b' '; (7 << 20) - 1]).await?;
+        stream.read_u8().await
+    };
+    let all = futures::future::join_all((0..20).map(hold));
+    let good = async {
+        loop {
+            ask_anew(&running.client()).await;
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        _ = all => {}
+        () = good => unreachable!("it goes on"),
+    }
+    let metrics = running.metrics.text(true);
+    let gave_way = "pullgate_connections_closed_total{reason=\"memory\"}";
+    assert!(metrics.contains(gave_way), "{metrics}");
+    running.end().await;
+}
