@@ -2,7 +2,8 @@
 //!
 //! Hosts without a `*` are hashed. Hosts with one are in a trie of their labels from the right, in which labels without
 //! a `*` are hashed again, so that only labels with a `*` at the same place are tried one by one. Behind a host, paths
-//! are hashed and asked for from the longest; behind a path, rules for namespaces that are named in full are hashed.
+//! are hashed and asked for from the longest. Rules for namespaces that are named in full are hashed by the namespace:
+//! kept behind each path, a rule would take the product of its paths and its namespaces.
 
 use super::RegistryRule;
 use crate::kubelet::image::Image;
@@ -16,21 +17,22 @@ use std::cmp::Reverse;
 pub(super) struct Index {
     exact: HashMap<Box<str>, Paths>,
     globs: HostNode,
+    /// The rules whose selector names a namespace in full and asks for no label, ascending.
+    named: HashMap<Box<str>, Vec<usize>>,
 }
 
 /// A node of the trie of labels.
 #[derive(Debug, Default)]
 struct HostNode {
     exact: HashMap<Box<str>, HostNode>,
-    globs: Vec<(Glob, HostNode)>,
-    /// The hosts that end here.
-    hosts: Vec<EndingHost>,
+    globs: HashMap<Glob, HostNode>,
+    /// The hosts that end here, by their port; empty for none.
+    hosts: HashMap<Box<str>, EndingHost>,
 }
 
 /// A host with `*` that ends at a node.
 #[derive(Debug)]
 struct EndingHost {
-    port: Option<Box<str>>,
     /// The characters of the host that are not `*`.
     literals: usize,
     paths: Paths,
@@ -40,10 +42,10 @@ struct EndingHost {
 #[derive(Debug, Default)]
 struct Paths(HashMap<Box<str>, Rules>);
 
-/// The rules of one pattern, by their number in the document.
+/// The rules of one pattern, by their number in the document, ascending.
 #[derive(Debug, Default)]
 struct Rules {
-    named: HashMap<Box<str>, usize>,
+    named: Vec<usize>,
     selected: Vec<usize>,
     anywhere: Option<usize>,
 }
@@ -67,13 +69,20 @@ impl Index {
     pub(super) fn new(rules: &[RegistryRule]) -> Self {
         let mut index = Self::default();
         for (number, rule) in rules.iter().enumerate() {
+            let scope = Scope::of(rule);
+            if let Scope::Named(names) = &scope {
+                for name in names {
+                    let rules = index.named.entry((*name).into()).or_default();
+                    rules.push(number);
+                }
+            }
             for pattern in &rule.images {
                 index
                     .paths(pattern.host())
                     .0
                     .entry(pattern.path().into())
                     .or_default()
-                    .add(number, rule);
+                    .add(number, &scope);
             }
         }
         index
@@ -84,19 +93,14 @@ impl Index {
             Host::Exact(host) => self.exact.entry(host.clone()).or_default(),
             Host::Glob { labels, port } => {
                 let node = labels.iter().rev().fold(&mut self.globs, HostNode::child);
-                let known = node
+                let ending = node
                     .hosts
-                    .iter()
-                    .position(|known| known.port == *port)
-                    .unwrap_or_else(|| {
-                        node.hosts.push(EndingHost {
-                            port: port.clone(),
-                            literals: host.literals(),
-                            paths: Paths::default(),
-                        });
-                        node.hosts.len() - 1
+                    .entry(port.clone().unwrap_or_default())
+                    .or_insert_with(|| EndingHost {
+                        literals: host.literals(),
+                        paths: Paths::default(),
                     });
-                &mut node.hosts[known].paths
+                &mut ending.paths
             }
         }
     }
@@ -110,8 +114,9 @@ impl Index {
     ) -> Option<usize> {
         let registry = lowercase(image.registry());
         let mut best: Option<Found> = None;
+        let named = self.named.get(namespace).map_or(&[][..], Vec::as_slice);
         let mut look = |paths: &Paths, is_exact, literals| {
-            let found = paths.find(image.repository(), namespace, &applies);
+            let found = paths.find(image.repository(), named, &applies);
             let found = found.map(|found| Found {
                 pattern: Specificity {
                     path: found.length,
@@ -128,8 +133,7 @@ impl Index {
         }
         let (host, port) = split_port(&registry);
         self.globs.visit(host.rsplit('.'), &mut |node| {
-            let hosts = node.hosts.iter();
-            for host in hosts.filter(|host| host.port.as_deref() == port) {
+            if let Some(host) = node.hosts.get(port.unwrap_or_default()) {
                 look(&host.paths, false, host.literals);
             }
         });
@@ -151,15 +155,7 @@ impl HostNode {
         if let Some(text) = label.literal() {
             return self.exact.entry(text.into()).or_default();
         }
-        let known = self
-            .globs
-            .iter()
-            .position(|(known, _)| known == label)
-            .unwrap_or_else(|| {
-                self.globs.push((label.clone(), Self::default()));
-                self.globs.len() - 1
-            });
-        &mut self.globs[known].1
+        self.globs.entry(label.clone()).or_default()
     }
 
     /// Every node at which these labels end. Goes no deeper than the longest pattern.
@@ -184,7 +180,7 @@ impl Paths {
     fn find(
         &self,
         repository: &str,
-        namespace: &str,
+        named: &[usize],
         applies: impl Fn(usize) -> bool,
     ) -> Option<PathMatch> {
         let shorter = |path: &&str| match path.bytes().rposition(|byte| byte == b'/') {
@@ -192,7 +188,7 @@ impl Paths {
             None => (!path.is_empty()).then_some(""),
         };
         std::iter::successors(Some(repository), shorter).find_map(|path| {
-            let (is_namespaced, rule) = self.0.get(path)?.find(namespace, &applies)?;
+            let (is_namespaced, rule) = self.0.get(path)?.find(named, &applies)?;
             Some(PathMatch {
                 length: path.len(),
                 is_namespaced,
@@ -202,36 +198,50 @@ impl Paths {
     }
 }
 
-impl Rules {
-    fn add(&mut self, number: usize, rule: &RegistryRule) {
+/// Where a rule exists.
+enum Scope<'r> {
+    Anywhere,
+    /// In these namespaces.
+    Named(Vec<&'r str>),
+    /// Where its selector matches.
+    Selected,
+}
+
+impl<'r> Scope<'r> {
+    fn of(rule: &'r RegistryRule) -> Self {
         let Some(selector) = &rule.namespaces else {
-            self.anywhere.get_or_insert(number);
-            return;
+            return Self::Anywhere;
         };
-        let literals: Option<Vec<_>> = selector
-            .names
-            .iter()
-            .flatten()
-            .map(|glob| glob.literal())
-            .collect::<Option<Vec<_>>>();
-        match literals {
-            Some(names) if selector.labels.is_none() => {
-                for name in names {
-                    self.named.entry(name.into()).or_insert(number);
-                }
-            }
-            _ => self.selected.push(number),
+        let names = selector.names.iter().flatten();
+        let names: Option<Vec<_>> = names.map(Glob::literal).collect();
+        match names {
+            Some(names) if selector.labels.is_none() => Self::Named(names),
+            _ => Self::Selected,
+        }
+    }
+}
+
+impl Rules {
+    fn add(&mut self, number: usize, scope: &Scope<'_>) {
+        match scope {
+            Scope::Anywhere => drop(self.anywhere.get_or_insert(number)),
+            Scope::Named(_) => self.named.push(number),
+            Scope::Selected => self.selected.push(number),
         }
     }
 
-    fn find(&self, namespace: &str, applies: impl Fn(usize) -> bool) -> Option<(bool, usize)> {
-        let named = self.named.get(namespace).copied();
+    /// The first rule for a namespace in which these rules (ascending) are `named`.
+    fn find(&self, named: &[usize], applies: impl Fn(usize) -> bool) -> Option<(bool, usize)> {
+        let (few, many) = if named.len() < self.named.len() {
+            (named, &*self.named)
+        } else {
+            (&*self.named, named)
+        };
+        let mut few = few.iter().copied();
+        let named = few.find(|rule| many.binary_search(rule).is_ok());
         let selected = self.selected.iter().copied().find(|rule| applies(*rule));
-        let namespaced = named
-            .into_iter()
-            .chain(selected)
-            .min()
-            .map(|rule| (true, rule));
+        let namespaced = named.into_iter().chain(selected).min();
+        let namespaced = namespaced.map(|rule| (true, rule));
         namespaced.or(self.anywhere.map(|rule| (false, rule)))
     }
 }

@@ -2,7 +2,9 @@
 
 mod checks;
 pub mod document;
+mod effort;
 mod index;
+mod loading;
 pub mod pattern;
 mod rules;
 pub mod selector;
@@ -10,12 +12,12 @@ pub mod source;
 
 use crate::kubelet::image::Image;
 use crate::objects::names::{self, SecretName};
-use crate::policy::document::{Document, ExceptionEntry};
+use crate::policy::document::{At, Document, ExceptionEntry};
 use crate::policy::pattern::{Host, ImagePattern};
 use crate::policy::selector::{Match, Namespace};
 use crate::secrets::account::Product;
 use crate::text::diagnostic::{Diagnostic, Severity};
-use crate::text::glob::Glob;
+use crate::text::glob_index::GlobIndex;
 use crate::text::yaml::Node;
 use foldhash::HashMap;
 use index::Index;
@@ -25,6 +27,7 @@ use std::cmp::Reverse;
 pub use crate::policy::document::{
     CredentialClause, Mode, NamespaceSelector, Provision, Running, Unmatched,
 };
+pub use loading::{Loading, Purpose};
 pub use rules::{Access, Ban, BanTarget, Exception, RegistryRule};
 
 /// A valid policy. The default is the absent one: nothing is injected and nothing denied.
@@ -34,11 +37,13 @@ pub struct Policy {
     index: Index,
     unmatched: Unmatched,
     bans: Vec<Ban>,
-    bans_by_name: HashMap<Box<str>, Vec<usize>>,
-    bans_by_glob: Vec<(Glob, usize)>,
+    /// The names of secrets that bans cover, with the number of the ban.
+    banned_names: GlobIndex<usize>,
     products_by_host: HashMap<Box<str>, Product>,
     products_by_glob: Vec<(Host, Product)>,
     exceptions: Vec<Exception>,
+    /// For each ban the numbers of the exceptions that lift it, ascending.
+    exceptions_of: Vec<Vec<usize>>,
     exempt: Option<NamespaceSelector>,
 }
 
@@ -85,20 +90,29 @@ pub struct Candidate<'p> {
 }
 
 impl Policy {
-    /// Loads a policy document. `today` (UTC) only decides which exceptions are warned of as expired.
+    /// Loads a policy document as an edit that is made on this day (UTC).
     #[must_use]
     pub fn load(text: &str, today: Date) -> Loaded {
-        Self::check(document::read(text), today)
+        Self::load_as(text, &Loading::edit(today))
+    }
+
+    /// Loads a policy document.
+    #[must_use]
+    pub fn load_as(text: &str, loading: &Loading<'_>) -> Loaded {
+        Self::check(document::read(text), loading)
     }
 
     /// The same of a document that is a tree already.
     #[must_use]
-    pub fn load_node(node: &Node, today: Date) -> Loaded {
-        Self::check(document::read_node(node), today)
+    pub fn load_node(node: &Node, loading: &Loading<'_>) -> Loaded {
+        Self::check(document::read_node(node), loading)
     }
 
-    fn check((document, mut diagnostics): (Document, Vec<Diagnostic>), today: Date) -> Loaded {
-        checks::run(&document, today, &mut diagnostics);
+    fn check(
+        (document, mut diagnostics): (Document, Vec<Diagnostic>),
+        loading: &Loading<'_>,
+    ) -> Loaded {
+        diagnostics.extend(checks::run(&document, loading));
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
         let is_valid = diagnostics
             .iter()
@@ -173,19 +187,13 @@ impl Policy {
 
     /// The bans that cover a secret of this name, in the order of the document.
     pub fn bans_on(&self, secret: &str) -> impl Iterator<Item = (usize, &Ban)> {
-        // No Secret has a longer name, and a glob takes its time with a text of a megabyte.
+        // No Secret has a longer name.
         let secret = if secret.len() > names::MAX_SUBDOMAIN {
             ""
         } else {
             secret
         };
-        let exact = self.bans_by_name.get(secret).into_iter().flatten().copied();
-        let globs = self
-            .bans_by_glob
-            .iter()
-            .filter(move |(glob, _)| glob.matches(secret))
-            .map(|(_, ban)| *ban);
-        let mut numbers: Vec<usize> = exact.chain(globs).collect();
+        let mut numbers: Vec<usize> = self.banned_names.matching(secret).copied().collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers
@@ -220,34 +228,20 @@ impl Policy {
     /// Whether a ban is lifted in a namespace on that day (UTC).
     #[must_use]
     pub fn lifted(&self, ban: usize, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
-        self.first_exception(|exception| exception.bans.contains(&ban), namespace, today)
+        let numbers = self.exceptions_of.get(ban).into_iter().flatten();
+        let exceptions = numbers.map(|number| &self.exceptions[*number]);
+        first_exception(exceptions, namespace, today)
     }
 
     /// Whether `unmatched` is lifted in a namespace on that day (UTC).
     #[must_use]
     pub fn unmatched_lifted(&self, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
-        self.first_exception(|exception| exception.unmatched, namespace, today)
-    }
-
-    fn first_exception(
-        &self,
-        concerns: impl Fn(&Exception) -> bool,
-        namespace: Namespace<'_>,
-        today: Date,
-    ) -> Lifted<'_> {
-        let mut result = Lifted::Not;
-        for exception in self
-            .exceptions
-            .iter()
-            .filter(|e| e.expires >= today && concerns(e))
-        {
-            match exception.namespaces.matches(namespace) {
-                Match::Yes => return Lifted::By(exception),
-                Match::Unknown => result = Lifted::Unknown,
-                Match::No => {}
-            }
-        }
-        result
+        let exceptions = self.exceptions.iter();
+        first_exception(
+            exceptions.filter(|exception| exception.unmatched),
+            namespace,
+            today,
+        )
     }
 
     /// Whether Pullgate leaves a namespace alone.
@@ -276,19 +270,15 @@ impl Policy {
     }
 
     fn index_bans(&mut self) {
-        for (number, ban) in self.bans.iter().enumerate() {
-            let BanTarget::Secrets(globs) = &ban.target else {
-                continue;
+        let bans = self.bans.iter().enumerate();
+        let globs = bans.flat_map(|(number, ban)| {
+            let globs = match &ban.target {
+                BanTarget::Secrets(globs) => &globs[..],
+                BanTarget::Credentials(_) => &[],
             };
-            for glob in globs {
-                if let Some(name) = glob.literal() {
-                    let place = self.bans_by_name.entry(name.into());
-                    place.or_default().push(number);
-                } else {
-                    self.bans_by_glob.push((glob.clone(), number));
-                }
-            }
-        }
+            globs.iter().map(move |glob| (glob.clone(), number))
+        });
+        self.banned_names = GlobIndex::new(globs);
     }
 
     /// The rules that inject a secret.
@@ -297,6 +287,23 @@ impl Policy {
             .iter()
             .filter(move |rule| rule.secrets().contains(secret))
     }
+}
+
+/// Whether one of these exceptions holds in a namespace on that day (UTC).
+fn first_exception<'p>(
+    exceptions: impl Iterator<Item = &'p Exception>,
+    namespace: Namespace<'_>,
+    today: Date,
+) -> Lifted<'p> {
+    let mut result = Lifted::Not;
+    for exception in exceptions.filter(|exception| exception.expires >= today) {
+        match exception.namespaces.matches(namespace) {
+            Match::Yes => return Lifted::By(exception),
+            Match::Unknown => result = Lifted::Unknown,
+            Match::No => {}
+        }
+    }
+    result
 }
 
 impl From<Document> for Policy {
@@ -311,13 +318,8 @@ impl From<Document> for Policy {
             .into_iter()
             .map(|entry| Ban::from(entry.value))
             .collect();
+        let exceptions_of = exceptions_of(&bans, &document.exceptions);
         let exception = |entry: ExceptionEntry| Exception {
-            bans: entry
-                .bans
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|n| bans.iter().position(|b| b.name == n.value))
-                .collect(),
             unmatched: entry.unmatched.is_some(),
             namespaces: entry.namespaces,
             owner: entry.owner,
@@ -334,6 +336,7 @@ impl From<Document> for Policy {
             registries,
             unmatched: document.unmatched,
             exceptions,
+            exceptions_of,
             exempt: document.exempt.map(|exempt| exempt.namespaces),
             ..Self::default()
         };
@@ -342,4 +345,21 @@ impl From<Document> for Policy {
         policy.index_bans();
         policy
     }
+}
+
+/// For each ban the numbers of the exceptions that name it.
+fn exceptions_of(bans: &[Ban], exceptions: &[At<ExceptionEntry>]) -> Vec<Vec<usize>> {
+    let mut numbers: HashMap<&str, usize> = HashMap::default();
+    for (number, ban) in bans.iter().enumerate() {
+        numbers.entry(&ban.name).or_insert(number);
+    }
+    let mut lifting = vec![Vec::new(); bans.len()];
+    for (exception, entry) in exceptions.iter().enumerate() {
+        for name in entry.value.bans.iter().flatten() {
+            if let Some(ban) = numbers.get(name.value.as_str()) {
+                lifting[*ban].push(exception);
+            }
+        }
+    }
+    lifting
 }

@@ -71,8 +71,6 @@ pub enum BanTarget {
 /// One entry of `exceptions`.
 #[derive(Debug)]
 pub struct Exception {
-    /// Indices of the bans that it lifts.
-    pub(super) bans: Vec<usize>,
     /// Whether it lifts `unmatched`.
     pub(super) unmatched: bool,
     /// Where.

@@ -39,31 +39,6 @@ impl NamespaceSelector {
             (Some(_), Some(_)) => Match::No,
         }
     }
-
-    /// Whether it selects whatever `other` selects; `None` selects everything. Never wrongly `true`.
-    #[must_use]
-    pub fn covers(&self, other: Option<&Self>) -> bool {
-        let any = [crate::text::glob::Glob::new("*")];
-        let theirs = other
-            .and_then(|other| other.names.as_deref())
-            .unwrap_or(&any);
-        let ours = self.names.as_deref().unwrap_or(&any);
-        let same_labels =
-            self.labels.is_none() || other.is_some_and(|other| other.labels == self.labels);
-        same_labels
-            && theirs
-                .iter()
-                .all(|glob| ours.iter().any(|our| our.covers(glob)))
-    }
-
-    /// Whether some namespace may be selected by both. Never wrongly `false`.
-    #[must_use]
-    pub fn may_overlap(&self, other: &Self) -> bool {
-        match (&self.names, &other.names) {
-            (Some(a), Some(b)) => a.iter().any(|a| b.iter().any(|b| a.overlaps(b))),
-            _ => true,
-        }
-    }
 }
 
 impl LabelSelector {

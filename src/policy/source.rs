@@ -3,7 +3,7 @@
 use crate::objects::kind::Kind;
 use crate::objects::manifest::{self, Manifest};
 use crate::objects::names::{POLICY_CONFIG_MAP, POLICY_KEY, POLICY_KIND};
-use crate::policy::{Loaded, Policy};
+use crate::policy::{Loaded, Loading, Policy};
 use crate::text::diagnostic::{Diagnostic, Span};
 use crate::text::yaml::Node;
 use jiff::civil::Date;
@@ -18,37 +18,52 @@ pub enum PolicyText<'t> {
 }
 
 impl PolicyText<'_> {
-    /// Loads the policy. The places of diagnostics are those of the text.
+    /// Loads the policy as an edit that is made on this day (UTC).
     #[must_use]
     pub fn load(self, today: Date) -> Loaded {
+        self.load_as(&Loading::edit(today))
+    }
+
+    /// Loads the policy. The places of diagnostics are those of the text.
+    #[must_use]
+    pub fn load_as(self, loading: &Loading<'_>) -> Loaded {
+        let alone = |text| Policy::load_as(text, loading);
         match self {
-            Self::Value(text) => Policy::load(text, today),
-            Self::File(text) => in_file(text, today).unwrap_or_else(|| Policy::load(text, today)),
+            Self::Value(text) => alone(text),
+            Self::File(text) => in_file(text, loading).unwrap_or_else(|| alone(text)),
         }
     }
 }
 
 /// Loads the policy of the only `ConfigMap` of a file that has the key.
-fn in_file(text: &str, today: Date) -> Option<Loaded> {
+fn in_file(text: &str, loading: &Loading<'_>) -> Option<Loaded> {
     let manifests = manifest::read(text);
     let mut holders = manifests
         .objects
         .iter()
         .filter(|manifest| manifest.kind() == Kind::ConfigMap && value_of(manifest).is_some());
     let only = holders.next().filter(|_| holders.next().is_none())?;
-    in_manifest(only, text, today)
+    load_manifest(only, text, loading)
 }
 
-/// Loads the policy that an object of a text is or holds.
+/// Loads the policy that an object of a text is or holds, as an edit that is made on this day (UTC).
 #[must_use]
 pub fn in_manifest(manifest: &Manifest, text: &str, today: Date) -> Option<Loaded> {
+    load_manifest(manifest, text, &Loading::edit(today))
+}
+
+fn load_manifest(manifest: &Manifest, text: &str, loading: &Loading<'_>) -> Option<Loaded> {
     if manifest::is_policy(manifest.node()) {
-        return Some(Policy::load_node(manifest.node(), today));
+        return Some(Policy::load_node(manifest.node(), loading));
     }
     let value = value_of(manifest).filter(|_| manifest.kind() == Kind::ConfigMap)?;
-    let mut loaded = Policy::load(value.text()?, today);
-    for diagnostic in &mut loaded.diagnostics {
-        relocate(diagnostic, value, text);
+    let inner = value.text()?;
+    let mut loaded = Policy::load_as(inner, loading);
+    if !loaded.diagnostics.is_empty() {
+        let (inner, outer) = (Lines::of(inner), Lines::of(text));
+        for diagnostic in &mut loaded.diagnostics {
+            relocate(diagnostic, value.span, &inner, &outer);
+        }
     }
     Some(loaded)
 }
@@ -71,40 +86,53 @@ fn value_of(manifest: &Manifest) -> Option<&Node> {
     value.text().map(|_| value)
 }
 
+/// The lines of a text: many diagnostics ask for theirs.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let lines = text.split_inclusive('\n');
+        let starts = lines.scan(0, |end, line| {
+            let start = *end;
+            *end += line.len();
+            Some(start)
+        });
+        Self {
+            text,
+            starts: starts.collect(),
+        }
+    }
+
+    /// Where a line (from 1) begins, and what stands in it.
+    fn get(&self, number: usize) -> Option<(usize, &'t str)> {
+        let start = *self.starts.get(number.checked_sub(1)?)?;
+        Some((start, self.text[start..].lines().next()?))
+    }
+}
+
 /// From the place in a text within a text to the place in the outer one: line by line in a block (`|`), else where the
 /// value begins.
-fn relocate(diagnostic: &mut Diagnostic, value: &Node, text: &str) {
-    let inner = value.text().unwrap_or_default();
+fn relocate(diagnostic: &mut Diagnostic, value: Span, inner: &Lines<'_>, outer: &Lines<'_>) {
     let number = diagnostic.span.line;
     // The place of a block is that of its first line that is not empty.
-    let empty = inner.bytes().take_while(|byte| *byte == b'\n').count();
-    let line_of = |text: &str, number: usize| -> Option<(usize, usize)> {
-        let start = text
-            .split_inclusive('\n')
-            .take(number - 1)
-            .map(str::len)
-            .sum();
-        let length = text.get(start..)?.lines().next()?.len();
-        Some((start, length))
-    };
-    let outer_number = (value.span.line + number - 1).saturating_sub(empty).max(1);
-    let moved = line_of(inner, number)
-        .zip(line_of(text, outer_number))
-        .and_then(|((inner_start, inner_length), (start, length))| {
-            let indent = length.checked_sub(inner_length)?;
-            let inner_line = &inner[inner_start..inner_start + inner_length];
-            let is_same = text[start..start + length]
-                .strip_suffix(inner_line)?
-                .trim()
-                .is_empty();
+    let empty = inner.text.bytes().take_while(|byte| *byte == b'\n').count();
+    let outer_number = (value.line + number - 1).saturating_sub(empty).max(1);
+    let moved = inner.get(number).zip(outer.get(outer_number)).and_then(
+        |((inner_start, inner_line), (start, line))| {
+            let indent = line.len().checked_sub(inner_line.len())?;
             let shift =
-                |at: usize| start + indent + at.saturating_sub(inner_start).min(inner_length);
+                |at: usize| start + indent + at.saturating_sub(inner_start).min(inner_line.len());
+            let is_same = line.strip_suffix(inner_line)?.trim().is_empty();
             is_same.then(|| Span {
                 line: outer_number,
                 column: diagnostic.span.column + indent,
                 start: shift(diagnostic.span.start),
                 end: shift(diagnostic.span.end),
             })
-        });
-    diagnostic.span = moved.unwrap_or(value.span);
+        },
+    );
+    diagnostic.span = moved.unwrap_or(value);
 }

@@ -1,7 +1,7 @@
 //! The policy in force: the one place where a policy is accepted or refused, counted and logged.
 
 use crate::policy::source::PolicyText;
-use crate::policy::{Loaded, Policy};
+use crate::policy::{Loaded, Loading, Policy};
 use crate::runtime::clock::{now, today};
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::live::Live;
@@ -107,7 +107,7 @@ impl PolicyInForce {
 
 /// Loading a policy of 1 MiB takes so long that reviews would wait for the thread.
 fn load(text: PolicyText<'_>) -> Loaded {
-    tokio::task::block_in_place(|| text.load(today()))
+    tokio::task::block_in_place(|| text.load_as(&Loading::in_force(today())))
 }
 
 /// Logs the faults and warnings of a policy, a line each.

@@ -4,91 +4,108 @@ use std::fmt;
 
 /// A pattern in which `*` stands for any run of characters, also none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Glob(Box<str>);
+pub struct Glob {
+    text: Box<str>,
+    /// The offsets of the first and the last `*`.
+    stars: Option<(usize, usize)>,
+}
 
 impl Glob {
     /// A glob; every text is one.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            stars: text.find('*').zip(text.rfind('*')),
+        }
     }
 
     /// The text it was made from.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The one text it matches, where it has no `*`.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {
-        (!self.0.contains('*')).then_some(&*self.0)
+        self.stars.is_none().then_some(&*self.text)
     }
 
-    /// Whether it matches all of `text`. Takes at most `len(glob) * len(text)` steps.
+    /// Returns the text before the first `*`, with which each text begins that it matches; all of a literal.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.stars
+            .map_or(&self.text, |(first, _)| &self.text[..first])
+    }
+
+    /// Returns the text after the last `*`, with which each text ends that it matches; all of a literal.
+    #[must_use]
+    pub fn suffix(&self) -> &str {
+        self.stars
+            .map_or(&self.text, |(_, last)| &self.text[last + 1..])
+    }
+
+    /// Whether it matches every text.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.text.bytes().all(|byte| byte == b'*') && self.stars.is_some()
+    }
+
+    /// Whether it matches all of `text`. Takes time in proportion to the length of both.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let (glob, text) = (self.0.as_bytes(), text.as_bytes());
-        let (mut g, mut t) = (0, 0);
-        // Where to go on when the text after the last `*` did not fit: that `*` takes one character more.
-        let mut retry = None;
-        while t < text.len() {
-            if glob.get(g) == Some(&b'*') {
-                retry = Some((g, t));
-                g += 1;
-            } else if glob.get(g) == Some(&text[t]) {
-                g += 1;
-                t += 1;
-            } else if let Some((star, from)) = retry {
-                retry = Some((star, from + 1));
-                g = star + 1;
-                t = from + 1;
-            } else {
-                return false;
-            }
+        let Some((first, last)) = self.stars else {
+            return *self.text == *text;
+        };
+        let inner = text
+            .strip_prefix(self.prefix())
+            .and_then(|rest| rest.strip_suffix(self.suffix()));
+        let Some(inner) = inner else {
+            return false;
+        };
+        if first == last {
+            return true;
         }
-        glob[g..].iter().all(|b| *b == b'*')
+        // The first place of each piece is as good as any later one, and `str::find` takes linear time.
+        let after = |rest: &'_ str, piece: &str| rest.find(piece).map(|at| at + piece.len());
+        let mut pieces = self.text[first + 1..last].split('*');
+        pieces
+            .try_fold(inner, |rest, piece| {
+                after(rest, piece).map(|end| &rest[end..])
+            })
+            .is_some()
     }
 
     /// Whether it matches whatever `other` matches. Never wrongly `true`.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         // Read as a text, the `*` of the other can only be matched by one of ours, and so can all that it stands for.
-        self.matches(&other.0)
+        self.matches(&other.text)
     }
 
-    /// Whether some text is matched by both.
+    /// Whether some text is matched by both. Takes time in proportion to the length of both.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
-        // Before the first `*` of either they have to be alike; nearly all that do not overlap end here.
-        let fixed = |glob: &[u8]| glob.iter().position(|b| *b == b'*').unwrap_or(glob.len());
-        let shared = fixed(a).min(fixed(b));
-        if a[..shared] != b[..shared] {
-            return false;
-        }
-        // row[j]: the rest of `a` and `b[j..]` have a text in common; from the ends backwards.
-        let mut row: Vec<bool> = (0..=b.len())
-            .map(|j| b[j..].iter().all(|c| *c == b'*'))
-            .collect();
-        for i in (0..a.len()).rev() {
-            let below = row.clone();
-            row[b.len()] = a[i] == b'*' && below[b.len()];
-            for j in (0..b.len()).rev() {
-                row[j] = if a[i] == b'*' || b[j] == b'*' {
-                    below[j] || row[j + 1]
-                } else {
-                    a[i] == b[j] && below[j + 1]
-                };
+        match (self.literal(), other.literal()) {
+            (Some(text), _) => other.matches(text),
+            (None, Some(text)) => self.matches(text),
+            // The longer beginning, all pieces between the stars of one and then of the other, and the longer end are a
+            // text that both match.
+            (None, None) => {
+                let ((a, b), (c, d)) = (
+                    (self.prefix(), other.prefix()),
+                    (self.suffix(), other.suffix()),
+                );
+                (a.starts_with(b) || b.starts_with(a)) && (c.ends_with(d) || d.ends_with(c))
             }
         }
-        row[0]
     }
 }
 
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod excerpt;
 pub mod glob;
+pub mod glob_index;
 pub mod scan;
 pub mod suggest;
 pub mod yaml;

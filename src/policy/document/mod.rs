@@ -223,7 +223,7 @@ pub struct NamespaceSelector {
 }
 
 /// A label selector as Kubernetes knows it (`metav1.LabelSelector`).
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, JsonSchema)]
 #[schemars(deny_unknown_fields, rename_all = "camelCase", extend("minProperties" = 1))]
 pub struct LabelSelector {
     /// Labels and the values that they must have.
@@ -235,7 +235,7 @@ pub struct LabelSelector {
 }
 
 /// One requirement on a label.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Requirement {
     /// The label.
@@ -248,7 +248,7 @@ pub struct Requirement {
 }
 
 /// What a requirement asks of a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
 pub enum Operator {
     /// It is there and has one of the values.
     In,

@@ -261,7 +261,7 @@ impl DocumentReader {
             .iter()
             .find(|(word, _)| word == text)
             .map(|(_, value)| *value);
-        if chosen.is_none() {
+        if chosen.is_none() && !self.is_full() {
             let help = nearest(text, &words).map(|word| format!("did you mean `{word}`?"));
             self.fault_at(
                 node,

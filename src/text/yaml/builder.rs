@@ -5,6 +5,9 @@ use crate::text::diagnostic::Span;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, options};
 use std::collections::HashMap;
 
+/// About as much as a value takes without its text.
+const BYTES_OF_A_VALUE: usize = 64;
+
 /// Reads a text, and hands over each document and where it begins.
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -178,9 +181,10 @@ fn height(node: &Node) -> usize {
     }
 }
 
+/// How many values a copy counts as: a long text counts as many, because a few bytes of aliases can ask for gigabytes.
 fn size(node: &Node) -> usize {
     1 + match &node.value {
-        Value::Scalar { .. } => 0,
+        Value::Scalar { text, .. } => text.len() / BYTES_OF_A_VALUE,
         Value::Sequence(items) => items.iter().map(size).sum(),
         Value::Mapping(entries) => entries
             .iter()

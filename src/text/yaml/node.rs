@@ -20,7 +20,7 @@ impl Limits {
     /// For a policy: what a `ConfigMap` can hold, and more than a person writes.
     pub const POLICY: Self = Self {
         bytes: 1024 * 1024,
-        nodes: 200_000,
+        nodes: 300_000,
         depth: 64,
     };
     /// For manifests: more than the API server would take in an hour.

@@ -3,6 +3,7 @@
 
 mod any_text;
 mod faults;
+mod limits;
 mod rules;
 mod schema;
 
