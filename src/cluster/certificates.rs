@@ -4,28 +4,29 @@
 //! A replica serves with the certificate of the Secret once the API server is told to trust its CA. So the Secret may
 //! change in any way, by the clock, by hand or by being deleted: no call meets a certificate that is not trusted.
 
-use super::webhooks::{Configuration, WebhookConfiguration, patch, reduce};
-use super::{
-    FIELD_MANAGER, ObjectName, Observed, answer, is_conflict, own_secret, watch_one, without_values,
-};
+use super::collection::{Collection, is_conflict, own_metadata};
+use super::watch::{Source, one_object};
+use super::webhooks::{Configuration, patch};
+use super::{ObjectName, Observed, without_values};
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::metrics::Metrics;
 use crate::tls::keys::Keys;
 use anyhow::{Context, Result};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
-use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
-use kube::{Api, Client};
-use std::fmt::Debug;
+use kube::core::ClusterResourceScope;
+use kube::{Client, Resource};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use time::OffsetDateTime;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 
 /// How often the clock is looked at, and what failed is tried again.
@@ -53,7 +54,7 @@ pub struct CertificateKeeper {
     client: Client,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
-    secret: Observed<Secret>,
+    secret: Observed<Value>,
     mutating: Observed<Configuration>,
     validating: Observed<Configuration>,
     /// What is served with.
@@ -66,9 +67,17 @@ pub struct CertificateKeeper {
 }
 
 enum Event {
-    Secret(Option<Box<Secret>>),
+    Secret(Option<Value>),
     Mutating(Option<Configuration>),
     Validating(Option<Configuration>),
+}
+
+/// What a step came to that met no error.
+enum Progress {
+    /// The Secret and the configurations are as they should be.
+    Complete,
+    /// Something is not known yet, or a write was put off: an error of before still stands.
+    Waiting,
 }
 
 impl CertificateKeeper {
@@ -112,7 +121,7 @@ impl CertificateKeeper {
         loop {
             tokio::select! {
                 event = events.next() => match event {
-                    Some(Event::Secret(secret)) => self.secret = secret.map(|secret| *secret).into(),
+                    Some(Event::Secret(secret)) => self.secret = secret.into(),
                     Some(Event::Mutating(configuration)) => self.mutating = configuration.into(),
                     Some(Event::Validating(configuration)) => self.validating = configuration.into(),
                     None => return,
@@ -120,11 +129,11 @@ impl CertificateKeeper {
                 _ = ticks.tick() => {}
             }
             match self.step(&mut take).await {
-                Ok(()) if !self.told.is_empty() => {
+                Ok(Progress::Complete) if !self.told.is_empty() => {
                     self.told.clear();
                     self.metrics.certificate.kept();
                 }
-                Ok(()) => {}
+                Ok(Progress::Complete | Progress::Waiting) => {}
                 Err(error) => self.tell(&error),
             }
         }
@@ -136,13 +145,10 @@ impl CertificateKeeper {
             configurations,
             ..
         } = &self.managed;
-        let secrets = Api::<Secret>::namespaced(self.client.clone(), &secret.namespace);
-        let watched = watch_one(secrets, &secret.name, "secrets", self.metrics.clone());
-        let mut all = vec![
-            watched
-                .map(|secret| Event::Secret(secret.map(Box::new)))
-                .boxed(),
-        ];
+        let source = Source::one_in::<Secret>("secrets", &secret.namespace, &secret.name);
+        let read = |json: &str| serde_json::from_str(json).ok();
+        let watched = one_object(self.client.clone(), source, &self.metrics, read);
+        let mut all = vec![watched.map(Event::Secret).boxed()];
         if let Some(name) = configurations {
             let mutating = self.watch_configuration::<MutatingWebhookConfiguration>(name);
             let validating = self.watch_configuration::<ValidatingWebhookConfiguration>(name);
@@ -152,22 +158,26 @@ impl CertificateKeeper {
         select_all(all).boxed()
     }
 
-    fn watch_configuration<K: WebhookConfiguration>(
-        &self,
-        name: &str,
-    ) -> BoxStream<'static, Option<Configuration>> {
-        let api = Api::<K>::all(self.client.clone());
-        watch_one(api, name, "webhookconfigurations", self.metrics.clone())
-            .map(|configuration| configuration.as_ref().map(reduce))
-            .boxed()
+    fn watch_configuration<K>(&self, name: &str) -> BoxStream<'static, Option<Configuration>>
+    where
+        K: Resource<DynamicType = (), Scope = ClusterResourceScope>,
+    {
+        let source = Source::one::<K>("webhookconfigurations", name);
+        one_object(
+            self.client.clone(),
+            source,
+            &self.metrics,
+            Configuration::read,
+        )
+        .boxed()
     }
 
     async fn step(
         &mut self,
         take: &mut (impl FnMut(&str, &str) -> Result<()> + Send),
-    ) -> Result<()> {
+    ) -> Result<Progress> {
         let Some(keys) = self.agree().await? else {
-            return Ok(());
+            return Ok(Progress::Waiting);
         };
         self.metrics
             .certificate
@@ -180,7 +190,7 @@ impl CertificateKeeper {
             self.readiness.has(Part::Certificate);
             self.in_use = Some(keys);
         }
-        Ok(())
+        Ok(Progress::Complete)
     }
 
     /// What the Secret holds, once it holds what it should; what is wrong with it is put right first.
@@ -234,22 +244,20 @@ impl CertificateKeeper {
         }
         self.wrote = Some(Instant::now());
         let name = &self.managed.secret;
-        let secrets = Api::<Secret>::namespaced(self.client.clone(), &name.namespace);
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        let is_new = !matches!(self.secret, Observed::Present(_));
-        let mut secret = match &self.secret {
-            Observed::Present(secret) => secret.clone(),
-            Observed::Unknown | Observed::Absent => own_secret(&name.name, "kubernetes.io/tls"),
-        };
-        let data = keys.to_secret().into_iter();
-        secret.data = Some(data.map(|(key, value)| (key, ByteString(value))).collect());
-        let written = if is_new {
-            answer(secrets.create(&params, &secret)).await
+        let secrets = Collection::of::<Secret>(self.client.clone(), &name.namespace);
+        let data: BTreeMap<_, _> = keys
+            .to_secret()
+            .into_iter()
+            .map(|(key, value)| (key, BASE64_STANDARD.encode(value)))
+            .collect();
+        let written = if let Observed::Present(secret) = &self.secret {
+            let mut secret = secret.clone();
+            secret["data"] = json!(data);
+            secrets.replace(&name.name, &secret).await
         } else {
-            answer(secrets.replace(&name.name, &params, &secret)).await
+            let metadata = own_metadata(&name.name);
+            let secret = json!({"metadata": metadata, "type": "kubernetes.io/tls", "data": data});
+            secrets.create(&secret).await
         };
         match written {
             Ok(written) => {
@@ -283,11 +291,11 @@ impl CertificateKeeper {
         self.patched = Some(Instant::now());
         let name = self.managed.configurations.clone().unwrap_or_default();
         if differ[0] {
-            let api = Api::<MutatingWebhookConfiguration>::all(self.client.clone());
+            let api = Collection::of_cluster::<MutatingWebhookConfiguration>(self.client.clone());
             patch(&api, &name, &mut self.mutating, &bundle).await?;
         }
         if differ[1] {
-            let api = Api::<ValidatingWebhookConfiguration>::all(self.client.clone());
+            let api = Collection::of_cluster::<ValidatingWebhookConfiguration>(self.client.clone());
             patch(&api, &name, &mut self.validating, &bundle).await?;
         }
         info!(name, "the webhook configurations trust our CA");
@@ -302,9 +310,7 @@ impl CertificateKeeper {
             Observed::Present(configuration) => Some(&configuration.bundles),
             Observed::Unknown | Observed::Absent => None,
         });
-        seen.flatten()
-            .flatten()
-            .filter_map(|bundle| std::str::from_utf8(&bundle.0).ok())
+        seen.flatten().flatten().map(String::as_str)
     }
 
     /// A certificate by a CA that is trusted for long is used at once, another only when every API server knows that CA.
@@ -331,11 +337,9 @@ impl CertificateKeeper {
     }
 }
 
-fn read(secret: &Secret) -> Result<Keys> {
-    let entries = secret.data.iter().flatten();
-    Keys::from_secret(
-        &entries
-            .map(|(key, value)| (key.clone(), value.0.clone()))
-            .collect(),
-    )
+fn read(secret: &Value) -> Result<Keys> {
+    let entries = secret["data"].as_object().into_iter().flatten();
+    let decode = |value: &Value| BASE64_STANDARD.decode(value.as_str()?).ok();
+    let entries = entries.filter_map(|(key, value)| Some((key.clone(), decode(value)?)));
+    Keys::from_secret(&entries.collect())
 }

@@ -1,19 +1,20 @@
 //! Watches namespaces, service accounts and Secrets and keeps what matters of them.
 
-use super::events;
 use super::secrets::{self, SecretsWatch};
+use super::watch::{Event, Name, ObjectContent, Seen, Source, objects};
 use crate::facts::inventory::InventoryMode;
-use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
+use crate::facts::{Facts, Labels, ServiceAccountFacts, WatchedObjects};
+use crate::objects::read::Text;
 use crate::runtime::lifecycle::{Part, Readiness};
 use crate::runtime::live::Live;
 use crate::runtime::metrics::Metrics;
+use crate::text::scan;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, ResourceExt};
-use std::collections::HashSet;
+use kube::Client;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// How many events are taken in before the facts are swapped: a start brings thousands at once.
@@ -35,12 +36,13 @@ pub async fn watch(
         for change in batch {
             learner.learn(change);
         }
-        let inventory = learner.secrets.inventory();
-        if let Some(inventory) = inventory {
-            learner.facts.set_inventory(inventory.clone());
-            metrics.secrets.synced();
+        if std::mem::take(&mut learner.is_changed) {
+            if let Some(inventory) = learner.secrets.inventory() {
+                learner.facts.set_inventory(inventory.clone());
+                metrics.secrets.synced();
+            }
+            live.set_facts(learner.facts.clone());
         }
-        live.set_facts(learner.facts.clone());
         let knows_secrets = learner.facts.inventory().is_some() || !wants_secrets;
         if learner.facts.service_accounts_synced() && learner.namespaces_synced && knows_secrets {
             readiness.has(Part::Facts);
@@ -50,8 +52,8 @@ pub async fn watch(
 
 /// What a watch says.
 enum ClusterChange {
-    Namespace(Event<PartialObjectMeta<Namespace>>),
-    ServiceAccount(Event<ServiceAccount>),
+    Namespace(Event<Seen<Labels>>),
+    ServiceAccount(Event<Seen<ServiceAccountFacts>>),
     Secret(secrets::SecretChange),
 }
 
@@ -61,18 +63,10 @@ fn changes(
     watched: SecretsWatch,
 ) -> BoxStream<'static, ClusterChange> {
     let secrets = secrets::changes(client.clone(), watched, metrics).map(ClusterChange::Secret);
-    let namespaces = events(
-        Api::<PartialObjectMeta<Namespace>>::all(client.clone()),
-        watcher::Config::default(),
-        "namespaces",
-        metrics.clone(),
-    );
-    let accounts = events(
-        Api::<ServiceAccount>::all(client),
-        watcher::Config::default(),
-        "serviceaccounts",
-        metrics.clone(),
-    );
+    let source = Source::all::<Namespace>("namespaces", ObjectContent::Metadata);
+    let namespaces = objects(client.clone(), source, metrics, read_labels);
+    let source = Source::all::<ServiceAccount>("serviceaccounts", ObjectContent::Whole);
+    let accounts = objects(client, source, metrics, read_service_account);
     let namespaces = namespaces.map(ClusterChange::Namespace);
     let accounts = accounts.map(ClusterChange::ServiceAccount);
     let objects = futures::stream::select(namespaces, accounts);
@@ -83,9 +77,11 @@ fn changes(
 #[derive(Default)]
 struct FactsLearner {
     facts: Facts,
+    /// Whether something was learned since the facts were shown last.
+    is_changed: bool,
     namespaces_synced: bool,
     namespaces: HashSet<String>,
-    accounts: HashSet<(String, String)>,
+    accounts: HashSet<Name>,
     secrets: secrets::InventoryLearner,
 }
 
@@ -96,74 +92,121 @@ impl FactsLearner {
             ClusterChange::ServiceAccount(event) => self.service_account(event),
             ClusterChange::Secret(secrets::SecretChange::Mode(mode, key)) => {
                 self.facts.set_inventory_mode(mode, key);
+                self.is_changed = true;
             }
-            ClusterChange::Secret(change) => self.secrets.learn(change),
+            ClusterChange::Secret(secrets::SecretChange::Event(form, event)) => {
+                self.is_changed |= self.secrets.learn(form, event);
+                self.set_failing(WatchedObjects::Secrets, self.secrets.is_failing());
+            }
         }
     }
 
-    fn namespace(&mut self, event: Event<PartialObjectMeta<Namespace>>) {
+    fn namespace(&mut self, event: Event<Seen<Labels>>) {
+        self.is_changed = true;
         match event {
-            Event::Init => self.namespaces.clear(),
-            Event::InitApply(namespace) => {
-                self.namespaces.insert(namespace.name_any());
-                self.facts
-                    .set_labels(&namespace.name_any(), Some(labels(&namespace)));
+            Event::Begin => self.namespaces.clear(),
+            Event::Listed(seen) => {
+                self.facts.set_labels(&seen.name.name, seen.kept);
+                self.namespaces.insert(seen.name.name);
             }
-            Event::InitDone => {
+            Event::End => {
                 let named = std::mem::take(&mut self.namespaces);
                 self.facts
                     .retain_namespaces(|namespace| named.contains(namespace));
                 self.namespaces_synced = true;
             }
-            Event::Apply(namespace) => self
-                .facts
-                .set_labels(&namespace.name_any(), Some(labels(&namespace))),
-            Event::Delete(namespace) => self.facts.set_labels(&namespace.name_any(), None),
+            Event::Set(seen) => self.facts.set_labels(&seen.name.name, seen.kept),
+            Event::Gone(seen) => self.facts.set_labels(&seen.name.name, None),
+            Event::Fails => self.set_failing(WatchedObjects::Namespaces, true),
+            Event::Works => self.set_failing(WatchedObjects::Namespaces, false),
         }
     }
 
-    fn service_account(&mut self, event: Event<ServiceAccount>) {
+    fn service_account(&mut self, event: Event<Seen<ServiceAccountFacts>>) {
+        self.is_changed = true;
         match event {
-            Event::Init => self.accounts.clear(),
-            Event::InitApply(account) => {
-                self.accounts.insert(key(&account));
-                self.set(&account, Some(reduce(&account)));
+            Event::Begin => self.accounts.clear(),
+            Event::Listed(seen) => {
+                self.set(&seen.name, seen.kept);
+                self.accounts.insert(seen.name);
             }
-            Event::InitDone => {
+            Event::End => {
                 let named = std::mem::take(&mut self.accounts);
                 let is_there = |namespace: &str, name: &str| {
-                    named.contains(&(namespace.to_owned(), name.to_owned()))
+                    named.contains(&Name {
+                        namespace: namespace.to_owned(),
+                        name: name.to_owned(),
+                    })
                 };
                 self.facts.retain_service_accounts(is_there);
                 self.facts.set_service_accounts_synced();
             }
-            Event::Apply(account) => self.set(&account, Some(reduce(&account))),
-            Event::Delete(account) => self.set(&account, None),
+            Event::Set(seen) => self.set(&seen.name, seen.kept),
+            Event::Gone(seen) => self.set(&seen.name, None),
+            Event::Fails => self.set_failing(WatchedObjects::ServiceAccounts, true),
+            Event::Works => self.set_failing(WatchedObjects::ServiceAccounts, false),
         }
     }
 
-    fn set(&mut self, account: &ServiceAccount, facts: Option<ServiceAccountFacts>) {
-        let (namespace, name) = key(account);
-        self.facts.set_service_account(&namespace, &name, facts);
+    fn set(&mut self, Name { namespace, name }: &Name, facts: Option<ServiceAccountFacts>) {
+        self.facts.set_service_account(namespace, name, facts);
+    }
+
+    fn set_failing(&mut self, watched: WatchedObjects, is_failing: bool) {
+        self.facts.set_failing(watched, is_failing);
     }
 }
 
-fn key(account: &ServiceAccount) -> (String, String) {
-    (account.namespace().unwrap_or_default(), account.name_any())
-}
-
-fn labels(namespace: &PartialObjectMeta<Namespace>) -> Labels {
-    let short = |(key, value): (&String, &String)| (key.as_str().into(), value.as_str().into());
-    namespace.labels().iter().map(short).collect()
-}
-
-fn reduce(account: &ServiceAccount) -> ServiceAccountFacts {
-    let secrets = account.image_pull_secrets.iter().flatten();
-    ServiceAccountFacts {
-        image_pull_secrets: secrets.map(|secret| secret.name.as_str().into()).collect(),
-        enforce_mountable_secrets: account
-            .annotations()
-            .get(ENFORCE_MOUNTABLE_SECRETS)
-            .is_some_and(|value| value == "true"),
+/// Reads the labels of a namespace.
+fn read_labels(json: &str) -> Option<Labels> {
+    #[derive(Deserialize)]
+    struct LabelledObject {
+        metadata: LabelMetadata,
     }
+    #[derive(Deserialize)]
+    struct LabelMetadata {
+        labels: Option<BTreeMap<Box<str>, Option<Box<str>>>>,
+    }
+    let object: LabelledObject = scan::from_str(json).ok()?;
+    let labels = object.metadata.labels.unwrap_or_default().into_iter();
+    let labels = labels.map(|(key, value)| (key, value.unwrap_or_default()));
+    Some(labels.collect())
+}
+
+/// Reads what matters of a `ServiceAccount`.
+fn read_service_account(json: &str) -> Option<ServiceAccountFacts> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Account<'a> {
+        #[serde(borrow)]
+        metadata: AccountMetadata<'a>,
+        #[serde(borrow)]
+        image_pull_secrets: Option<Vec<SecretName<'a>>>,
+    }
+    #[derive(Deserialize)]
+    struct AccountMetadata<'a> {
+        #[serde(borrow)]
+        annotations: Option<AccountAnnotations<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct AccountAnnotations<'a> {
+        /// [`crate::facts::ENFORCE_MOUNTABLE_SECRETS`].
+        #[serde(borrow, rename = "kubernetes.io/enforce-mountable-secrets")]
+        enforce: Option<Text<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct SecretName<'a> {
+        #[serde(borrow)]
+        name: Option<Text<'a>>,
+    }
+    let account: Account<'_> = scan::from_str(json).ok()?;
+    let secrets = account.image_pull_secrets.into_iter().flatten();
+    let annotations = account.metadata.annotations;
+    let enforce = annotations.and_then(|annotations| annotations.enforce);
+    Some(ServiceAccountFacts {
+        image_pull_secrets: secrets
+            .map(|secret| secret.name.unwrap_or_default().0.into())
+            .collect(),
+        enforce_mountable_secrets: enforce.is_some_and(|value| value.0 == "true"),
+    })
 }

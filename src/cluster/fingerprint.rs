@@ -1,14 +1,15 @@
 //! The key of fingerprints: in a Secret of our own namespace, so that they mean the same to all replicas and after a
 //! restart, and nothing outside.
 
-use super::{LONGEST_PAUSE, ObjectName, Pauses, answer, is_conflict, without_values};
+use super::collection::{Collection, is_conflict, own_metadata};
+use super::{LONGEST_PAUSE, ObjectName, Pauses, without_values};
 use crate::secrets::credentials::FingerprintKey;
-use anyhow::{Context, Result};
-use k8s_openapi::ByteString;
+use anyhow::{Context, Result, anyhow};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
-use kube::{Api, Client};
+use kube::Client;
 use rustls::crypto::aws_lc_rs;
+use serde_json::json;
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
@@ -17,7 +18,7 @@ const KEY: &str = "key";
 
 /// The key in a Secret, which is made where there is none. Whatever goes wrong is tried again.
 pub(super) async fn key(client: Client, name: ObjectName) -> FingerprintKey {
-    let secrets = Api::namespaced(client, &name.namespace);
+    let secrets = Collection::of::<Secret>(client, &name.namespace);
     let (mut told, mut pauses) = (String::new(), Pauses::default());
     loop {
         let problem = match read_or_make(&secrets, &name).await {
@@ -34,16 +35,18 @@ pub(super) async fn key(client: Client, name: ObjectName) -> FingerprintKey {
     }
 }
 
-async fn read_or_make(secrets: &Api<Secret>, name: &ObjectName) -> Result<Option<FingerprintKey>> {
-    let found = answer(secrets.get_opt(&name.name))
+async fn read_or_make(secrets: &Collection, name: &ObjectName) -> Result<Option<FingerprintKey>> {
+    let found = secrets
+        .get_value(&name.name)
         .await
         .map_err(|error| without_values(&error))
         .with_context(|| format!("cannot read the Secret {name}"))?;
     let Some(found) = found else {
         return make(secrets, name).await;
     };
-    let value = found.data.as_ref().and_then(|data| data.get(KEY));
-    let key = value.and_then(|value| FingerprintKey::new(&value.0));
+    let decode = |value: &str| BASE64_STANDARD.decode(value).map(Zeroizing::new).ok();
+    let value = found["data"][KEY].as_str().and_then(decode);
+    let key = value.and_then(|value| FingerprintKey::new(&value));
     key.map(Some).with_context(|| {
         format!(
             "the Secret {name} has no `{KEY}` of {} bytes: delete it, and a new one is made",
@@ -52,20 +55,17 @@ async fn read_or_make(secrets: &Api<Secret>, name: &ObjectName) -> Result<Option
     })
 }
 
-async fn make(secrets: &Api<Secret>, name: &ObjectName) -> Result<Option<FingerprintKey>> {
+async fn make(secrets: &Collection, name: &ObjectName) -> Result<Option<FingerprintKey>> {
     let mut bytes = Zeroizing::new([0; FingerprintKey::LENGTH]);
     let random = aws_lc_rs::default_provider().secure_random;
     random
         .fill(&mut *bytes)
-        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
-    let mut secret = super::own_secret(&name.name, "Opaque");
-    let data = [(KEY.to_owned(), ByteString(bytes.to_vec()))];
-    secret.data = Some(data.into());
-    let params = PostParams {
-        field_manager: Some(super::FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    match answer(secrets.create(&params, &secret)).await {
+        .map_err(|_| anyhow!("the operating system gives no random numbers"))?;
+    let secret = json!({
+        "metadata": own_metadata(&name.name), "type": "Opaque",
+        "data": {KEY: BASE64_STANDARD.encode(&bytes[..])},
+    });
+    match secrets.create(&secret).await {
         Ok(_) => {
             info!(secret = %name, "made a key for fingerprints");
             Ok(FingerprintKey::new(&*bytes))

@@ -1,35 +1,27 @@
 //! The API server as a client sees it.
 
 pub mod certificates;
+mod collection;
 pub mod facts;
 mod fingerprint;
 pub mod policy;
 pub mod secrets;
+mod watch;
 mod webhooks;
 pub mod workloads;
 
 use crate::runtime::clock::now;
 use crate::runtime::metrics::Metrics;
 use anyhow::{Context, Result, anyhow, ensure};
-use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::Secret;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::runtime::WatchStreamExt;
-use kube::runtime::utils::Backoff;
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Client, Config, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
-use std::fmt::{self, Debug};
-use std::future::ready;
+use kube::{Client, Config};
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
-use tracing::warn;
 
-/// As whom we change objects: the field manager.
-pub const FIELD_MANAGER: &str = "pullgate";
 /// What the API server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How often the API server is asked whether it is there.
@@ -148,85 +140,6 @@ impl Iterator for Pauses {
         self.tried = Some(now + pause);
         Some(pause)
     }
-}
-
-impl Backoff for Pauses {
-    /// Does nothing. kube calls it for every event, and a list begins with an event also if it fails then: the pauses of
-    /// a list that fails each time would never grow.
-    fn reset(&mut self) {}
-}
-
-/// A Secret of our own, without data.
-fn own_secret(name: &str, secret_type: &str) -> Secret {
-    let mut secret = Secret {
-        type_: Some(secret_type.to_owned()),
-        ..Secret::default()
-    };
-    secret.metadata.name = Some(name.to_owned());
-    secret.labels_mut().insert(
-        "app.kubernetes.io/managed-by".to_owned(),
-        FIELD_MANAGER.to_owned(),
-    );
-    secret
-}
-
-/// Whether somebody else changed or made an object in the meantime.
-fn is_conflict(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(kube::Error::Api(status))
-        if status.is_conflict() || status.is_already_exists())
-}
-
-/// What a watch says, without its errors: they are logged and counted, and it is tried again.
-fn events<K>(
-    api: Api<K>,
-    config: watcher::Config,
-    what: &'static str,
-    metrics: Arc<Metrics>,
-) -> impl Stream<Item = Event<K>> + Send + use<K>
-where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-{
-    watcher(api, config)
-        .backoff(Pauses::default())
-        .filter_map(move |event| {
-            let event = event.inspect_err(|error| {
-                metrics.watch_failed(what, now());
-                warn!(
-                    error = error as &dyn std::error::Error,
-                    "cannot watch {what}; trying again"
-                );
-            });
-            ready(event.ok())
-        })
-}
-
-/// The one object of this name: now, and whenever it changes or comes or goes.
-fn watch_one<K>(
-    api: Api<K>,
-    name: &str,
-    what: &'static str,
-    metrics: Arc<Metrics>,
-) -> impl Stream<Item = Option<K>> + Send + use<K>
-where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
-{
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut listed = None;
-    events(api, config, what, metrics).filter_map(move |event| {
-        ready(match event {
-            Event::Init => {
-                listed = None;
-                None
-            }
-            Event::InitApply(object) => {
-                listed = Some(object);
-                None
-            }
-            Event::InitDone => Some(listed.take()),
-            Event::Apply(object) => Some(Some(object)),
-            Event::Delete(_) => Some(None),
-        })
-    })
 }
 
 /// An object as a watch saw it last.

@@ -1,7 +1,11 @@
 //! The policy as a cluster has it: the `ConfigMap` that people edit, and a second one with what was accepted.
 
-use super::{FIELD_MANAGER, ObjectName, answer, is_conflict, watch_one};
+use super::ObjectName;
+use super::collection::{Collection, is_conflict, own_metadata};
+use super::watch::{Source, one_object};
+use crate::objects::kind::Kind;
 use crate::objects::names::POLICY_KEY;
+use crate::objects::read;
 use crate::policy::Policy;
 use crate::policy::source::PolicyText;
 use crate::runtime::metrics::{Metrics, PolicySource};
@@ -9,8 +13,9 @@ use crate::runtime::policy::PolicyInForce;
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::PostParams;
-use kube::{Api, Client, ResourceExt};
+use kube::Client;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,23 +34,38 @@ const MAX_ACCEPTED_BYTES: usize = 900 * 1024;
 /// # Errors
 /// It is not there, or the API server does not say.
 pub async fn read(client: Client, source: &ObjectName) -> Result<String> {
-    let config_maps: Api<ConfigMap> = Api::namespaced(client, &source.namespace);
-    let config_map = answer(config_maps.get(&source.name))
-        .await
+    let config_maps = Collection::of::<ConfigMap>(client, &source.namespace);
+    let found = config_maps.get(&source.name).await;
+    let config_map = found
+        .and_then(|found| found.context("there is none of this name"))
         .with_context(|| format!("cannot read the ConfigMap {source}"))?;
-    text(&config_map)
-        .map(str::to_owned)
+    let seen = SeenPolicy::read(&config_map)
+        .with_context(|| format!("the ConfigMap {source} cannot be read"))?;
+    seen.text
         .with_context(|| format!("the ConfigMap {source} has no key {POLICY_KEY}"))
 }
 
-fn text(config_map: &ConfigMap) -> Option<&str> {
-    let data = config_map.data.as_ref()?;
-    data.get(POLICY_KEY).map(String::as_str)
+/// What matters of the `ConfigMap` with the policy.
+struct SeenPolicy {
+    uid: Option<String>,
+    text: Option<String>,
+}
+
+impl SeenPolicy {
+    /// Reads what matters of the JSON of a `ConfigMap`.
+    fn read(json: &str) -> Option<Self> {
+        let object = read::read(Kind::ConfigMap, json).ok()?;
+        Some(Self {
+            uid: object.metadata.uid.map(Cow::into_owned),
+            text: object.policy.map(Cow::into_owned),
+        })
+    }
 }
 
 /// Keeps the policy of a cluster in force, for ever.
 pub struct PolicyKeeper {
-    config_maps: Api<ConfigMap>,
+    client: Client,
+    config_maps: Collection,
     source: ObjectName,
     in_force: PolicyInForce,
     metrics: Arc<Metrics>,
@@ -74,7 +94,8 @@ impl PolicyKeeper {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            config_maps: Api::namespaced(client, &source.namespace),
+            config_maps: Collection::of::<ConfigMap>(client.clone(), &source.namespace),
+            client,
             source,
             in_force,
             metrics,
@@ -86,12 +107,9 @@ impl PolicyKeeper {
     /// Puts each policy in force that has no fault. One with faults changes nothing; where nothing is in force yet, the
     /// last that was accepted is. Where there is none, an empty one is.
     pub async fn keep(mut self) {
-        let changes = watch_one(
-            self.config_maps.clone(),
-            &self.source.name,
-            "configmaps",
-            self.metrics.clone(),
-        );
+        let ObjectName { namespace, name } = &self.source;
+        let source = Source::one_in::<ConfigMap>("configmaps", namespace, name);
+        let changes = one_object(self.client.clone(), source, &self.metrics, SeenPolicy::read);
         let mut changes = pin!(changes);
         let mut last: Option<Option<String>> = None;
         loop {
@@ -99,8 +117,11 @@ impl PolicyKeeper {
             tokio::select! {
                 change = changes.next() => {
                     let Some(change) = change else { return };
-                    self.in_force.set_object(change.as_ref().and_then(ResourceExt::uid));
-                    let now = change.map(|config_map| text(&config_map).unwrap_or_default().to_owned());
+                    let (uid, now) = match change {
+                        Some(seen) => (seen.uid, Some(seen.text.unwrap_or_default())),
+                        None => (None, None),
+                    };
+                    self.in_force.set_object(uid);
                     // A label or an annotation changed, or the watch began anew.
                     if last.as_ref() != Some(&now) {
                         self.changed(now.as_deref());
@@ -163,7 +184,7 @@ impl PolicyKeeper {
 
     /// The newest accepted policy that has no fault. That none has is for people to mend.
     async fn find(&mut self) -> Result<()> {
-        let accepted = answer(self.config_maps.get_opt(&self.accepted_name())).await?;
+        let accepted = self.config_maps.get_value(&self.accepted_name()).await?;
         let texts = accepted.as_ref().map(accepted_texts).unwrap_or_default();
         let newest_first = texts.into_iter().rev();
         let mut usable = newest_first.filter(|(_, text)| self.in_force.fall_back(text));
@@ -186,7 +207,7 @@ impl PolicyKeeper {
     /// Keeps a policy as the newest of those that were accepted.
     async fn accept(&self, text: &str) -> Result<()> {
         let name = self.accepted_name();
-        let found = answer(self.config_maps.get_opt(&name)).await?;
+        let found = self.config_maps.get_value(&name).await?;
         let mut texts = found.as_ref().map(accepted_texts).unwrap_or_default();
         if texts.last_key_value().is_some_and(|(_, last)| last == text) {
             return Ok(());
@@ -199,30 +220,18 @@ impl PolicyKeeper {
         {
             texts.pop_first();
         }
-        let data = texts
-            .into_iter()
+        let texts = texts.into_iter();
+        let data: BTreeMap<_, _> = texts
             .map(|(number, text)| (accepted_key(number), text))
             .collect();
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
         // With the resourceVersion that was read: of two replicas one fails, and reads again.
         if let Some(mut config_map) = found {
-            config_map.data = Some(data);
-            answer(self.config_maps.replace(&name, &params, &config_map)).await?;
+            config_map["data"] = json!(data);
+            self.config_maps.replace(&name, &config_map).await?;
             return Ok(());
         }
-        let mut config_map = ConfigMap {
-            data: Some(data),
-            ..ConfigMap::default()
-        };
-        config_map.metadata.name = Some(name);
-        config_map.labels_mut().insert(
-            "app.kubernetes.io/managed-by".to_owned(),
-            FIELD_MANAGER.to_owned(),
-        );
-        answer(self.config_maps.create(&params, &config_map)).await?;
+        let config_map = json!({"metadata": own_metadata(&name), "data": data});
+        self.config_maps.create(&config_map).await?;
         Ok(())
     }
 
@@ -232,12 +241,12 @@ impl PolicyKeeper {
 }
 
 /// The accepted policies by their numbers: the highest is the newest.
-fn accepted_texts(config_map: &ConfigMap) -> BTreeMap<u64, String> {
-    let entries = config_map.data.iter().flatten();
+fn accepted_texts(config_map: &Value) -> BTreeMap<u64, String> {
+    let entries = config_map["data"].as_object().into_iter().flatten();
     entries
         .filter_map(|(key, text)| {
             let number = key.strip_prefix("policy-")?.strip_suffix(".yaml")?;
-            Some((number.parse().ok()?, text.clone()))
+            Some((number.parse().ok()?, text.as_str()?.to_owned()))
         })
         .collect()
 }

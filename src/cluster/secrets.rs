@@ -1,28 +1,32 @@
 //! Watches docker-type Secrets. What comes of them is reduced to facts before it is put aside for even a moment.
+//!
+//! Reading a Secret of 1 MiB takes milliseconds, in which its thread does nothing else. So large ones are read on a thread
+//! of their own, one at a time for each type: namespaces and service accounts are learned meanwhile, and an older version
+//! of a Secret never replaces a newer one.
 
+use super::watch::{Event, Name, ObjectContent, RawObject, Seen, Source, Unreadable, raw_objects};
 use super::{ObjectName, fingerprint};
 use crate::facts::inventory::{Inventory, InventoryMode, Names, SecretFacts};
 use crate::kubelet::docker_config::Form;
 use crate::objects::kind::Kind;
-use crate::objects::read;
+use crate::objects::read::{self, Text};
 use crate::runtime::metrics::{Metrics, PULL_SECRETS};
-use crate::secrets::credentials::{Content, FingerprintKey, MANAGED, SecretContent};
+use crate::secrets::credentials::{Content, FingerprintKey, SecretContent};
+use crate::text::scan;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{NamespaceResourceScope, PartialObjectMeta};
-use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::fmt::Debug;
+use kube::Client;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::collections::{HashMap, HashSet};
+use std::future::ready;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 
-/// How many Secrets are asked for at a time. Each may hold 1 MiB, and a page is in memory as a whole.
-const PAGE: u32 = 50;
+/// The longest Secret that is read at once, in bytes. That takes less time than to hand it to another thread and back.
+const SHORT: usize = 16 * 1024;
 /// After so many changes texts that nobody shares are forgotten.
 const FORGET: usize = 10_000;
 
@@ -33,29 +37,19 @@ pub struct SecretsWatch {
     pub mode: InventoryMode,
     /// The Secret with the key of fingerprints. Without it no content is kept.
     pub fingerprint_secret: Option<ObjectName>,
+    /// Reduces the content of a Secret to what is kept: [`SecretContent::reduce`].
+    pub reduce: Reducer,
 }
+
+/// A function that reduces the content of a Secret to what is kept. Without a key it makes no fingerprints.
+type Reducer = fn(&SecretContent, Option<&FingerprintKey>) -> Content;
 
 /// What a watch says.
 pub(super) enum SecretChange {
     /// How much will be known, and what fingerprints are made with.
     Mode(InventoryMode, Option<FingerprintKey>),
-    /// A list of Secrets of this type begins.
-    Begin(Form),
-    /// It names this one.
-    Listed(SeenSecret),
-    /// It is over: what it did not name is gone.
-    End(Form),
-    /// This one is new, or has changed.
-    Set(SeenSecret),
-    /// This one is gone.
-    Gone(SeenSecret),
-}
-
-/// A Secret, reduced.
-pub(super) struct SeenSecret {
-    namespace: String,
-    name: String,
-    facts: SecretFacts,
+    /// What happens to Secrets of this type.
+    Event(Form, Event<Seen<SecretFacts>>),
 }
 
 /// Everything that happens to docker-type Secrets.
@@ -65,58 +59,141 @@ pub(super) fn changes(
     metrics: &Arc<Metrics>,
 ) -> BoxStream<'static, SecretChange> {
     let metrics = metrics.clone();
+    let reduce = watched.reduce;
     match (watched.mode, watched.fingerprint_secret) {
         (InventoryMode::Off, _) => stream::pending().boxed(),
         (InventoryMode::Names, _) | (InventoryMode::Contents, None) => {
-            let api = Api::<PartialObjectMeta<Secret>>::all(client);
             let begin = stream::iter([SecretChange::Mode(InventoryMode::Names, None)]);
-            begin.chain(watch(&api, None, &metrics)).boxed()
+            begin.chain(watch(&client, None, &metrics)).boxed()
         }
         (InventoryMode::Contents, Some(name)) => {
             stream::once(fingerprint::key(client.clone(), name))
                 .flat_map(move |key| {
-                    let api = Api::<DockerSecret>::all(client.clone());
                     let begin = SecretChange::Mode(InventoryMode::Contents, Some(key.clone()));
-                    stream::iter([begin]).chain(watch(&api, Some(&key), &metrics))
+                    stream::iter([begin]).chain(watch(&client, Some(&(key, reduce)), &metrics))
                 })
                 .boxed()
         }
     }
 }
 
-fn watch<K: Reduce>(
-    api: &Api<K>,
-    key: Option<&FingerprintKey>,
+/// Follows the Secrets of both types. Without a key only their metadata is asked for.
+fn watch(
+    client: &Client,
+    contents: Option<&(FingerprintKey, Reducer)>,
     metrics: &Arc<Metrics>,
-) -> impl Stream<Item = SecretChange> + Send + use<K> {
+) -> impl Stream<Item = SecretChange> + Send + use<> {
+    let asked = match contents {
+        Some(_) => ObjectContent::Whole,
+        None => ObjectContent::Metadata,
+    };
     // Each type is listed and watched apart: a field selector knows no "or".
-    let each = Form::ALL.map(|form| {
-        let config = watcher::Config::default()
-            .fields(&format!("type={}", form.secret_type()))
-            .page_size(PAGE);
-        let key = key.cloned();
-        let seen = move |secret: K| SeenSecret {
-            namespace: secret.namespace().unwrap_or_default(),
-            name: secret.name_any(),
-            facts: SecretFacts {
-                form,
-                content: secret.content(key.as_ref()),
-                changed: secret.changed(),
-                is_managed: secret.is_managed(),
-            },
+    let [first, second] = Form::ALL.map(|form| {
+        let source = Source::all::<Secret>(PULL_SECRETS, asked)
+            .of_fields(format!("type={}", form.secret_type()));
+        let mut unreadable = Unreadable::new(PULL_SECRETS, metrics.clone());
+        let reader = SecretReader {
+            form,
+            contents: contents.cloned(),
         };
-        super::events(api.clone(), config, PULL_SECRETS, metrics.clone()).map(move |event| {
-            match event {
-                Event::Init => SecretChange::Begin(form),
-                Event::InitApply(secret) => SecretChange::Listed(seen(secret)),
-                Event::InitDone => SecretChange::End(form),
-                Event::Apply(secret) => SecretChange::Set(seen(secret)),
-                Event::Delete(secret) => SecretChange::Gone(seen(secret)),
-            }
-        })
+        raw_objects(client.clone(), source, metrics.clone())
+            .then(move |event| reader.clone().event(event))
+            .filter_map(move |event| ready(unreadable.note(event)))
+            .map(move |event| SecretChange::Event(form, event))
     });
-    let [first, second] = each;
     stream::select(first, second)
+}
+
+/// Reads the Secrets of one type.
+#[derive(Clone)]
+struct SecretReader {
+    form: Form,
+    contents: Option<(FingerprintKey, Reducer)>,
+}
+
+impl SecretReader {
+    async fn event(self, event: Event<RawObject>) -> Event<Seen<SecretFacts>> {
+        match event {
+            Event::Listed(object) => Event::Listed(self.object(object).await),
+            Event::Set(object) => Event::Set(self.object(object).await),
+            // It holds the content once more.
+            Event::Gone(object) => Event::Gone(object.decode(|_| None)),
+            Event::Begin => Event::Begin,
+            Event::End => Event::End,
+            Event::Fails => Event::Fails,
+            Event::Works => Event::Works,
+        }
+    }
+
+    async fn object(self, object: RawObject) -> Seen<SecretFacts> {
+        if object.length() <= SHORT {
+            return object.decode(|json| self.read(json));
+        }
+        let name = object.name.clone().unwrap_or_default();
+        let read = spawn_blocking(move || object.decode(|json| self.read(json))).await;
+        // It panicked.
+        read.unwrap_or(Seen { name, kept: None })
+    }
+
+    fn read(&self, json: &str) -> Option<SecretFacts> {
+        let SecretMetadata {
+            labels,
+            creation_timestamp,
+            managed_fields,
+        } = scan::from_str::<SecretObject<'_>>(json).ok()?.metadata;
+        let content = match &self.contents {
+            None => Content::Unread,
+            Some((key, reduce)) => {
+                let object = read::read(Kind::Secret, json).ok()?;
+                let nothing = || Content::Credentials([].into());
+                let content = object.content.as_ref();
+                content.map_or_else(nothing, |content| reduce(content, Some(key)))
+            }
+        };
+        let times = managed_fields.into_iter().flatten();
+        let times = times.filter_map(|manager| manager.time);
+        let seconds = times.chain(creation_timestamp).filter_map(|time| {
+            // A time that nobody can mean, such as one in the year 9999, is left out.
+            let time: Timestamp = time.0.parse().ok()?;
+            u32::try_from(time.as_second()).ok()
+        });
+        Some(SecretFacts {
+            form: self.form,
+            content,
+            changed: seconds.max(),
+            is_managed: labels.is_some_and(|labels| labels.managed.is_some()),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct SecretObject<'a> {
+    #[serde(borrow)]
+    metadata: SecretMetadata<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretMetadata<'a> {
+    labels: Option<SecretLabels>,
+    #[serde(borrow)]
+    creation_timestamp: Option<Text<'a>>,
+    #[serde(borrow)]
+    managed_fields: Option<Vec<FieldManager<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct SecretLabels {
+    /// The label of copies that Pullgate itself keeps.
+    #[serde(rename = "pullgate.dev/managed")]
+    managed: Option<IgnoredAny>,
+}
+
+/// A field manager of an object, and when it changed the object last.
+#[derive(Deserialize)]
+struct FieldManager<'a> {
+    #[serde(borrow)]
+    time: Option<Text<'a>>,
 }
 
 /// What is known of Secrets, and what a list that is under way has named so far.
@@ -125,7 +202,10 @@ pub(super) struct InventoryLearner {
     inventory: Inventory,
     names: Names,
     listed: [HashSet<[Arc<str>; 2]>; Form::ALL.len()],
+    /// Secrets whose name still belongs to a Secret of the other type: that one is gone, but its watch has not said so.
+    waiting: HashMap<Name, SecretFacts>,
     synced: [bool; Form::ALL.len()],
+    failing: [bool; Form::ALL.len()],
     changes: usize,
 }
 
@@ -135,34 +215,43 @@ impl InventoryLearner {
         (self.synced == [true; Form::ALL.len()]).then_some(&self.inventory)
     }
 
-    /// Learns what a watch says about Secrets.
-    pub(super) fn learn(&mut self, change: SecretChange) {
-        match change {
-            SecretChange::Mode(..) => {}
-            SecretChange::Begin(form) => self.begin(form),
-            SecretChange::Listed(seen) => {
-                self.note(&seen);
-                self.set(&seen.namespace, &seen.name, Some(seen.facts));
+    /// Returns whether the watch of one of the types fails.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.contains(&true)
+    }
+
+    /// Learns what a watch says about Secrets. Returns whether there is something new to show.
+    pub(super) fn learn(&mut self, form: Form, event: Event<Seen<SecretFacts>>) -> bool {
+        let before = (self.changes, self.synced, self.failing);
+        match event {
+            Event::Begin => self.begin(form),
+            Event::Listed(seen) => {
+                self.note(form, &seen.name);
+                self.set(form, seen);
             }
-            SecretChange::End(form) => self.end(form),
-            SecretChange::Set(seen) => self.set(&seen.namespace, &seen.name, Some(seen.facts)),
-            SecretChange::Gone(seen) => self.set(&seen.namespace, &seen.name, None),
+            Event::End => self.end(form),
+            Event::Set(seen) => self.set(form, seen),
+            Event::Gone(seen) => self.gone(form, &seen.name),
+            Event::Fails => self.failing[number(form)] = true,
+            Event::Works => self.failing[number(form)] = false,
         }
+        let is_same = before.0 == self.changes || self.inventory().is_none();
+        !is_same || before.1 != self.synced || before.2 != self.failing
     }
 
     /// Of a first list that broke off nothing is left.
     fn begin(&mut self, form: Form) {
         self.listed[number(form)].clear();
         if !self.synced[number(form)] {
-            self.inventory.retain(form, &mut self.names, |_, _| false);
+            self.retain(form, &HashSet::new());
         }
     }
 
     /// What a list does not name is gone; at the first one there is nothing else, and nothing is noted for that.
-    fn note(&mut self, seen: &SeenSecret) {
-        let number = number(seen.facts.form);
+    fn note(&mut self, form: Form, name: &Name) {
+        let number = number(form);
         if self.synced[number] {
-            let place = [&seen.namespace, &seen.name].map(|text| self.names.intern(text));
+            let place = [&name.namespace, &name.name].map(|text| self.names.intern(text));
             self.listed[number].insert(place);
         }
     }
@@ -170,9 +259,7 @@ impl InventoryLearner {
     fn end(&mut self, form: Form) {
         let named = std::mem::take(&mut self.listed[number(form)]);
         if self.synced[number(form)] {
-            let is_there =
-                |namespace: &str, name: &str| named.contains(&[namespace.into(), name.into()]);
-            self.inventory.retain(form, &mut self.names, is_there);
+            self.retain(form, &named);
         }
         drop(named);
         self.names.forget_unshared();
@@ -180,7 +267,57 @@ impl InventoryLearner {
         self.synced[number(form)] = true;
     }
 
-    fn set(&mut self, namespace: &str, name: &str, facts: Option<SecretFacts>) {
+    fn retain(&mut self, form: Form, named: &HashSet<[Arc<str>; 2]>) {
+        let is_there = |namespace: &str, name: &str| {
+            !named.is_empty() && named.contains(&[namespace.into(), name.into()])
+        };
+        self.inventory.retain(form, &mut self.names, is_there);
+        self.waiting
+            .retain(|name, facts| facts.form != form || is_there(&name.namespace, &name.name));
+        self.changes += 1;
+        self.settle();
+    }
+
+    fn set(&mut self, form: Form, Seen { name, kept }: Seen<SecretFacts>) {
+        // One that cannot be read is there all the same.
+        let facts = kept.unwrap_or(SecretFacts {
+            form,
+            content: Content::Unread,
+            changed: None,
+            is_managed: false,
+        });
+        match self.inventory.get(&name.namespace, &name.name) {
+            Some(known) if known.form != form => drop(self.waiting.insert(name, facts)),
+            Some(known) if *known == facts => {}
+            _ => self.change(&name, Some(facts)),
+        }
+    }
+
+    fn gone(&mut self, form: Form, name: &Name) {
+        if self
+            .waiting
+            .get(name)
+            .is_some_and(|facts| facts.form == form)
+        {
+            self.waiting.remove(name);
+        }
+        let known = self.inventory.get(&name.namespace, &name.name);
+        if known.is_some_and(|known| known.form == form) {
+            self.change(name, None);
+            self.settle();
+        }
+    }
+
+    /// Takes the Secrets in whose name there is none any more.
+    fn settle(&mut self) {
+        let is_free = |name: &Name| self.inventory.get(&name.namespace, &name.name).is_none();
+        let free: Vec<_> = self.waiting.extract_if(|name, _| is_free(name)).collect();
+        for (name, facts) in free {
+            self.change(&name, Some(facts));
+        }
+    }
+
+    fn change(&mut self, Name { namespace, name }: &Name, facts: Option<SecretFacts>) {
         let facts = facts.map(|facts| facts.shared(&mut self.names));
         self.inventory.set(namespace, name, facts, &mut self.names);
         self.changes += 1;
@@ -193,93 +330,4 @@ impl InventoryLearner {
 fn number(form: Form) -> usize {
     let mut forms = Form::ALL.into_iter();
     forms.position(|known| known == form).unwrap_or_default()
-}
-
-/// A Secret as a watch brings it.
-trait Reduce:
-    Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + Debug + Send + 'static
-{
-    /// What is kept of its content.
-    fn content(&self, key: Option<&FingerprintKey>) -> Content;
-
-    /// Whether it is a copy that Pullgate keeps.
-    fn is_managed(&self) -> bool {
-        self.labels().contains_key(MANAGED)
-    }
-
-    /// When it was changed last, in seconds of Unix time: by any field manager, or when it was made.
-    fn changed(&self) -> Option<u32> {
-        let managers = self.managed_fields().iter();
-        let times = managers.filter_map(|manager| manager.time.clone());
-        let times = times.chain(self.creation_timestamp());
-        let seconds = times.filter_map(|time| u32::try_from(time.0.as_second()).ok());
-        seconds.max()
-    }
-}
-
-impl Reduce for PartialObjectMeta<Secret> {
-    fn content(&self, _: Option<&FingerprintKey>) -> Content {
-        Content::Unread
-    }
-}
-
-/// A docker-type Secret of which no more is read than is needed, and the content into memory that is wiped.
-#[derive(Debug, Clone)]
-struct DockerSecret {
-    metadata: ObjectMeta,
-    content: Option<SecretContent>,
-}
-
-impl Reduce for DockerSecret {
-    fn content(&self, key: Option<&FingerprintKey>) -> Content {
-        let nothing = || Content::Credentials([].into());
-        let content = self.content.as_ref();
-        content.map_or_else(nothing, |content| content.reduce(key))
-    }
-}
-
-impl Resource for DockerSecret {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        Secret::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        Secret::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        Secret::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        Secret::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
-
-impl<'de> Deserialize<'de> for DockerSecret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct OnlyMetadata {
-            metadata: ObjectMeta,
-        }
-        let json: &RawValue = Deserialize::deserialize(deserializer)?;
-        let error = |_| serde::de::Error::custom("no Secret");
-        let OnlyMetadata { metadata } = serde_json::from_str(json.get()).map_err(error)?;
-        let object = read::read(Kind::Secret, json.get()).map_err(error)?;
-        Ok(Self {
-            metadata,
-            content: object.content,
-        })
-    }
 }

@@ -1,28 +1,53 @@
 //! The webhook configurations, of which only the `caBundle` matters.
 
-use super::{FIELD_MANAGER, Observed, answer};
+use super::Observed;
+use super::collection::Collection;
+use crate::text::scan;
 use anyhow::{Context, Result};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use k8s_openapi::ByteString;
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
-};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::json;
-use std::fmt::Debug;
 
 /// What matters of a webhook configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Configuration {
-    /// Of each webhook.
-    pub(super) bundles: Vec<Option<ByteString>>,
+    /// The `caBundle` of each webhook (PEM), or `None` where it has none that can be read.
+    pub(super) bundles: Vec<Option<String>>,
 }
 
-/// Each webhook gets the same bundle, so that it does not matter if somebody sorts them in the meantime.
-pub(super) async fn patch<K: WebhookConfiguration>(
-    api: &Api<K>,
+impl Configuration {
+    /// Reads what matters of the JSON of a webhook configuration.
+    pub(super) fn read(json: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Webhooks {
+            webhooks: Option<Vec<Webhook>>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Webhook {
+            client_config: Option<ClientConfig>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct ClientConfig {
+            ca_bundle: Option<String>,
+        }
+        let configuration: Webhooks = scan::from_str(json).ok()?;
+        let webhooks = configuration.webhooks.into_iter().flatten();
+        let bundle = |webhook: Webhook| {
+            let bundle = BASE64_STANDARD.decode(webhook.client_config?.ca_bundle?);
+            String::from_utf8(bundle.ok()?).ok()
+        };
+        Some(Self {
+            bundles: webhooks.map(bundle).collect(),
+        })
+    }
+}
+
+/// Has each webhook of a configuration trust a bundle. Each gets the same one, so that it does not matter if another
+/// client sorts them in the meantime.
+pub(super) async fn patch(
+    configurations: &Collection,
     name: &str,
     seen: &mut Observed<Configuration>,
     bundle: &str,
@@ -38,64 +63,21 @@ pub(super) async fn patch<K: WebhookConfiguration>(
         })
     };
     let operations: Vec<_> = (0..configuration.bundles.len()).map(operation).collect();
-    let patch = Patch::Json::<()>(serde_json::from_value(operations.into())?);
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    let patched = answer(api.patch(name, &params, &patch))
-        .await
-        .with_context(|| {
-            format!("cannot patch the caBundle of the webhook configuration {name}")
-        })?;
-    *seen = Observed::Present(reduce(&patched));
+    let patched = configurations.patch(name, operations).await;
+    let patched = patched.with_context(|| {
+        format!("cannot patch the caBundle of the webhook configuration {name}")
+    })?;
+    let patched = Configuration::read(&patched).with_context(|| {
+        format!("cannot read the webhook configuration {name}, which was patched")
+    })?;
+    *seen = Observed::Present(patched);
     Ok(())
-}
-
-pub(super) fn reduce<K: WebhookConfiguration>(configuration: &K) -> Configuration {
-    Configuration {
-        bundles: configuration.bundles(),
-    }
-}
-
-/// What the two kinds have in common.
-pub(super) trait WebhookConfiguration:
-    Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>
-    + Clone
-    + DeserializeOwned
-    + Debug
-    + Send
-    + 'static
-{
-    fn bundles(&self) -> Vec<Option<ByteString>>;
-}
-
-impl WebhookConfiguration for MutatingWebhookConfiguration {
-    fn bundles(&self) -> Vec<Option<ByteString>> {
-        let webhooks = self.webhooks.iter().flatten();
-        webhooks
-            .map(|webhook| webhook.client_config.ca_bundle.clone())
-            .collect()
-    }
-}
-
-impl WebhookConfiguration for ValidatingWebhookConfiguration {
-    fn bundles(&self) -> Vec<Option<ByteString>> {
-        let webhooks = self.webhooks.iter().flatten();
-        webhooks
-            .map(|webhook| webhook.client_config.ca_bundle.clone())
-            .collect()
-    }
 }
 
 impl Observed<Configuration> {
     /// Whether a webhook of the configuration trusts something else.
     pub(super) fn differs(&self, bundle: &str) -> bool {
-        let is_other = |found: &Option<ByteString>| {
-            found
-                .as_ref()
-                .is_none_or(|found| found.0 != bundle.as_bytes())
-        };
+        let is_other = |found: &Option<String>| found.as_deref() != Some(bundle);
         matches!(self, Self::Present(seen) if seen.bundles.iter().any(is_other))
     }
 }

@@ -2,14 +2,14 @@
 
 use super::answer;
 use crate::objects::kind::Kind;
-use crate::objects::read;
+use crate::objects::read::{self, Text};
 use crate::objects::subject::{ObjectSource, Operation, Subject};
+use crate::text::scan::{self, Raw};
 use anyhow::{Context, Result};
 use kube::Client;
 use kube::api::{ListParams, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 /// How many objects a page has: 400 KB of the usual ones, and 75 MB of the largest that there can be.
 const PAGE: u32 = 50;
@@ -52,77 +52,95 @@ struct PageMetadata {
 struct WorkloadItem<'a> {
     #[serde(borrow)]
     metadata: ItemMetadata<'a>,
-    #[serde(default)]
-    spec: ItemSpec,
-    #[serde(borrow, default)]
-    status: ItemStatus<'a>,
+    #[serde(borrow)]
+    spec: Option<ItemSpec<'a>>,
+    #[serde(borrow)]
+    status: Option<ItemStatus<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ItemMetadata<'a> {
-    #[serde(borrow, default)]
-    namespace: Cow<'a, str>,
-    #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    owner_references: Vec<Owner<'a>>,
+    #[serde(borrow)]
+    namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    owner_references: Option<Vec<Owner<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Owner<'a> {
     #[serde(borrow)]
-    api_version: Cow<'a, str>,
+    api_version: Option<Text<'a>>,
     #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(default)]
-    controller: bool,
+    kind: Option<Text<'a>>,
+    controller: Option<bool>,
 }
 
-#[derive(Deserialize, Default)]
-struct ItemSpec {
-    replicas: Option<u32>,
+#[derive(Deserialize)]
+struct ItemSpec<'a> {
+    #[serde(borrow)]
+    replicas: Option<Raw<'a>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct ItemStatus<'a> {
-    #[serde(borrow, default)]
-    phase: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    conditions: Vec<Condition<'a>>,
+    #[serde(borrow)]
+    phase: Option<Text<'a>>,
+    #[serde(borrow)]
+    conditions: Option<Vec<Condition<'a>>>,
 }
 
 #[derive(Deserialize)]
 struct Condition<'a> {
     #[serde(borrow, rename = "type")]
-    what: Cow<'a, str>,
+    what: Option<Text<'a>>,
     #[serde(borrow)]
-    status: Cow<'a, str>,
+    status: Option<Text<'a>>,
 }
 
 impl WorkloadItem<'_> {
     /// Whether it is looked at: not what another workload controls, which is part of that one, and not what is over. What
     /// another group calls a Deployment is no workload that is listed here.
     fn counts(&self, kind: Kind) -> bool {
-        let is_part = self.metadata.owner_references.iter().any(|owner| {
-            let group = owner.api_version.split_once('/');
-            let kind = Kind::of(group.map_or("", |(group, _)| group), &owner.kind);
-            owner.controller && LISTED.contains(&kind)
-        });
-        let phase = self.status.phase.as_deref().unwrap_or_default();
+        let is_part = self
+            .metadata
+            .owner_references
+            .iter()
+            .flatten()
+            .any(|owner| {
+                let group = text(owner.api_version.as_ref()).split_once('/');
+                let kind = Kind::of(
+                    group.map_or("", |(group, _)| group),
+                    text(owner.kind.as_ref()),
+                );
+                owner.controller == Some(true) && LISTED.contains(&kind)
+            });
+        let status = self.status.as_ref();
+        let phase = text(status.and_then(|status| status.phase.as_ref()));
         let ended = |condition: &Condition<'_>| {
-            ["Complete", "Failed"].contains(&&*condition.what) && condition.status == "True"
+            ["Complete", "Failed"].contains(&text(condition.what.as_ref()))
+                && text(condition.status.as_ref()) == "True"
         };
+        let mut conditions = status
+            .into_iter()
+            .flat_map(|s| s.conditions.iter().flatten());
+        let replicas = self.spec.as_ref().and_then(|spec| spec.replicas);
         let is_over = ["Succeeded", "Failed"].contains(&phase)
-            || kind == Kind::Job && self.status.conditions.iter().any(ended)
-            || kind == Kind::ReplicaSet && self.spec.replicas == Some(0);
+            || kind == Kind::Job && conditions.any(ended)
+            || kind == Kind::ReplicaSet && replicas == Some(Raw("0"));
         !is_part && !is_over
     }
 }
 
-/// Gives each workload, and each pod that belongs to none of them, to `see`, as if somebody created it now; but for those
-/// in `excluded` namespaces.
+fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
+    text.map_or("", |text| &text.0)
+}
+
+/// Gives each workload, and each pod that belongs to none of them, to `see`, as if a user created it now; but for those
+/// in `excluded` namespaces. Returns the number of objects that cannot be read.
 ///
 /// # Errors
 /// The API server does not answer, or not what is expected.
@@ -130,7 +148,8 @@ pub async fn each(
     client: &Client,
     excluded: &[String],
     mut see: impl FnMut(&Subject<'_>),
-) -> Result<()> {
+) -> Result<usize> {
+    let mut unreadable = 0;
     for kind in LISTED {
         let path = path_of(kind);
         let mut params = ListParams::default().limit(PAGE);
@@ -139,42 +158,44 @@ pub async fn each(
             let text = answer(client.request_text(request))
                 .await
                 .with_context(|| format!("cannot list {path}"))?;
-            let token = tokio::task::block_in_place(|| page(kind, &text, excluded, &mut see))?;
+            let (token, missed) =
+                tokio::task::block_in_place(|| page(kind, &text, excluded, &mut see))?;
+            unreadable += missed;
             if token.is_empty() {
                 break;
             }
             params = params.continue_token(&token);
         }
     }
-    Ok(())
+    Ok(unreadable)
 }
 
-/// Looks at the objects of a page, and says where the next begins.
+/// Looks at the objects of a page. Returns where the next begins, and the number of objects that cannot be read.
 fn page(
     kind: Kind,
     text: &str,
     excluded: &[String],
     see: &mut impl FnMut(&Subject<'_>),
-) -> Result<String> {
+) -> Result<(String, usize)> {
     let page: Page<'_> = serde_json::from_str(text)?;
+    let mut unreadable = 0;
     for json in page.items.iter().map(|item| item.get()) {
-        // One that cannot be read could not be created either.
-        let Ok(item) = serde_json::from_str::<WorkloadItem<'_>>(json) else {
+        let item = scan::from_str::<WorkloadItem<'_>>(json);
+        let (Ok(item), Ok(object)) = (item, read::read(kind, json)) else {
+            unreadable += 1;
             continue;
         };
-        let is_excluded = excluded.iter().any(|name| *name == item.metadata.namespace);
-        if is_excluded || !item.counts(kind) {
+        let counts = item.counts(kind);
+        let namespace = item.metadata.namespace.unwrap_or_default().0;
+        if excluded.iter().any(|name| *name == namespace) || !counts {
             continue;
         }
-        let Ok(object) = read::read(kind, json) else {
-            continue;
-        };
         let subject = Subject {
             kind,
             operation: Operation::Create,
             source: ObjectSource::Request,
-            namespace: item.metadata.namespace,
-            name: item.metadata.name,
+            namespace,
+            name: item.metadata.name.unwrap_or_default().0,
             user: "".into(),
             object,
             old: None,
@@ -183,5 +204,5 @@ fn page(
             see(&subject);
         }
     }
-    Ok(page.metadata.token)
+    Ok((page.metadata.token, unreadable))
 }

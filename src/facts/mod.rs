@@ -24,6 +24,22 @@ pub struct Facts {
     inventory_mode: InventoryMode,
     inventory: Option<Inventory>,
     fingerprint_key: Option<Arc<FingerprintKey>>,
+    failing: [bool; WatchedObjects::COUNT],
+}
+
+/// The objects of one of the watches that facts come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchedObjects {
+    /// Namespaces.
+    Namespaces,
+    /// `ServiceAccounts`.
+    ServiceAccounts,
+    /// Docker-type Secrets.
+    Secrets,
+}
+
+impl WatchedObjects {
+    const COUNT: usize = 3;
 }
 
 /// The service accounts of one namespace by name.
@@ -60,6 +76,17 @@ impl Facts {
     /// Says that every `ServiceAccount` is known.
     pub fn set_service_accounts_synced(&mut self) {
         self.service_accounts_synced = true;
+    }
+
+    /// Returns whether the watch of these objects fails now, so that what is unknown of them stays unknown for a while.
+    #[must_use]
+    pub fn is_failing(&self, watched: WatchedObjects) -> bool {
+        self.failing[watched as usize]
+    }
+
+    /// Says whether the watch of these objects fails.
+    pub fn set_failing(&mut self, watched: WatchedObjects, is_failing: bool) {
+        self.failing[watched as usize] = is_failing;
     }
 
     /// The names of the namespaces whose labels are known.

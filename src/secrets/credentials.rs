@@ -11,9 +11,6 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The label of copies that Pullgate itself keeps.
-pub const MANAGED: &str = "pullgate.dev/managed";
-
 /// More entries than anyone has: what is beyond is not kept, and then nothing is said about the Secret.
 const MAX_ENTRIES: usize = 256;
 

@@ -11,6 +11,7 @@ use crate::runtime::lifecycle::{Part, Readiness, Tasks};
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{ConnectionMetrics, Metrics, PolicySource};
 use crate::runtime::policy::PolicyInForce;
+use crate::secrets::credentials::SecretContent;
 use crate::server::Server;
 use crate::server::admission::{Admission, PolicyEdits};
 use crate::server::{ServerAccess, admin};
@@ -70,6 +71,7 @@ impl Assembly<'_> {
         let secrets = SecretsWatch {
             mode,
             fingerprint_secret: self.args.fingerprint_secret.clone(),
+            reduce: SecretContent::reduce,
         };
         let facts = facts::watch(
             client.clone(),

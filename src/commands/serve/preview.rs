@@ -46,7 +46,11 @@ async fn look(client: &Client, live: &Live, text: &str, excluded: &[String]) -> 
     let mut impact = Impact::default();
     let see = |subject: &Subject<'_>| live.judge(|before| impact.add(before, &after, subject));
     let extent = match timeout(BUDGET, workloads::each(client, excluded, see)).await {
-        Ok(Ok(())) => Extent::All,
+        Ok(Ok(0)) => Extent::All,
+        Ok(Ok(unreadable)) => {
+            warn!(unreadable, "cannot read some of what runs");
+            Extent::Part("some of them cannot be read")
+        }
         Err(_) => Extent::Part("the time was up"),
         Ok(Err(error)) => {
             warn!(error = format!("{error:#}"), "cannot look at what runs");

@@ -11,6 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub(super) struct ClusterMetrics {
     contact: Gauge,
     watch_errors: Family<ResourceLabels, Counter>,
+    unreadable: Family<ResourceLabels, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -31,6 +32,11 @@ impl ClusterMetrics {
             "Failures to watch something of the cluster; each is tried again",
             self.watch_errors.clone(),
         );
+        registry.register(
+            "unreadable_objects",
+            "Objects of the cluster that cannot be read, so that what they say is unknown",
+            self.unreadable.clone(),
+        );
     }
 
     /// The API server answered at this second of Unix time.
@@ -43,5 +49,12 @@ impl ClusterMetrics {
         self.watch_errors
             .get_or_create(&ResourceLabels { resource })
             .inc();
+    }
+
+    /// So many more objects cannot be read, or fewer.
+    pub(super) fn unreadable(&self, resource: &'static str, change: i64) {
+        self.unreadable
+            .get_or_create(&ResourceLabels { resource })
+            .inc_by(change);
     }
 }

@@ -95,6 +95,11 @@ impl Metrics {
         self.cluster.watch_failed(resource);
     }
 
+    /// So many more objects of this resource cannot be read, or fewer.
+    pub fn unreadable(&self, resource: &'static str, change: i64) {
+        self.cluster.unreadable(resource, change);
+    }
+
     /// All metrics in the text format of `OpenMetrics`, with the readiness of the webhook now.
     #[must_use]
     pub fn text(&self, is_ready: bool) -> String {

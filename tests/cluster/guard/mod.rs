@@ -33,6 +33,10 @@ pub(crate) const TESTS: &[Test] = &[
         service_accounts::service_accounts,
     ),
     (
+        "trap_25_odd_objects_hide_no_other",
+        service_accounts::trap_25_odd_objects_hide_no_other,
+    ),
+    (
         "guard_lets_exceptions_and_exempt_namespaces_through",
         policy::exceptions,
     ),

@@ -4,6 +4,7 @@ use super::{POLICY, deployment, pod};
 use crate::control_plane::ControlPlane;
 use crate::process::wait_for;
 use crate::webhook::Site;
+use serde_json::{Value, json};
 
 pub(super) fn service_accounts(plane: &ControlPlane) {
     let site = Site::new(plane, "passes-on", "");
@@ -43,4 +44,87 @@ pub(super) fn service_accounts(plane: &ControlPlane) {
         site.apply(&deployment("web", ", serviceAccountName: app"))
             .ok
     });
+}
+
+/// Trap 25. The odd objects are there before Pullgate starts, so that its lists have them.
+pub(super) fn trap_25_odd_objects_hide_no_other(plane: &ControlPlane) {
+    create_odd_objects(plane);
+    let (site, _) = Site::with_inventory(plane, "beside-odd", POLICY, "contents");
+    site.applied("{apiVersion: v1, kind: ServiceAccount, metadata: {name: app}}");
+    site.set_policy("registries: []");
+    let list = "{\"imagePullSecrets\": [{\"name\": \"legacy-one\"}]}";
+    site.run(&["patch", "serviceaccount", "app", "-p", list]);
+    site.set_policy(POLICY);
+    wait_for("what the ServiceAccount passes on is known", || {
+        let output = site.apply(&deployment("web", ", serviceAccountName: app"));
+        output
+            .stderr
+            .contains("passes \"legacy-one\" on to the pods")
+    });
+    let log = site.log();
+    assert!(!log.contains("cannot watch"), "{log}");
+    assert!(!log.contains("cannot read an object"), "{log}");
+}
+
+/// Creates a namespace, a `ServiceAccount` and a Secret that changed in the year 9999.
+fn create_odd_objects(plane: &ControlPlane) {
+    let kubectl = |args: &[&str]| {
+        let output = plane.kubectl(args, "");
+        assert!(output.ok, "{args:?}: {output:?}");
+        output.stdout
+    };
+    kubectl(&["create", "namespace", "odd-times"]);
+    let secret = "--from-literal=.dockerconfigjson={}";
+    let secret_type = "--type=kubernetes.io/dockerconfigjson";
+    kubectl(&["-n", "odd-times", "create", "serviceaccount", "odd"]);
+    kubectl(&[
+        "-n",
+        "odd-times",
+        "create",
+        "secret",
+        "generic",
+        "odd",
+        secret_type,
+        secret,
+    ]);
+    for (kind, name) in [
+        ("namespace", "odd-times"),
+        ("serviceaccount", "odd"),
+        ("secret", "odd"),
+    ] {
+        // A manager that owns something, so that the API server keeps it.
+        kubectl(&["-n", "odd-times", "label", kind, name, "odd=true"]);
+        let get = [
+            "-n",
+            "odd-times",
+            "get",
+            kind,
+            name,
+            "-o",
+            "json",
+            "--show-managed-fields",
+        ];
+        let object: Value = serde_json::from_str(&kubectl(&get)).expect("JSON");
+        let mut managers = object["metadata"]["managedFields"].clone();
+        for manager in managers.as_array_mut().expect("field managers") {
+            manager["time"] = "9999-12-31T23:59:59Z".into();
+        }
+        // A patch that changes nothing but times is ignored.
+        let metadata = json!({"annotations": {"odd": "true"}, "managedFields": managers});
+        let patch = json!({"metadata": metadata}).to_string();
+        kubectl(&[
+            "-n",
+            "odd-times",
+            "patch",
+            kind,
+            name,
+            "--type=merge",
+            "-p",
+            &patch,
+        ]);
+        assert!(
+            kubectl(&get).contains("9999-12-31T23:59:59Z"),
+            "{kind} is odd"
+        );
+    }
 }

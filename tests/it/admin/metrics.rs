@@ -62,6 +62,7 @@ async fn the_table_of_metrics_is_what_is_counted() {
     let metrics: &Metrics = &running.metrics;
     metrics.policy.in_force(0, PolicySource::Accepted);
     metrics.watch_failed("namespaces", 0);
+    metrics.unreadable("namespaces", 1);
     metrics.secrets.count(&statistics());
     metrics.reviews.unanswered(Unanswered::Panic);
     metrics.connections.closed("total");

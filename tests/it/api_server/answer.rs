@@ -18,6 +18,9 @@ pub(super) type Answer = UnsyncBoxBody<Bytes, io::Error>;
 /// A part of a body, or the end of the connection.
 pub(super) type Chunk = Result<Bytes, io::Error>;
 
+/// The text in the place of an item that is not made of a `Value`.
+const PLACE: &str = "@item@";
+
 /// The reason for a refusal: HTTP status, reason and message.
 type Refusal = (u16, &'static str, String);
 
@@ -43,7 +46,14 @@ impl ApiServer {
             Some(Fault::Slow(time)) => tokio::time::sleep(*time).await,
             Some(Fault::Never) => pending().await,
             // The rest changes objects or the body.
-            Some(Fault::Nothing | Fault::Overtaken(_) | Fault::CutOff | Fault::Garbage) | None => {}
+            Some(
+                Fault::Nothing
+                | Fault::Overtaken(_)
+                | Fault::CutOff
+                | Fault::Garbage
+                | Fault::Item(_),
+            )
+            | None => {}
         }
         if request.verb == Verb::Watch {
             return self.watch(request, fault.as_ref());
@@ -53,10 +63,17 @@ impl ApiServer {
             Ok(object) => (200, object),
             Err((code, reason, message)) => (code, status_object(code, reason, &message)),
         };
-        if let (Some(Fault::Garbage), Some(items)) = (&fault, object["items"].as_array_mut()) {
-            items.push(garbage(1));
+        let item = match &fault {
+            Some(Fault::Garbage) => Some(garbage(1).to_string()),
+            Some(Fault::Item(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let mut text = object.to_string();
+        if let (Some(item), Some(items)) = (item, object["items"].as_array_mut()) {
+            items.push(PLACE.into());
+            text = object.to_string().replace(&format!("\"{PLACE}\""), &item);
         }
-        let bytes = Bytes::from(object.to_string());
+        let bytes = Bytes::from(text);
         let chunks = match fault {
             Some(Fault::CutOff) => half(&bytes),
             _ => vec![Ok(bytes)],
@@ -75,7 +92,7 @@ impl Store {
                     object.clone()
                 }
             }),
-            Verb::List => Ok(self.page(request)),
+            Verb::List => self.listed(request),
             Verb::Create => self.create(request),
             Verb::Replace => self.replace(request),
             Verb::Patch => self.patch(request),
@@ -86,6 +103,17 @@ impl Store {
     fn existing(&self, request: &ApiRequest) -> Result<&Value, Refusal> {
         let found = self.get(request.resource, &request.key());
         found.ok_or_else(|| (404, "NotFound", format!("{} not found", request.key())))
+    }
+
+    /// Returns a list, unless a version is asked for that is still to come.
+    fn listed(&self, request: &ApiRequest) -> Result<Value, Refusal> {
+        let version = request.query.get("resourceVersion");
+        let version: u64 = version.map_or(0, |version| version.parse().expect("a number"));
+        if version > self.version {
+            let message = format!("Too large resource version: {version}");
+            return Err((504, "Timeout", message));
+        }
+        Ok(self.page(request))
     }
 
     /// Returns a page of a list. The continue token is the last name and the resourceVersion of the first page.
@@ -190,12 +218,12 @@ pub(super) fn metadata_only(object: &Value) -> Value {
     })
 }
 
-/// Returns an object that kube cannot decode: its creationTimestamp is not a time.
+/// Returns an object that cannot be decoded: its labels and annotations are not maps.
 pub(super) fn garbage(version: u64) -> Value {
     json!({
         "metadata": {
             "name": "garbage", "namespace": "garbage", "resourceVersion": version.to_string(),
-            "creationTimestamp": "garbage",
+            "labels": 1, "annotations": 1,
         },
     })
 }

@@ -4,12 +4,14 @@ use http_body_util::BodyExt;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{HeaderMap, Method};
 use kube::client::Body;
+use pullgate::objects::kind::Kind;
 use serde_json::Value;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// The resources that the scripted API server has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource {
     Namespaces,
     ServiceAccounts,
@@ -17,6 +19,8 @@ pub(crate) enum Resource {
     ConfigMaps,
     MutatingWebhookConfigurations,
     ValidatingWebhookConfigurations,
+    /// A kind of workload.
+    Workloads(Kind),
 }
 
 /// The verbs of the Kubernetes API, as authorization names them; `Replace` is called `update` there.
@@ -47,14 +51,34 @@ pub(crate) struct ApiRequest {
     pub(crate) body: Value,
 }
 
+impl Ord for Resource {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.plural().cmp(&other.plural())
+    }
+}
+
+impl PartialOrd for Resource {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Resource {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 14] = [
         Self::Namespaces,
         Self::ServiceAccounts,
         Self::Secrets,
         Self::ConfigMaps,
         Self::MutatingWebhookConfigurations,
         Self::ValidatingWebhookConfigurations,
+        Self::Workloads(Kind::Pod),
+        Self::Workloads(Kind::Deployment),
+        Self::Workloads(Kind::StatefulSet),
+        Self::Workloads(Kind::DaemonSet),
+        Self::Workloads(Kind::CronJob),
+        Self::Workloads(Kind::ReplicationController),
+        Self::Workloads(Kind::ReplicaSet),
+        Self::Workloads(Kind::Job),
     ];
 
     /// Returns the kind of its objects.
@@ -66,6 +90,7 @@ impl Resource {
             Self::ConfigMaps => "ConfigMap",
             Self::MutatingWebhookConfigurations => "MutatingWebhookConfiguration",
             Self::ValidatingWebhookConfigurations => "ValidatingWebhookConfiguration",
+            Self::Workloads(kind) => kind.name(),
         }
     }
 
@@ -76,6 +101,11 @@ impl Resource {
             Self::MutatingWebhookConfigurations | Self::ValidatingWebhookConfigurations => {
                 "admissionregistration.k8s.io/v1"
             }
+            Self::Workloads(kind) => match kind.group() {
+                "apps" => "apps/v1",
+                "batch" => "batch/v1",
+                _ => "v1",
+            },
         }
     }
 

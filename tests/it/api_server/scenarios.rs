@@ -18,6 +18,9 @@ pub(crate) enum Fault {
     Never,
     /// An object that cannot be decoded: the last item of a list, the first event of a watch, otherwise the whole body.
     Garbage,
+    /// This text as the last item of a list, or as the object of the first event of a watch; there it comes before the
+    /// type of the event, as JSON allows.
+    Item(String),
     /// A connection that ends in the middle of the body; in a watch, in the middle of the first event.
     CutOff,
     /// The usual answer, after another client has written this object: a create or replace is a conflict then.

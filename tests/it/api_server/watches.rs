@@ -52,6 +52,10 @@ impl ApiServer {
                 let first = Ok(line("ADDED", &garbage(version)));
                 body(stream::iter([first]).chain(events))
             }
+            Some(Fault::Item(text)) => {
+                let first = format!("{{\"object\":{text},\"type\":\"ADDED\"}}\n");
+                body(stream::iter([Ok(first.into())]).chain(events))
+            }
             _ => body(events),
         }
     }
@@ -116,8 +120,7 @@ impl Open {
     }
 }
 
-/// Returns an event as the API server writes it: the type before the object. The watch of Secrets depends on this order,
-/// because serde buffers an object that comes before its type, and a `RawValue` cannot be read from a buffer.
+/// Returns an event as the API server writes it.
 fn line(event: &str, object: &Value) -> Bytes {
     format!("{{\"type\":\"{event}\",\"object\":{object}}}\n").into()
 }

@@ -6,8 +6,10 @@
 
 mod certificates;
 mod facts;
+mod odd_objects;
 mod policy;
 mod secrets;
+mod workloads;
 
 use crate::api_server::{ApiServer, Resource};
 use pullgate::cluster::ObjectName;
@@ -18,6 +20,7 @@ use pullgate::policy::Policy;
 use pullgate::runtime::lifecycle::{Part, Readiness, Tasks};
 use pullgate::runtime::live::{Live, Watches};
 use pullgate::runtime::metrics::Metrics;
+use pullgate::secrets::credentials::SecretContent;
 use pullgate::verdict::world::Controllers;
 use std::sync::Arc;
 
@@ -52,6 +55,7 @@ impl Cluster {
         let secrets = SecretsWatch {
             mode,
             fingerprint_secret: Some(name(KEY_SECRET)),
+            reduce: SecretContent::reduce,
         };
         let task = pullgate::cluster::facts::watch(
             self.api.client(),

@@ -129,21 +129,6 @@ async fn names_mode_never_asks_for_the_content_of_a_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_of_many_secrets_is_read_in_pages() {
-    let mut cluster = Cluster::waiting_for(Part::Facts);
-    let api = cluster.api.clone();
-    for number in 0..120 {
-        api.put(Secrets, secret("a", &format!("pull-{number}"), "jane"));
-    }
-    cluster.watch_facts(InventoryMode::Names);
-    cluster.ready().await;
-    let known = cluster.facts(|facts| facts.inventory().map(|known| known.iter().count()));
-    assert_eq!(known, Some(120));
-    // Three pages of one type, and an empty one of the other.
-    assert_eq!(api.count(Verb::List, Secrets), 4);
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_fingerprint_key_is_made_where_there_is_none() {
     let mut cluster = Cluster::waiting_for(Part::Facts);
     let api = cluster.api.clone();

@@ -73,6 +73,7 @@ const UNUSED: &[(&str, &str)] = &[
         "the type of a field that siblings read",
     ),
     (
+<<<<<<< HEAD
         "src/cluster/secrets.rs: SeenSecret",
         "the content of `SecretChange`",
     ),
@@ -83,6 +84,10 @@ const UNUSED: &[(&str, &str)] = &[
     (
         "src/server/memory.rs: OutOfMemory",
         "the error of `MemoryLease`",
+=======
+        "src/runtime/metrics/reviews.rs: ReviewInFlight",
+        "returned by `ReviewMetrics::begin`",
+>>>>>>> d7624d4 (Read lists and watches object by object)
     ),
     (
         "src/verdict/patch.rs: InjectionPatch",
