@@ -42,7 +42,7 @@ pub struct SecretsWatch {
 }
 
 /// A function that reduces the content of a Secret to what is kept. Without a key it makes no fingerprints.
-type Reducer = fn(&SecretContent, Option<&FingerprintKey>) -> Content;
+pub type Reducer = fn(&SecretContent, Option<&FingerprintKey>) -> Content;
 
 /// What a watch says.
 pub(super) enum SecretChange {

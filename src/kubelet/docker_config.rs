@@ -105,8 +105,24 @@ pub struct Entry {
 /// # Errors
 /// The kubelet fails every pull of a pod that lists the Secret.
 pub fn read(form: Form, content: &[u8]) -> Result<Vec<Entry>, Malformed> {
+    read_at_most(usize::MAX, form, content).map(Option::unwrap_or_default)
+}
+
+/// Reads the entries like [`read`], or returns `None` if there are more than `limit`. No more than that are kept while the
+/// text is read; the rest is looked at all the same, because a fault in it counts.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_at_most(
+    limit: usize,
+    form: Form,
+    content: &[u8],
+) -> Result<Option<Vec<Entry>>, Malformed> {
     let json = Json::parse(content).map_err(|_| Malformed::NoJson)?;
-    let mut entries = Entries::default();
+    let mut entries = Entries {
+        limit,
+        ..Entries::default()
+    };
     match form {
         Form::Config => entries.add(json, Malformed::NoObject)?,
         Form::ConfigJson if json.is_null() => {}
@@ -124,15 +140,18 @@ pub fn read(form: Form, content: &[u8]) -> Result<Vec<Entry>, Malformed> {
             }
         }
     }
-    Ok(entries.entries)
+    Ok((!entries.are_too_many).then_some(entries.kept))
 }
 
 /// Entries, and the number of each by its name. The numbers are kept over all `auths` members of a text: a tenant can
 /// write a hundred thousand of them into one Secret, and to count the entries anew for each would take minutes.
 #[derive(Default)]
 struct Entries {
-    entries: Vec<Entry>,
+    kept: Vec<Entry>,
     numbers: HashMap<String, usize>,
+    limit: usize,
+    /// Whether there were more than the limit. None are kept then.
+    are_too_many: bool,
 }
 
 impl Entries {
@@ -140,16 +159,27 @@ impl Entries {
     fn add(&mut self, json: Json<'_>, otherwise: Malformed) -> Result<(), Malformed> {
         if json.is_null() {
             // To clear a map takes as long as it once was large.
-            *self = Self::default();
+            *self = Self {
+                limit: self.limit,
+                ..Self::default()
+            };
             return Ok(());
         }
         for (name, value) in json.members().ok_or(otherwise)? {
             let entry = Entry::read(&name, value)?;
+            if self.are_too_many {
+                continue;
+            }
             if let Some(number) = self.numbers.get(name.as_str()) {
-                self.entries[*number] = entry;
+                self.kept[*number] = entry;
             } else {
-                self.numbers.insert(name.to_string(), self.entries.len());
-                self.entries.push(entry);
+                self.numbers.insert(name.to_string(), self.kept.len());
+                self.kept.push(entry);
+                if self.kept.len() > self.limit {
+                    self.are_too_many = true;
+                    self.kept = Vec::new();
+                    self.numbers = HashMap::new();
+                }
             }
         }
         Ok(())

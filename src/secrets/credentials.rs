@@ -76,10 +76,10 @@ impl SecretContent {
     /// Reduces it to what is kept. Without a key there are no fingerprints.
     #[must_use]
     pub fn reduce(&self, key: Option<&FingerprintKey>) -> Content {
-        match docker_config::read(self.form, &self.bytes) {
+        match docker_config::read_at_most(MAX_ENTRIES, self.form, &self.bytes) {
             Err(malformed) => Content::Malformed(malformed),
-            Ok(entries) if entries.len() > MAX_ENTRIES => Content::Unread,
-            Ok(entries) => {
+            Ok(None) => Content::Unread,
+            Ok(Some(entries)) => {
                 let kept = entries
                     .iter()
                     .filter_map(|entry| Credential::of(entry, key));

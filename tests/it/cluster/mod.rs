@@ -13,7 +13,7 @@ mod workloads;
 
 use crate::api_server::{ApiServer, Resource};
 use pullgate::cluster::ObjectName;
-use pullgate::cluster::secrets::SecretsWatch;
+use pullgate::cluster::secrets::{Reducer, SecretsWatch};
 use pullgate::facts::Facts;
 use pullgate::facts::inventory::InventoryMode;
 use pullgate::policy::Policy;
@@ -52,10 +52,15 @@ impl Cluster {
 
     /// Starts the watches of namespaces, service accounts and Secrets.
     fn watch_facts(&mut self, mode: InventoryMode) {
+        self.watch_facts_with(mode, SecretContent::reduce);
+    }
+
+    /// The same, with another function that reduces the content of Secrets.
+    fn watch_facts_with(&mut self, mode: InventoryMode, reduce: Reducer) {
         let secrets = SecretsWatch {
             mode,
             fingerprint_secret: Some(name(KEY_SECRET)),
-            reduce: SecretContent::reduce,
+            reduce,
         };
         let task = pullgate::cluster::facts::watch(
             self.api.client(),

@@ -1,13 +1,15 @@
 //! The watches of docker-type Secrets.
 
 use super::{Cluster, KEY_SECRET};
-use crate::api_server::Resource::Secrets;
+use crate::api_server::Resource::{Namespaces, Secrets, ServiceAccounts};
 use crate::api_server::{Fault, Verb};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pullgate::facts::inventory::{InventoryMode, SecretFacts};
 use pullgate::runtime::lifecycle::Part;
-use pullgate::secrets::credentials::{Content, FingerprintKey};
+use pullgate::secrets::credentials::{Content, FingerprintKey, SecretContent};
 use serde_json::{Value, json};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A Secret of type `dockerconfigjson` with one credential.
 fn secret(namespace: &str, name: &str, user: &str) -> Value {
@@ -167,4 +169,127 @@ async fn a_request_that_is_never_answered_is_given_up_and_repeated() {
     cluster.watch_facts(InventoryMode::Contents);
     cluster.ready().await;
     assert_eq!(api.count(Verb::Get, Secrets), 4);
+}
+
+/// A gate before the reduction of contents, and the user names that have passed it.
+static GATE: (Mutex<Gate>, Condvar) = (
+    Mutex::new(Gate {
+        is_open: false,
+        waiting: 0,
+        passed: Vec::new(),
+    }),
+    Condvar::new(),
+);
+
+struct Gate {
+    is_open: bool,
+    waiting: usize,
+    passed: Vec<String>,
+}
+
+fn gate() -> MutexGuard<'static, Gate> {
+    GATE.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the gate when it is dropped, also if the test fails: the runtime waits for its threads.
+struct OpenAtTheEnd;
+
+impl Drop for OpenAtTheEnd {
+    fn drop(&mut self) {
+        gate().is_open = true;
+        GATE.1.notify_all();
+    }
+}
+
+fn reduce_behind_the_gate(content: &SecretContent, key: Option<&FingerprintKey>) -> Content {
+    let reduced = content.reduce(key);
+    let mut gate = gate();
+    gate.waiting += 1;
+    let mut gate = GATE
+        .1
+        .wait_while(gate, |gate| !gate.is_open)
+        .unwrap_or_else(PoisonError::into_inner);
+    let users = reduced.credentials().iter();
+    gate.passed
+        .extend(users.map(|one| one.username.to_string()));
+    reduced
+}
+
+/// A Secret of more than 16 KiB.
+fn large_secret(name: &str, user: &str) -> Value {
+    let content = json!({"auths": {"reg.io": {"username": user, "email": "x".repeat(20_000)}}});
+    let content = BASE64_STANDARD.encode(content.to_string());
+    json!({
+        "metadata": {"namespace": "a", "name": name}, "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": content},
+    })
+}
+
+/// The time that a Secret takes is simulated by a gate. Namespaces and service accounts are learned while it is closed, and
+/// of a Secret that changes meanwhile the newest version stays.
+#[tokio::test]
+async fn a_secret_that_takes_long_to_read_holds_up_no_other_facts() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let opener = OpenAtTheEnd;
+    let api = cluster.api.clone();
+    api.put(Secrets, large_secret("large", "first"));
+    cluster.watch_facts_with(InventoryMode::Contents, reduce_behind_the_gate);
+    let waits = || gate().waiting == 1;
+    api.until("the Secret is being read", waits).await;
+    api.put(Namespaces, json!({"metadata": {"name": "a"}}));
+    let account = json!({"metadata": {"namespace": "a", "name": "web"}});
+    api.put(ServiceAccounts, account);
+    let learned = |facts: &pullgate::facts::Facts| {
+        facts.labels("a").is_some() && facts.service_account("a", "web").is_some()
+    };
+    api.until("the rest is learned", || cluster.facts(learned))
+        .await;
+    for user in ["second", "third"] {
+        api.put(Secrets, large_secret("large", user));
+    }
+    assert_eq!(gate().waiting, 1, "one Secret at a time");
+    assert_eq!(cluster.users("a/large"), None);
+    drop(opener);
+    let is_newest = || cluster.users("a/large").as_deref() == Some("third");
+    api.until("the newest version is known", is_newest).await;
+    cluster.ready().await;
+    assert_eq!(gate().passed, ["first", "second", "third"]);
+}
+
+/// The two types have a watch each, and the one of the new type may be faster.
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_was_made_anew_with_the_other_type_is_known_by_it() {
+    for is_late in [false, true] {
+        let mut cluster = Cluster::waiting_for(Part::Facts);
+        let api = cluster.api.clone();
+        api.put(Secrets, secret("a", "pull", "jane"));
+        cluster.watch_facts(InventoryMode::Contents);
+        cluster.ready().await;
+        api.until("both watches are open", || {
+            api.count(Verb::Watch, Secrets) == 2
+        })
+        .await;
+        if is_late {
+            // The list of the old type comes after the event of the new one.
+            api.script(Verb::Watch, Secrets, Fault::Slow(Duration::from_secs(5)));
+            api.end_watches(Secrets);
+        }
+        api.delete(Secrets, "a/pull");
+        let content = json!({"reg.io": {"username": "john", "password": "hidden-password"}});
+        let content = BASE64_STANDARD.encode(content.to_string());
+        api.put(
+            Secrets,
+            json!({
+                "metadata": {"namespace": "a", "name": "pull"}, "type": "kubernetes.io/dockercfg",
+                "data": {".dockercfg": content},
+            }),
+        );
+        let is_known = || cluster.users("a/pull").as_deref() == Some("john");
+        api.until("the new one is known", is_known).await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert!(is_known(), "{is_late}");
+        api.delete(Secrets, "a/pull");
+        let is_gone = || cluster.users("a/pull").is_none();
+        api.until("it is gone", is_gone).await;
+    }
 }

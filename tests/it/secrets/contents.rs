@@ -2,7 +2,7 @@
 
 use super::{auths, facts, key, reduce};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pullgate::kubelet::docker_config::{self, Form};
+use pullgate::kubelet::docker_config::{self, Form, Malformed};
 use pullgate::secrets::credentials::{Content, FingerprintKey, Flaw, SecretContent};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -100,6 +100,60 @@ fn too_many_entries_are_not_kept() {
     let entries: Vec<_> = names.iter().map(|name| (name.as_str(), "a", "b")).collect();
     assert_eq!(reduce(&auths(&entries)), Content::Unread);
     assert_eq!(reduce(&auths(&entries[..256])).credentials().len(), 256);
+}
+
+/// What comes after the limit is not kept, and still counts as the kubelet counts it.
+#[test]
+fn entries_after_the_limit_are_looked_at_and_not_kept() {
+    let entries = |begin: usize, end: usize| {
+        let entries: Vec<_> = (begin..end)
+            .map(|i| format!("\"r{i}.io\":{{\"username\":\"a\",\"password\":\"b\"}}"))
+            .collect();
+        format!("{{{}}}", entries.join(","))
+    };
+    let known = |text: &str| reduce(text).credentials().len();
+    // The same names again are no more entries.
+    let twice = format!("{{\"auths\":{0},\"auths\":{0}}}", entries(0, 256));
+    assert_eq!(known(&twice), 256);
+    let more = format!(
+        "{{\"auths\":{},\"auths\":{}}}",
+        entries(0, 256),
+        entries(255, 257)
+    );
+    assert_eq!(reduce(&more), Content::Unread);
+    // `null` empties the map, also if there were too many.
+    let emptied = format!(
+        "{{\"auths\":{},\"auths\":null,\"auths\":{}}}",
+        entries(0, 300),
+        entries(0, 2)
+    );
+    assert_eq!(known(&emptied), 2);
+    let broken = more.replacen("}}}", "},\"x.io\":1}}", 1);
+    assert_ne!(broken, more);
+    assert_eq!(reduce(&broken), Content::Malformed(Malformed::NoEntry));
+}
+
+/// A Secret of 1 MiB with 60 000 entries leads to no more allocations that are held at once than one with 300.
+#[test]
+fn the_memory_for_entries_ends_at_the_limit() {
+    let text = |count: usize| {
+        let entries: Vec<_> = (0..count).map(|i| format!("\"{i:06}.io\":{{}}")).collect();
+        format!("{{\"auths\":{{{}}}}}", entries.join(","))
+    };
+    let held = |count: usize| {
+        let text = text(count);
+        let read = || docker_config::read_at_most(256, Form::ConfigJson, text.as_bytes());
+        let info = allocation_counter::measure(|| assert!(matches!(read(), Ok(None))));
+        info.bytes_max
+    };
+    // The first call may set something up.
+    held(300);
+    assert!(
+        held(60_000) <= held(300) + 1024,
+        "{} {}",
+        held(60_000),
+        held(300)
+    );
 }
 
 /// Trap 24: what a tenant writes into 1 MiB costs time in proportion to its length. Half of it are entries, half are `auths`
