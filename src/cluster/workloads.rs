@@ -105,19 +105,14 @@ impl WorkloadItem<'_> {
     /// Whether it is looked at: not what another workload controls, which is part of that one, and not what is over. What
     /// another group calls a Deployment is no workload that is listed here.
     fn counts(&self, kind: Kind) -> bool {
-        let is_part = self
-            .metadata
-            .owner_references
-            .iter()
-            .flatten()
-            .any(|owner| {
-                let group = text(owner.api_version.as_ref()).split_once('/');
-                let kind = Kind::of(
-                    group.map_or("", |(group, _)| group),
-                    text(owner.kind.as_ref()),
-                );
-                owner.controller == Some(true) && LISTED.contains(&kind)
-            });
+        let mut owners = self.metadata.owner_references.iter().flatten();
+        let is_part = owners.any(|owner| {
+            let kind = Kind::of_object(
+                text(owner.api_version.as_ref()),
+                text(owner.kind.as_ref()),
+            );
+            owner.controller == Some(true) && LISTED.contains(&kind)
+        });
         let status = self.status.as_ref();
         let phase = text(status.and_then(|status| status.phase.as_ref()));
         let ended = |condition: &Condition<'_>| {

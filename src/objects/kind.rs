@@ -109,6 +109,13 @@ impl Kind {
         known.copied().unwrap_or(Self::Other)
     }
 
+    /// The kind of an object by its `apiVersion` and `kind`. The version does not matter.
+    #[must_use]
+    pub fn of_object(api_version: &str, kind: &str) -> Self {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        Self::of(group, kind)
+    }
+
     /// Its name, as `kind` has it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -181,6 +188,10 @@ mod tests {
             assert_eq!(Kind::of("example.com", kind.name()), Kind::Other);
         }
         assert_eq!(Kind::of("", "Other"), Kind::Other);
+        assert_eq!(Kind::of_object("apps/v1", "ReplicaSet"), Kind::ReplicaSet);
+        assert_eq!(Kind::of_object("v1", "Pod"), Kind::Pod);
+        assert_eq!(Kind::of_object("", "Pod"), Kind::Pod);
+        assert_eq!(Kind::of_object("v1", "ReplicaSet"), Kind::Other);
         assert_eq!(Kind::of("apps", "Pod"), Kind::Other);
     }
 }

@@ -93,8 +93,27 @@ pub struct Metadata<'a> {
     pub is_mirror_pod: bool,
     /// Whether it is being deleted.
     pub is_deleting: bool,
-    /// The controller that owns it: kind and name.
-    pub controller: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The controller that owns it.
+    pub controller: Option<Owner<'a>>,
+}
+
+/// An entry of `metadata.ownerReferences`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner<'a> {
+    /// Group and version: `apps/v1`, or `v1` of the core group.
+    pub api_version: Cow<'a, str>,
+    /// The kind as it is written there. Another group may use the word for something else.
+    pub kind: Cow<'a, str>,
+    /// The name.
+    pub name: Cow<'a, str>,
+}
+
+impl Owner<'_> {
+    /// The kind of the owner, where it is one that is judged.
+    #[must_use]
+    pub fn judged_kind(&self) -> Kind {
+        Kind::of_object(&self.api_version, &self.kind)
+    }
 }
 
 /// How much of `metadata.annotations` is there.
@@ -256,10 +275,11 @@ impl Subject<'_> {
     /// Whether anything can be found about it for which the namespace matters.
     #[must_use]
     pub fn is_judged(&self) -> bool {
-        !matches!(self.kind, Kind::Other | Kind::ConfigMap) && !self.is_deleting()
+        !matches!(self.kind, Kind::Other | Kind::ConfigMap) && self.operation != Operation::Delete
     }
 
-    /// Whether it will soon be gone.
+    /// Whether it is being deleted. That excuses only what the object held before: a finalizer can keep it for as long as
+    /// its owner likes, and the API server and the kubelet use it meanwhile like any other.
     #[must_use]
     pub fn is_deleting(&self) -> bool {
         self.operation == Operation::Delete || self.object.metadata.is_deleting
@@ -279,7 +299,7 @@ impl fmt::Display for Subject<'_> {
             (None, _) => f.write_str("*")?,
         }
         match &metadata.controller {
-            Some((kind, name)) if self.kind == Kind::Pod => {
+            Some(Owner { kind, name, .. }) if self.kind == Kind::Pod => {
                 write!(f, " (of {kind:.MAX_SUBDOMAIN$} {name:.MAX_SUBDOMAIN$})")
             }
             _ => Ok(()),

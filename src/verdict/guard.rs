@@ -24,7 +24,7 @@ pub(super) fn guard<'a>(
 ) -> Vec<Finding<'a>> {
     let namespace = world.namespace(subject);
     let exempt = world.policy.exempt(namespace);
-    if subject.is_deleting() || exempt == Match::Yes {
+    if subject.operation == Operation::Delete || exempt == Match::Yes {
         return Vec::new();
     }
     let mut judge = Judge {
@@ -110,6 +110,9 @@ impl<'a> Judge<'a, '_> {
         grounds: Grounds,
         is_old: bool,
     ) {
+        if self.is_excused(is_old) {
+            return;
+        }
         let Some(mut effect) = self.unless_lifted(Some((number, ban)), used.place, ban.mode.into())
         else {
             return;
@@ -138,6 +141,11 @@ impl<'a> Judge<'a, '_> {
             fault,
             self.downgrade_by_circumstance(effect, ban.running),
         );
+    }
+
+    /// Whether nothing is said: an object that is being deleted held this before, and a warning would help nobody.
+    fn is_excused(&self, is_old: bool) -> bool {
+        is_old && self.subject.is_deleting()
     }
 
     /// Why a reference is not denied, if it is not: a policy may not refuse what it injects, whoever shares a credential is not who
@@ -256,6 +264,9 @@ impl<'a> Judge<'a, '_> {
     }
 
     fn uncovered(&mut self, used: &'a ImageUse<'_>, error: Option<ImageError>, is_old: bool) {
+        if self.is_excused(is_old) {
+            return;
+        }
         let effect = match (self.world.policy.unmatched(), &error) {
             (Unmatched::Allow, None) => return,
             // Nothing is asked of it, and still nobody can pull it.
@@ -318,6 +329,9 @@ impl<'a> Judge<'a, '_> {
                 .as_ref()
                 .is_some_and(|old| find(old, Holder::Known).is_some())
                 || find(&new, Holder::Joining(self.namespace.name)).is_none();
+            if self.is_excused(is_old) {
+                continue;
+            }
             let is_guess = matches!(&grounds, Grounds::Credential { account: Some(account), .. }
                 if account.confidence == Confidence::Low);
             let Some(effect) = self.unless_lifted(Some((number, ban)), place, ban.mode.into())

@@ -3,7 +3,7 @@
 use crate::facts::inventory::InventoryMode;
 use crate::objects::kind::Kind;
 use crate::objects::names;
-use crate::objects::subject::Subject;
+use crate::objects::subject::{Object, Operation, Subject};
 use crate::policy::Policy;
 use crate::policy::source::PolicyText;
 use crate::text::diagnostic::Severity;
@@ -11,11 +11,13 @@ use crate::verdict::ruling::{Notes, Ruling};
 use crate::verdict::words;
 use crate::verdict::world::World;
 
-/// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before, or is
-/// about to be gone, is not judged.
+/// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before is not
+/// judged. A `ConfigMap` that a finalizer keeps is still the policy.
 #[must_use]
 pub fn judge<'a>(world: &World<'a>, subject: &Subject<'_>) -> Ruling<'a> {
-    if is_policy(subject) && subject.object.policy.is_none() {
+    let lacks_policy = |object: &Object<'_>| object.policy.is_none();
+    let is_new = !subject.old.as_ref().is_some_and(lacks_policy);
+    if is_policy(subject) && lacks_policy(&subject.object) && is_new {
         let line = format!(
             "data: the key `{}` is missing: the policy is its value",
             names::POLICY_KEY
@@ -70,7 +72,7 @@ fn without_inventory(world: &World<'_>, policy: Option<&Policy>) -> Option<Strin
 fn is_policy(subject: &Subject<'_>) -> bool {
     subject.kind == Kind::ConfigMap
         && subject.own_name() == Some(names::POLICY_CONFIG_MAP)
-        && !subject.is_deleting()
+        && subject.operation != Operation::Delete
 }
 
 /// The text of a policy that a request is to put into the `ConfigMap` of the policy, where it is such a request.

@@ -70,12 +70,17 @@ impl Controllers {
         Self { extra }
     }
 
-    /// Whether the subject is created by one of them for an object that it controls. The identity of the caller decides:
-    /// anyone can write an ownerReference.
+    /// Whether one of these controllers creates the subject for a workload that it controls, so that the workload was
+    /// judged when a person applied it.
+    ///
+    /// The identity of the caller decides, because anyone can write an ownerReference. The owner has to be a workload
+    /// of a kind that this webhook judges, too: Argo Rollouts, say, makes ReplicaSets for Rollouts, and no Rollout was
+    /// judged, so to trust Argo would lift the bans for every user who may create a Rollout.
     #[must_use]
     pub fn created(&self, subject: &Subject<'_>) -> bool {
+        let owner = subject.object.metadata.controller.as_ref();
         subject.operation == Operation::Create
-            && subject.object.metadata.controller.is_some()
+            && owner.is_some_and(|owner| owner.judged_kind().controller().is_some())
             && (is_built_in(&subject.user) || self.extra.iter().any(|user| *user == subject.user))
     }
 }

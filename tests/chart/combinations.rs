@@ -51,7 +51,7 @@ pub(super) const COMBINATIONS: &[&[&str]] = &[
         "webhooks.disableAKSAdmissionsEnforcer=true",
         "webhooks.annotations.team=platform",
     ],
-    &["extraControllers[0]=system:serviceaccount:argo-rollouts:argo-rollouts"],
+    &["extraControllers[0]=system:serviceaccount:platform:job-runner"],
     &[
         "hostNetwork=true",
         "webhookPort=10443",

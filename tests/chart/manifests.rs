@@ -141,9 +141,9 @@ fn a_ca_bundle_is_rendered_only_where_it_is_provided() {
 /// One value for both: a controller that the API server does not ask about has to be one that Pullgate knows.
 #[test]
 fn extra_controllers_are_in_the_condition_and_in_the_arguments() {
-    let user = "system:serviceaccount:argo-rollouts:argo-rollouts";
+    let user = "system:serviceaccount:platform:job-runner";
     let text = render(&[&format!("extraControllers[0]={user}")]);
-    assert_eq!(text.matches(&format!("'{user}'")).count(), 2);
+    assert_eq!(text.matches(&format!("'{user}'")).count(), 1);
     assert!(text.contains(&format!("- \"--controller={user}\"")));
 }
 

@@ -186,8 +186,7 @@ pub(crate) fn create_pod(spec: Value) -> Value {
 /// The same request, of a pod that a built-in controller makes.
 pub(crate) fn by_controller(mut review: Value, user: &str) -> Value {
     review["request"]["userInfo"]["username"] = json!(user);
-    review["request"]["object"]["metadata"]["ownerReferences"] =
-        json!([{"kind": "ReplicaSet", "name": "web-1", "controller": true}]);
+    review["request"]["object"]["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "controller": true}]);
     review
 }
 

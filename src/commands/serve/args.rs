@@ -118,7 +118,8 @@ pub struct ServeArgs {
     /// kubectl, or the one that this runs in].
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// One more user whose objects are part of workloads that were judged before, like those of built-in controllers.
+    /// One more user whose objects are part of workloads that were judged before, like those of built-in controllers. It
+    /// helps only objects that a built-in workload (Deployment, Job, ...) controls: of others none was judged.
     #[arg(long = "controller", value_name = "USER", help_heading = "Cluster")]
     pub(super) controllers: Vec<String>,
     /// Tell who edits the policy what the edit would do to running workloads, which are listed for it.

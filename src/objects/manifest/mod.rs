@@ -109,8 +109,7 @@ impl Manifests {
             }
             return;
         }
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let kind_of = Kind::of(group, &kind);
+        let kind_of = Kind::of_object(&api_version, &kind);
         let mut writer = Writer::default();
         // Nobody looks into the others, and a CRD may be a megabyte.
         if kind_of != Kind::Other {

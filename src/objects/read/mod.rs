@@ -6,7 +6,7 @@ mod spec;
 use crate::kubelet::docker_config::{CONFIG_JSON_KEY, Form};
 use crate::objects::kind::Kind;
 use crate::objects::subject::{
-    INJECT, INJECTED, MIRROR_POD, Metadata, Object, Place, Presence, Reference,
+    INJECT, INJECTED, MIRROR_POD, Metadata, Object, Owner, Place, Presence, Reference,
 };
 use crate::secrets::credentials::SecretContent;
 use crate::text::scan::{self, Raw};
@@ -168,11 +168,10 @@ fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
             .map(|text| text.0)
             .filter(|name| !name.is_empty()),
         is_deleting: json.deletion_timestamp.is_some(),
-        controller: controller.map(|owner| {
-            (
-                owner.kind.unwrap_or_default().0,
-                owner.name.unwrap_or_default().0,
-            )
+        controller: controller.map(|owner| Owner {
+            api_version: owner.api_version.unwrap_or_default().0,
+            kind: owner.kind.unwrap_or_default().0,
+            name: owner.name.unwrap_or_default().0,
         }),
     }
 }
@@ -313,7 +312,10 @@ struct JsonMetadata<'a> {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct JsonOwner<'a> {
+    #[serde(borrow)]
+    api_version: Option<Text<'a>>,
     #[serde(borrow)]
     kind: Option<Text<'a>>,
     #[serde(borrow)]

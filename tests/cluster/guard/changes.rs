@@ -43,19 +43,46 @@ pub(super) fn ratchet(plane: &ControlPlane) {
         "{output:?}"
     );
     site.run(&["delete", "deployment", "web", "--wait=false"]);
-    // It is being deleted: even a new reference is of no interest any more.
-    site.run(&["patch", "deployment", "web", "-p", &env("legacy-two")]);
-    site.run(&[
+    // Being deleted excuses only what was there before, and a finalizer keeps the object for as long as its owner likes.
+    let output = site.kubectl(&["patch", "deployment", "web", "-p", &env("legacy-two")]);
+    assert!(!output.ok, "{output:?}");
+    let_go(&site, "deployment", "web");
+}
+
+/// Takes the finalizers away from an object that is being deleted, as a controller does: without a warning.
+fn let_go(site: &Site<'_>, kind: &str, name: &str) {
+    let patch = "[{\"op\": \"remove\", \"path\": \"/metadata/finalizers\"}]";
+    let output = site.kubectl(&["patch", kind, name, "--type=json", "-p", patch]);
+    assert!(output.ok && output.stderr.is_empty(), "{output:?}");
+    wait_for("it is gone", || !site.kubectl(&["get", kind, name]).ok);
+}
+
+/// The pods of a workload get what its ServiceAccount lists, also while that is being deleted.
+pub(super) fn kept_by_a_finalizer(plane: &ControlPlane) {
+    let mut site = Site::new(plane, "kept", POLICY);
+    site.applied(
+        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: app, finalizers: [test.pullgate.dev/keep]}}",
+    );
+    site.run(&["delete", "serviceaccount", "app", "--wait=false"]);
+    let list = |secret: &str| format!("{{\"imagePullSecrets\": [{{\"name\": \"{secret}\"}}]}}");
+    let output = site.kubectl(&[
         "patch",
-        "deployment",
-        "web",
-        "--type=json",
+        "serviceaccount",
+        "app",
         "-p",
-        "[{\"op\": \"remove\", \"path\": \"/metadata/finalizers\"}]",
+        &list("regcred-shared"),
     ]);
-    wait_for("the deployment is gone", || {
-        !site.kubectl(&["get", "deployment", "web"]).ok
-    });
+    assert!(
+        !output.ok
+            && output
+                .stderr
+                .contains("ServiceAccount kept/app: imagePullSecrets[0] names \"regcred-shared\""),
+        "{output:?}"
+    );
+    site.run(&["patch", "serviceaccount", "app", "-p", &list("other")]);
+    // What only lets it go never waits for Pullgate.
+    site.end_server();
+    let_go(&site, "serviceaccount", "app");
 }
 
 pub(super) fn debug(plane: &ControlPlane) {

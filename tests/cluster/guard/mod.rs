@@ -22,6 +22,10 @@ pub(crate) const TESTS: &[Test] = &[
         "trap_15_an_old_offender_can_be_changed_and_deleted",
         changes::ratchet,
     ),
+    (
+        "trap_22_a_service_account_that_is_being_deleted_gets_no_banned_secret",
+        changes::kept_by_a_finalizer,
+    ),
     ("guard_warns_and_audits", policy::warns_and_audits),
     ("trap_10_ephemeral_containers_are_judged", changes::debug),
     (

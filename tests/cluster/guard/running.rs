@@ -154,14 +154,16 @@ pub(super) fn pullgate_down(plane: &ControlPlane) {
 /// writes what they write.
 pub(super) fn match_conditions(plane: &ControlPlane) {
     let site = Site::new(plane, "conditions", POLICY);
-    let owned = |name: &str, owner: &str, more: &str| {
-        let owner = format!(
-            "{{apiVersion: apps/v1, kind: ReplicaSet, name: x, uid: 11111111-2222-3333-4444-555555555555{owner}}}"
-        );
+    let owned_by = |name: &str, owner: &str, more: &str| {
+        let owner = format!("{{{owner}, name: x, uid: 11111111-2222-3333-4444-555555555555}}");
         pod(name, more).replace(
             &format!("{{name: {name}}}"),
             &format!("{{name: {name}, ownerReferences: [{owner}]}}"),
         )
+    };
+    let owned = |name: &str, owner: &str, more: &str| {
+        let owner = format!("apiVersion: apps/v1, kind: ReplicaSet{owner}");
+        owned_by(name, &owner, more)
     };
     let controller = "--as=system:serviceaccount:kube-system:replicaset-controller";
     let create = |user: &[&str], manifest: &str| {
@@ -194,4 +196,15 @@ pub(super) fn match_conditions(plane: &ControlPlane) {
         "it belongs to no workload that was judged"
     );
     assert!(create(&[controller], &owned("kept", ", controller: true", BANNED)).ok);
+    for owner in [
+        "apiVersion: argoproj.io/v1alpha1, kind: Rollout",
+        "apiVersion: example.com/v1, kind: ReplicaSet",
+    ] {
+        let owner = format!("{owner}, controller: true");
+        assert!(
+            denied(&[controller], &owned_by("custom", &owner, BANNED)),
+            "nobody judged its owner: {owner}"
+        );
+        assert!(create(&[controller], &owned_by("custom", &owner, "")).ok);
+    }
 }

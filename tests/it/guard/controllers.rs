@@ -2,7 +2,10 @@
 
 use super::{REPLICASET_CONTROLLER, banned_pod};
 use crate::support::{POLICY, Setting, by_controller};
+use pullgate::objects::kind::Kind;
+use pullgate::verdict::world::Controllers;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Trap 18: the pods of a ReplicaSet after a node was drained.
 #[test]
@@ -50,18 +53,67 @@ fn trap_18_what_built_in_controllers_create_is_kept_and_noted() {
 #[test]
 fn more_controllers_can_be_named() {
     let mut setting = Setting::new(POLICY);
-    let user = "system:serviceaccount:argo-rollouts:argo-rollouts";
+    let user = "system:serviceaccount:platform:job-runner";
     assert!(
         !setting
             .validate(&by_controller(banned_pod(), user))
             .allowed()
     );
-    setting.controllers = pullgate::verdict::world::Controllers::new(vec![user.to_owned()]);
+    setting.controllers = Controllers::new(vec![user.to_owned()]);
     assert!(
         setting
             .validate(&by_controller(banned_pod(), user))
             .allowed()
     );
+}
+
+/// Trap 23: nobody judged the Rollout, so nobody judged what its controller makes of it.
+#[test]
+fn trap_23_a_controller_is_trusted_for_workloads_that_were_judged() {
+    let argo = "system:serviceaccount:argo-rollouts:argo-rollouts";
+    let mut setting = Setting::new(POLICY);
+    setting.controllers = Controllers::new(vec![argo.to_owned()]);
+    let of = |api_version: Value, kind: &str, user: &str| {
+        let mut review = by_controller(banned_pod(), user);
+        let owner = &mut review["request"]["object"]["metadata"]["ownerReferences"][0];
+        owner["apiVersion"] = api_version;
+        owner["kind"] = json!(kind);
+        review
+    };
+    for user in [argo, REPLICASET_CONTROLLER] {
+        for (api_version, kind) in [
+            (json!("argoproj.io/v1alpha1"), "Rollout"),
+            (json!("evil.example.com/v1"), "Deployment"),
+            (json!("v1"), "ReplicaSet"),
+            // Judged, and no workload: code that runs in a Pod decides what it makes.
+            (json!("v1"), "Pod"),
+            (json!("v1"), "ConfigMap"),
+            (Value::Null, "ReplicaSet"),
+        ] {
+            let review = of(api_version, kind, user);
+            assert!(!setting.validate(&review).allowed(), "{review}");
+            let answer = setting.mutate(&review);
+            assert!(answer.audit("ban.legacy-shared").is_none(), "{answer:?}");
+        }
+        for (api_version, kind) in [
+            ("apps/v1", "ReplicaSet"),
+            ("apps/v1", "Deployment"),
+            ("apps/v1", "StatefulSet"),
+            ("apps/v1", "DaemonSet"),
+            ("batch/v1", "Job"),
+            ("batch/v1", "CronJob"),
+            ("v1", "ReplicationController"),
+        ] {
+            let review = of(json!(api_version), kind, user);
+            assert!(setting.validate(&review).allowed(), "{review}");
+        }
+    }
+    let mut two = by_controller(banned_pod(), argo);
+    let owners = &mut two["request"]["object"]["metadata"]["ownerReferences"];
+    let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "api", "controller": true});
+    owners[0]["controller"] = json!(false);
+    owners.as_array_mut().unwrap().push(rollout);
+    assert!(!setting.validate(&two).allowed(), "the owner that controls");
 }
 
 #[test]
@@ -117,4 +169,18 @@ fn the_chart_and_the_code_know_the_same_controllers() {
             "{user}"
         );
     }
+    let owners = condition.split("owner.kind in [").nth(1).unwrap();
+    let owners = owners.split(']').next().unwrap().split(',');
+    let owners: BTreeSet<_> = owners
+        .map(|owner| owner.trim().trim_matches('\''))
+        .collect();
+    let trusted = Kind::ALL
+        .into_iter()
+        .filter(|kind| kind.controller().is_some());
+    let trusted = trusted.map(|kind| match kind.group() {
+        "" => format!("v1/{kind}"),
+        group => format!("{group}/v1/{kind}"),
+    });
+    let trusted: BTreeSet<_> = trusted.collect();
+    assert_eq!(owners, trusted.iter().map(String::as_str).collect());
 }

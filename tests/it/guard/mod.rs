@@ -1,6 +1,7 @@
 //! Judgements that need no cluster to be seen.
 
 mod controllers;
+mod deletion;
 mod exceptions;
 mod injection;
 mod messages;

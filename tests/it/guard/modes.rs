@@ -34,13 +34,6 @@ fn trap_15_old_references_pass_and_new_ones_do_not() {
         !change(json!({"imagePullSecrets": [{"name": "legacy-a"}, {"name": "legacy-b"}]}))
             .allowed()
     );
-    let mut deleting = create(
-        "apps",
-        "Deployment",
-        deployment(json!({"imagePullSecrets": [{"name": "legacy-b"}]})),
-    );
-    deleting["request"]["object"]["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
-    assert!(setting.validate(&update(deleting, old.clone())).allowed());
     let mut delete = update(create("apps", "Deployment", Value::Null), old.clone());
     delete["request"]["operation"] = json!("DELETE");
     assert!(setting.validate(&delete).allowed());

@@ -174,6 +174,13 @@ fn an_admin_account_is_refused_when_its_secret_is_made_and_may_be_rotated() {
         answer.allowed() && answer.warnings()[0].contains("it was there before"),
         "{answer:?}"
     );
+    // Trap 22: the kubelet uses a Secret that a finalizer keeps.
+    let mut kept = secret("mine", &admin());
+    kept["request"]["object"]["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
+    let before = |content: &str| secret("mine", content)["request"]["object"].clone();
+    let change = |old: Value| setting.validate(&update(kept.clone(), old));
+    assert!(!change(before(&token("a"))).allowed());
+    assert!(change(before(&admin())).warnings().is_empty());
     // Of another type the kubelet reads nothing.
     let mut opaque = secret("mine", &admin());
     opaque["request"]["object"]["type"] = json!("Opaque");
