@@ -13,6 +13,7 @@ pub enum Kind {
     Deployment,
     StatefulSet,
     DaemonSet,
+    ControllerRevision,
     Job,
     CronJob,
     ServiceAccount,
@@ -50,7 +51,7 @@ static DEFINITIONS: [KindDefinition; Kind::ALL.len() + 1] = {
 
 impl Kind {
     /// All kinds but [`Kind::Other`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Pod,
         Self::PodTemplate,
         Self::ReplicationController,
@@ -58,6 +59,7 @@ impl Kind {
         Self::Deployment,
         Self::StatefulSet,
         Self::DaemonSet,
+        Self::ControllerRevision,
         Self::Job,
         Self::CronJob,
         Self::ServiceAccount,
@@ -84,6 +86,12 @@ impl Kind {
             Self::Deployment => KindDefinition::app("Deployment", "deployments", "deployment"),
             Self::StatefulSet => KindDefinition::app("StatefulSet", "statefulsets", "statefulset"),
             Self::DaemonSet => KindDefinition::app("DaemonSet", "daemonsets", "daemon-set"),
+            // StatefulSets and DaemonSets keep their earlier templates in it, and pods of StatefulSets are made from it.
+            Self::ControllerRevision => KindDefinition {
+                path: "data.spec.template.spec.",
+                controller: None,
+                ..KindDefinition::app("ControllerRevision", "controllerrevisions", "")
+            },
             Self::Job => KindDefinition {
                 group: "batch",
                 ..KindDefinition::app("Job", "jobs", "job")

@@ -74,7 +74,7 @@ impl Controllers {
     /// judged when a person applied it.
     ///
     /// The identity of the caller decides, because anyone can write an ownerReference. The owner has to be a workload
-    /// of a kind that this webhook judges, too: Argo Rollouts, say, makes ReplicaSets for Rollouts, and no Rollout was
+    /// of a kind that this webhook judges, too: Argo Rollouts, say, makes `ReplicaSets` for Rollouts, and no Rollout was
     /// judged, so to trust Argo would lift the bans for every user who may create a Rollout.
     #[must_use]
     pub fn created(&self, subject: &Subject<'_>) -> bool {

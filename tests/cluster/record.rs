@@ -20,7 +20,8 @@ const RULES: &str = r#"[
     ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers", "replicationcontrollers/scale",
      "serviceaccounts", "secrets", "configmaps"]},
   {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources":
-    ["deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale", "daemonsets"]},
+    ["deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale", "daemonsets",
+     "controllerrevisions"]},
   {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources": ["jobs", "cronjobs"]}
 ]"#;
 

@@ -1,6 +1,7 @@
 //! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
 
 mod field;
+mod revision;
 mod spec;
 
 use crate::kubelet::docker_config::{CONFIG_JSON_KEY, Form};
@@ -13,7 +14,7 @@ use crate::text::scan::{self, Raw};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use field::{Named, json, reference};
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use spec::Spec;
 
@@ -42,6 +43,9 @@ impl<'de> DeserializeSeed<'de> for ObjectReader {
             Kind::Pod => pod(Deserialize::deserialize(json)?),
             Kind::PodTemplate => pod_template(Deserialize::deserialize(json)?),
             Kind::CronJob => cron_job(Deserialize::deserialize(json)?),
+            Kind::ControllerRevision => {
+                controller_revision(Deserialize::deserialize(json)?).map_err(D::Error::custom)?
+            }
             Kind::ServiceAccount => service_account(Deserialize::deserialize(json)?),
             Kind::Secret => secret(Deserialize::deserialize(json)?),
             Kind::ConfigMap => config_map(Deserialize::deserialize(json)?),
@@ -79,6 +83,17 @@ fn cron_job(cron_job: JsonCronJob<'_>) -> Object<'_> {
         .and_then(|spec| spec.job_template)
         .and_then(|template| template.spec);
     with_template(cron_job.metadata, job.and_then(|job| job.template))
+}
+
+/// A patch that does not decode to a `StatefulSet` makes no pods: the controllers of other projects keep anything there.
+fn controller_revision(revision: JsonRevision<'_>) -> Result<Object<'_>, serde_json::Error> {
+    let patch = revision.data.map(|Raw(json)| revision::patch(json));
+    let patch = patch.transpose()?.map(JsonRevisionPatch::deserialize);
+    let spec = patch.and_then(Result::ok).and_then(|patch| patch.spec);
+    Ok(with_template(
+        revision.metadata,
+        spec.and_then(|spec| spec.template),
+    ))
 }
 
 fn with_template<'a>(
@@ -290,6 +305,8 @@ json! {
     JsonCronJob { metadata: JsonMetadata<'a>, spec: JsonCronJobSpec<'a>, }
     JsonCronJobSpec { job_template: JsonJobTemplate<'a>, }
     JsonJobTemplate { spec: JsonWorkloadSpec<'a>, }
+    JsonRevision { metadata: JsonMetadata<'a>, data: Raw<'a>, }
+    JsonRevisionPatch { spec: JsonWorkloadSpec<'a>, }
     JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Named<'a>>, secrets: Vec<Named<'a>>, }
     JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, data: JsonSecretData<'a>, }
     JsonConfigMap { metadata: JsonMetadata<'a>, data: JsonPolicyData<'a>, }

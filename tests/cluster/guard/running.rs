@@ -1,7 +1,7 @@
 //! Tests of what already runs: what its controllers create, and what goes on while Pullgate is down.
 
 use super::{BANNED, POLICY, cron_job, deployment, pod};
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, Output};
 use crate::process::wait_for;
 use crate::webhook::Site;
 
@@ -196,15 +196,31 @@ pub(super) fn match_conditions(plane: &ControlPlane) {
         "it belongs to no workload that was judged"
     );
     assert!(create(&[controller], &owned("kept", ", controller: true", BANNED)).ok);
+    revisions(&create, &denied);
     for owner in [
         "apiVersion: argoproj.io/v1alpha1, kind: Rollout",
         "apiVersion: example.com/v1, kind: ReplicaSet",
     ] {
-        let owner = format!("{owner}, controller: true");
+        let unjudged = format!("{owner}, controller: true");
         assert!(
-            denied(&[controller], &owned_by("custom", &owner, BANNED)),
-            "nobody judged its owner: {owner}"
+            denied(&[controller], &owned_by("custom", &unjudged, BANNED)),
+            "nobody judged its owner: {unjudged}"
         );
-        assert!(create(&[controller], &owned_by("custom", &owner, "")).ok);
+        assert!(create(&[controller], &owned_by("custom", &unjudged, "")).ok);
     }
+}
+
+/// The revisions that the controller of a `StatefulSet` keeps, and one that a person makes for it to find.
+fn revisions(create: &impl Fn(&[&str], &str) -> Output, denied: &impl Fn(&[&str], &str) -> bool) {
+    let revision = |more: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: ControllerRevision, revision: 1, metadata: {{name: web-1, ownerReferences: [{{\
+             apiVersion: apps/v1, kind: StatefulSet, name: web, controller: true, \
+             uid: 11111111-2222-3333-4444-555555555555}}]}}, data: {{spec: {{template: {{$patch: replace, spec: {{\
+             containers: [{{name: c, image: contoso.azurecr.io/a}}]{more}}}}}}}}}}}"
+        )
+    };
+    let controller = "--as=system:serviceaccount:kube-system:statefulset-controller";
+    assert!(denied(&[], &revision(BANNED)) && create(&[], &revision("")).ok);
+    assert!(create(&[controller], &revision(BANNED)).ok);
 }

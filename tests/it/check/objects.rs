@@ -50,6 +50,19 @@ metadata: {name: tick}
 spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: c, env: [
   {name: X, valueFrom: {secretKeyRef: {name: regcred-shared, key: k}}}]}]}}}}}
 "),
+        ("revision.yaml", "\
+apiVersion: apps/v1
+kind: ControllerRevision
+metadata: {name: web-1}
+revision: 1
+data:
+  spec:
+    template:
+      $patch: replace
+      spec:
+        imagePullSecrets:
+        - name: legacy-1
+"),
         ("notes.txt", "apiVersion: v1\nkind: Pod\n"),
         (".hidden/pod.yaml", "what: ever"),
     ]);
@@ -83,7 +96,11 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: c, env: [
         found(&["-f", "nested"]),
         ["nested/deeper/cron.yaml:5:46 error banned-secret"]
     );
-    assert_eq!(found(&["-f", "."]).len(), 8);
+    assert_eq!(
+        found(&["-f", "revision.yaml"]),
+        ["revision.yaml:11:17 error banned-secret"]
+    );
+    assert_eq!(found(&["-f", "."]).len(), 9);
     assert_eq!(
         found(&["-f", "two.yaml", "list.yaml", "-f", "nested"]).len(),
         5

@@ -1,7 +1,7 @@
 //! Tests of the judgement of pods that controllers create.
 
 use super::{REPLICASET_CONTROLLER, banned_pod};
-use crate::support::{POLICY, Setting, by_controller};
+use crate::support::{POLICY, Setting, by_controller, create};
 use pullgate::objects::kind::Kind;
 use pullgate::verdict::world::Controllers;
 use serde_json::{Value, json};
@@ -65,6 +65,42 @@ fn more_controllers_can_be_named() {
             .validate(&by_controller(banned_pod(), user))
             .allowed()
     );
+}
+
+/// A user can make a revision that no StatefulSet had, and the controller makes pods from it.
+#[test]
+fn revisions_of_controllers_are_kept_and_those_of_people_are_judged() {
+    let setting = Setting::new(POLICY);
+    for (kind, controller) in [("StatefulSet", "statefulset"), ("DaemonSet", "daemon-set")] {
+        let template =
+            json!({"$patch": "replace", "spec": {"imagePullSecrets": [{"name": "legacy-x"}]}});
+        let owner =
+            json!({"apiVersion": "apps/v1", "kind": kind, "name": "web", "controller": true});
+        let revision = |user: &str| {
+            let revision = json!({
+                "metadata": {"name": "web-5d4f", "ownerReferences": [owner]},
+                "data": {"spec": {"template": template}}, "revision": 1,
+            });
+            let mut review = create("apps", "ControllerRevision", revision);
+            review["request"]["userInfo"]["username"] = json!(user);
+            setting.validate(&review)
+        };
+        let answer = revision("jane");
+        assert!(
+            answer.message().starts_with(
+                "ControllerRevision ns/web-5d4f: data.spec.template.spec.imagePullSecrets[0] names \"legacy-x\""
+            ),
+            "{answer:?}"
+        );
+        let answer = revision(&format!(
+            "system:serviceaccount:kube-system:{controller}-controller"
+        ));
+        assert!(
+            answer.allowed() && answer.warnings().is_empty(),
+            "{answer:?}"
+        );
+        assert!(answer.audit("ban.legacy-shared").is_some(), "{answer:?}");
+    }
 }
 
 /// Trap 23: nobody judged the Rollout, so nobody judged what its controller makes of it.

@@ -5,7 +5,7 @@ use crate::support::{POLICY, Setting, create, update};
 use serde_json::{Value, json};
 
 /// Every kind, and how a pod spec gets into an object of it.
-const KINDS: [(&str, &str, &str); 10] = [
+const KINDS: [(&str, &str, &str); 11] = [
     ("", "Pod", "spec"),
     ("", "PodTemplate", "template.spec"),
     ("", "ReplicationController", "spec.template.spec"),
@@ -13,6 +13,7 @@ const KINDS: [(&str, &str, &str); 10] = [
     ("apps", "Deployment", "spec.template.spec"),
     ("apps", "StatefulSet", "spec.template.spec"),
     ("apps", "DaemonSet", "spec.template.spec"),
+    ("apps", "ControllerRevision", "data.spec.template.spec"),
     ("batch", "Job", "spec.template.spec"),
     ("batch", "CronJob", "spec.jobTemplate.spec.template.spec"),
     ("", "ServiceAccount", ""),
@@ -107,6 +108,66 @@ fn every_reference_of_every_kind_is_found() {
             )),
             "{answer:?}"
         );
+    }
+}
+
+/// The controller of StatefulSets decodes a revision without regard to the case of its keys, ignores null, and takes the
+/// last of two equal keys.
+#[test]
+fn every_reference_of_a_revision_is_found_however_it_is_spelled() {
+    let setting = Setting::new(POLICY);
+    let (kelvin, long_s) = ('\u{212a}', '\u{17f}');
+    for (field, spec) in references("legacy-x") {
+        let spec = spec.to_string();
+        for (value, spelled) in [
+            (
+                "legacy-x",
+                spec.to_uppercase().replace("LEGACY-X", "legacy-x"),
+            ),
+            ("legacy-x", spec.replace('[', "[null,")),
+            (
+                "legacy-x",
+                spec.replace("secretKey", &format!("{long_s}ecret{kelvin}ey")),
+            ),
+        ] {
+            let template = serde_json::from_str(&spelled).unwrap();
+            let revision = object("data.SPEC.Template.spec", template);
+            let answer = setting.validate(&create("apps", "ControllerRevision", revision));
+            assert!(
+                answer.message().contains(value),
+                "{field}: {spelled} {answer:?}"
+            );
+        }
+    }
+    let both = json!({"data": {
+        "Spec": {"template": {"spec": {"ImagePullSecrets": [{"name": "legacy-x"}]}}},
+        "spec": {"template": {"spec": {"imagePullSecrets": [{"name": "fine"}]}}},
+    }});
+    assert!(
+        !setting
+            .validate(&create("apps", "ControllerRevision", both))
+            .allowed()
+    );
+}
+
+/// No pod is made from what does not decode to a StatefulSet, and other projects keep revisions of their own.
+#[test]
+fn a_revision_of_another_shape_is_admitted() {
+    let setting = Setting::new(&format!("unmatched: deny\n{POLICY}"));
+    for data in [
+        Value::Null,
+        json!({}),
+        json!([1]),
+        json!("text"),
+        json!({"spec": {"template": {"spec": {"imagePullSecrets": "none", "volumes": {}}}}}),
+        json!({"spec": {"template": {"spec": {"domain": {"devices": {}}, "volumes": [{"containerDisk": {"image": "x"}}]}}}}),
+    ] {
+        let review = create(
+            "apps",
+            "ControllerRevision",
+            json!({"metadata": {"name": "web-1"}, "data": data}),
+        );
+        assert!(setting.validate(&review).allowed(), "{review}");
     }
 }
 
