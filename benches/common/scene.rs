@@ -168,7 +168,6 @@ fn secret(number: usize) -> SecretFacts {
         form: Form::ConfigJson,
         content: content.expect("a credential").reduce(None),
         changed: None,
-        is_managed: false,
     }
 }
 

@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::collections::{HashMap, HashSet};
 use std::future::ready;
 use std::sync::Arc;
@@ -137,7 +136,6 @@ impl SecretReader {
 
     fn read(&self, json: &str) -> Option<SecretFacts> {
         let SecretMetadata {
-            labels,
             creation_timestamp,
             managed_fields,
         } = scan::from_str::<SecretObject<'_>>(json).ok()?.metadata;
@@ -161,7 +159,6 @@ impl SecretReader {
             form: self.form,
             content,
             changed: seconds.max(),
-            is_managed: labels.is_some_and(|labels| labels.managed.is_some()),
         })
     }
 }
@@ -175,18 +172,10 @@ struct SecretObject<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SecretMetadata<'a> {
-    labels: Option<SecretLabels>,
     #[serde(borrow)]
     creation_timestamp: Option<Text<'a>>,
     #[serde(borrow)]
     managed_fields: Option<Vec<FieldManager<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct SecretLabels {
-    /// The label of copies that Pullgate itself keeps.
-    #[serde(rename = "pullgate.dev/managed")]
-    managed: Option<IgnoredAny>,
 }
 
 /// A field manager of an object, and when it changed the object last.
@@ -284,7 +273,6 @@ impl InventoryLearner {
             form,
             content: Content::Unread,
             changed: None,
-            is_managed: false,
         });
         match self.inventory.get(&name.namespace, &name.name) {
             Some(known) if known.form != form => drop(self.waiting.insert(name, facts)),

@@ -107,10 +107,7 @@ impl WorkloadItem<'_> {
     fn counts(&self, kind: Kind) -> bool {
         let mut owners = self.metadata.owner_references.iter().flatten();
         let is_part = owners.any(|owner| {
-            let kind = Kind::of_object(
-                text(owner.api_version.as_ref()),
-                text(owner.kind.as_ref()),
-            );
+            let kind = Kind::of_object(text(owner.api_version.as_ref()), text(owner.kind.as_ref()));
             owner.controller == Some(true) && LISTED.contains(&kind)
         });
         let status = self.status.as_ref();

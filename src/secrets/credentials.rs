@@ -1,9 +1,9 @@
 //! What is kept about a docker-type Secret: whose credentials it has, for which registry, and until when. Never a password.
 
 use crate::kubelet::docker_config::{self, Entry, Form, Malformed};
-use crate::kubelet::image::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
-use crate::secrets::account::Product;
-use crate::secrets::account::{self, Account, Shape};
+use crate::kubelet::image::LEGACY_REGISTRY;
+use crate::secrets::account::{self, Account, Confidence, Product, Shape};
+use crate::secrets::glob_key;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::HashSet;
@@ -11,8 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// More entries than anyone has: what is beyond is not kept, and then nothing is said about the Secret.
-const MAX_ENTRIES: usize = 256;
+/// More entries than anyone needs. A Secret with more is not read to its end, and nothing of it is kept.
+pub const MAX_ENTRIES: usize = 256;
 
 /// The content of a docker-type Secret, as it came. It has no `Debug` that would show it, and is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,8 +24,10 @@ pub struct SecretContent {
 /// What is known of what a Secret holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Nobody looked, or it has too many entries.
+    /// Nobody looked.
     Unread,
+    /// It has more than [`MAX_ENTRIES`] entries.
+    TooManyEntries,
     /// The kubelet fails every pull of a pod that lists it.
     Malformed(Malformed),
     /// These, in the order of the text.
@@ -43,7 +45,7 @@ pub struct Credential {
     pub shape: Shape,
     /// When it expires, in seconds of Unix time, where the password says so.
     pub expires: Option<i64>,
-    /// The same credential under another name has the same.
+    /// The same credential has the same, under any name of the Secret and for any registry.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -58,7 +60,8 @@ pub enum Flaw {
     Shadowed,
 }
 
-/// A keyed hash of host, user name and password: equal ones are one credential, and nothing else can be told from it.
+/// A keyed hash of user name and password: equal ones are one credential, and nothing else can be told from it. The registry
+/// is left out, because a tenant can write it in many ways: with a port, a path, or a glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 16]);
 
@@ -78,7 +81,7 @@ impl SecretContent {
     pub fn reduce(&self, key: Option<&FingerprintKey>) -> Content {
         match docker_config::read_at_most(MAX_ENTRIES, self.form, &self.bytes) {
             Err(malformed) => Content::Malformed(malformed),
-            Ok(None) => Content::Unread,
+            Ok(None) => Content::TooManyEntries,
             Ok(Some(entries)) => {
                 let kept = entries
                     .iter()
@@ -103,7 +106,7 @@ impl Content {
     pub fn credentials(&self) -> &[Credential] {
         match self {
             Self::Credentials(credentials) => credentials,
-            Self::Unread | Self::Malformed(_) => &[],
+            Self::Unread | Self::TooManyEntries | Self::Malformed(_) => &[],
         }
     }
 
@@ -135,9 +138,7 @@ impl Credential {
             username: (&*String::from_utf8_lossy(&entry.username)).into(),
             shape: Shape::of(&entry.password),
             expires: account::expiry(&entry.password),
-            fingerprint: key
-                .filter(|_| !is_empty)
-                .map(|key| key.fingerprint(&registry, entry)),
+            fingerprint: key.filter(|_| !is_empty).map(|key| key.fingerprint(entry)),
         })
     }
 
@@ -147,10 +148,22 @@ impl Credential {
         host(&self.key)
     }
 
-    /// Whose it is; `product` says what runs at its registry, where the name does not.
+    /// The account that it belongs to; `product` says what runs at its registry, where the name does not. Of several the
+    /// gravest that is more than a guess.
     #[must_use]
     pub fn account(&self, product: Option<Product>) -> Account {
-        account::classify(self.registry(), &self.username, self.shape, product)
+        let own = account::classify(self.registry(), &self.username, self.shape, product);
+        let is_guess = |account: &Account| account.confidence == Confidence::Low;
+        let best = |account: &Account| (is_guess(account), account.class.rank());
+        self.accounts(product).min_by_key(best).unwrap_or(own)
+    }
+
+    /// Every account that it can belong to: one, and more where its key matches many hosts.
+    pub fn accounts(&self, product: Option<Product>) -> impl Iterator<Item = Account> {
+        let (host, username) = (self.registry(), &*self.username);
+        let own = account::classify(host, username, self.shape, product);
+        let more = glob_key::is_glob(host).then(|| glob_key::accounts(host, username, self.shape));
+        std::iter::once(own).chain(more.into_iter().flatten())
     }
 
     /// Whether it has expired at this second of Unix time.
@@ -187,18 +200,11 @@ impl FingerprintKey {
         })
     }
 
-    /// HMAC-SHA-256 (RFC 2104) over the registry, under one name and in lower case, user name and password, each behind
-    /// its length.
-    fn fingerprint(&self, key: &str, entry: &Entry) -> Fingerprint {
-        let registry = host(key).to_ascii_lowercase();
-        let registry = if registry == LEGACY_REGISTRY {
-            DEFAULT_REGISTRY
-        } else {
-            &registry
-        };
+    /// HMAC-SHA-256 (RFC 2104) over user name and password, each behind its length.
+    fn fingerprint(&self, entry: &Entry) -> Fingerprint {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("a key");
-        for part in [registry.as_bytes(), &entry.username, &entry.password] {
+        for part in [&entry.username, &entry.password] {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part);
         }

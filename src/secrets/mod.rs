@@ -2,3 +2,4 @@
 
 pub mod account;
 pub mod credentials;
+mod glob_key;

@@ -3,7 +3,7 @@
 use crate::kubelet::docker_config::Malformed;
 use crate::objects::subject::Place;
 use crate::policy::{Ban, Exception, RegistryRule};
-use crate::secrets::account::Account;
+use crate::secrets::account::{Account, Confidence};
 use crate::verdict::code::FindingCode;
 
 /// One fault in one object.
@@ -107,6 +107,16 @@ pub enum Grounds {
         /// In more than how many namespaces it is, where that is banned.
         shared_beyond: Option<u32>,
     },
+    /// It has more entries than are read, so that nobody can say whose credentials it holds.
+    TooManyEntries,
+}
+
+impl Grounds {
+    /// Whether they rest on a guess about the account of a credential, which is not reason enough to refuse anything.
+    #[must_use]
+    pub fn is_guess(&self) -> bool {
+        matches!(self, Self::Credential { account: Some(account), .. } if account.confidence == Confidence::Low)
+    }
 }
 
 /// What is wrong with a pull secret.
@@ -186,7 +196,9 @@ impl<'a> Fault<'a> {
             Self::NotMountable { .. } => FindingCode::SecretNotMountable,
             Self::BannedSecret { grounds, .. } => match grounds {
                 Grounds::Name => FindingCode::BannedName,
-                Grounds::Credential { .. } => FindingCode::BannedCredential,
+                Grounds::Credential { .. } | Grounds::TooManyEntries => {
+                    FindingCode::BannedCredential
+                }
             },
             Self::PullSecret { trouble, .. } => match trouble {
                 Trouble::Missing { .. } => FindingCode::SecretNotFound,

@@ -16,21 +16,23 @@ pub(super) enum Holder<'n> {
     Joining(&'n str),
 }
 
-/// The first credential that a clause covers. What the clause says has to hold of one and the same.
+/// The first credential that a clause certainly covers, or else the first that it perhaps covers. What the clause says has
+/// to hold of one and the same.
 pub(super) fn find(
     world: &World<'_>,
     clause: &CredentialClause,
     content: &Content,
     holder: Holder<'_>,
 ) -> Option<Grounds> {
-    let mut credentials = content.credentials().iter();
-    credentials.find_map(|credential| {
+    let credentials = content.credentials().iter();
+    let mut found = credentials.filter_map(|credential| {
         let registry = credential.registry();
         let account = match &clause.class {
             None => None,
             Some(classes) => {
-                let account = credential.account(world.policy.product_of(registry));
-                classes.contains(&account.class).then_some(Some(account))?
+                let accounts = credential.accounts(world.policy.product_of(registry));
+                let banned = accounts.filter(|account| classes.contains(&account.class));
+                Some(banned.max_by_key(|account| account.confidence)?)
             }
         };
         let limit = clause.shared_across_namespaces;
@@ -40,7 +42,27 @@ pub(super) fn find(
             account,
             shared_beyond: limit,
         })
-    })
+    });
+    let first = found.next()?;
+    // A guess, which only warns, must not hide a credential that is sure.
+    let better = first
+        .is_guess()
+        .then(|| found.find(|grounds| !grounds.is_guess()));
+    Some(better.flatten().unwrap_or(first))
+}
+
+/// The same for a Secret that a review holds. Its content is not an unknown fact: a Secret with more entries than are read
+/// counts as one with a banned account.
+pub(super) fn of_secret(
+    world: &World<'_>,
+    clause: &CredentialClause,
+    content: &Content,
+    holder: Holder<'_>,
+) -> Option<Grounds> {
+    if *content == Content::TooManyEntries && clause.class.is_some() {
+        return Some(Grounds::TooManyEntries);
+    }
+    find(world, clause, content, holder)
 }
 
 /// Looks at no more namespaces than it takes.

@@ -9,7 +9,6 @@ use crate::objects::kind::Kind;
 use crate::objects::subject::{ImageUse, Object, Operation, Place, PodSpec, Subject};
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Ban, CredentialBan, Lifted, Mode, RegistryRule, Running, Unmatched};
-use crate::secrets::account::Confidence;
 use crate::verdict::finding::{Effect, Fault, Finding, Grounds, WhyNotDenied};
 use crate::verdict::world::World;
 use std::cell::OnceCell;
@@ -151,12 +150,7 @@ impl<'a> Judge<'a, '_> {
     /// Why a reference is not denied, if it is not: a policy may not refuse what it injects, whoever shares a credential is not who
     /// refers to it, and a guess is no reason.
     fn why_not_denied(&self, grounds: &Grounds, secret: &str) -> Option<WhyNotDenied> {
-        let Grounds::Credential {
-            account,
-            shared_beyond,
-            ..
-        } = grounds
-        else {
+        let Grounds::Credential { shared_beyond, .. } = grounds else {
             return None;
         };
         let applies = |rule: &RegistryRule| rule.applies(self.namespace) != Match::No;
@@ -164,8 +158,8 @@ impl<'a> Judge<'a, '_> {
         if rules.any(|rule| applies(rule) && rule.secret_names().any(|name| name == secret)) {
             return Some(WhyNotDenied::InjectedByPolicy);
         }
-        let is_guess = account.is_some_and(|account| account.confidence == Confidence::Low);
-        is_guess
+        grounds
+            .is_guess()
             .then_some(WhyNotDenied::Uncertain)
             .or(shared_beyond.map(|_| WhyNotDenied::NotAsked))
     }
@@ -321,24 +315,22 @@ impl<'a> Judge<'a, '_> {
             clause,
         } in bans
         {
-            let find = |content, holder| grounds::find(&world, clause, content, holder);
+            let find = |content, holder| grounds::of_secret(&world, clause, content, holder);
             let Some(grounds) = find(&new, Holder::With(self.namespace.name)) else {
                 continue;
             };
-            let is_old = old
-                .as_ref()
-                .is_some_and(|old| find(old, Holder::Known).is_some())
+            // A guess was admitted with a warning, and makes nothing old that is sure.
+            let old = old.as_ref().and_then(|old| find(old, Holder::Known));
+            let is_old = old.is_some_and(|old| grounds.is_guess() || !old.is_guess())
                 || find(&new, Holder::Joining(self.namespace.name)).is_none();
             if self.is_excused(is_old) {
                 continue;
             }
-            let is_guess = matches!(&grounds, Grounds::Credential { account: Some(account), .. }
-                if account.confidence == Confidence::Low);
             let Some(effect) = self.unless_lifted(Some((number, ban)), place, ban.mode.into())
             else {
                 continue;
             };
-            let effect = match (is_old, is_guess) {
+            let effect = match (is_old, grounds.is_guess()) {
                 (true, _) => effect.downgrade(WhyNotDenied::AlreadyThere),
                 (_, true) => effect.downgrade(WhyNotDenied::Uncertain),
                 _ => effect,

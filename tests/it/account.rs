@@ -53,7 +53,7 @@ fn accounts_are_told_by_host_user_and_password() {
             Admin,
             High,
         ),
-        ("*.azurecr.io", "*", "x", None, Unknown, Medium),
+        ("*.azurecr.io", "*", "x", None, Token, Low),
         ("contoso.azurecr.io", nobody, "x", None, NodeIdentity, High),
         (
             "contoso.azurecr.io",

@@ -43,7 +43,7 @@ pub struct Inventory {
     namespaces: HashMap<Arc<str>, Arc<Vec<NamedSecret>>>,
     /// The namespaces that have a Secret of a name.
     names: Pairs<Arc<str>>,
-    /// The namespaces that have a credential, copies of our own not counted; with one that has it twice named twice.
+    /// The namespaces that have a credential; with one that has it twice named twice.
     credentials: Pairs<Fingerprint>,
 }
 
@@ -70,8 +70,6 @@ pub struct SecretFacts {
     pub content: Content,
     /// When it changed last, in seconds of Unix time.
     pub changed: Option<u32>,
-    /// Whether it is a copy that Pullgate keeps.
-    pub is_managed: bool,
 }
 
 /// Texts and contents that are shared.
@@ -95,7 +93,7 @@ impl Inventory {
         self.names.of(name)
     }
 
-    /// The namespaces that have a credential, in order and each once. Copies that Pullgate keeps do not count.
+    /// The namespaces that have a credential, in order and each once.
     pub fn namespaces_with(&self, credential: Fingerprint) -> impl Iterator<Item = &str> {
         let mut last = None;
         let all = self.credentials.of(&credential);
@@ -193,8 +191,7 @@ fn position(secrets: &[NamedSecret], name: &str) -> Result<usize, usize> {
 }
 
 fn fingerprints(facts: Option<&SecretFacts>) -> impl Iterator<Item = Fingerprint> {
-    let counted = facts.filter(|facts| !facts.is_managed);
-    let credentials = counted.map_or(&[][..], |facts| facts.content.credentials());
+    let credentials = facts.map_or(&[][..], |facts| facts.content.credentials());
     credentials
         .iter()
         .filter_map(|credential| credential.fingerprint)

@@ -1,8 +1,9 @@
-//! The data of a `ControllerRevision`: the patch by which the controller of a `StatefulSet` makes pods of an earlier template.
+//! The data of a `ControllerRevision`: the patch by which the controller of a `StatefulSet` makes pods of an earlier
+//! template.
 //!
 //! It merges the patch into the `StatefulSet` and decodes the result by `encoding/json` (`ApplyRevision` in
-//! `pkg/controller/statefulset/stateful_set_utils.go` of Kubernetes 1.37). There, unlike at the API server, `ImagePullSecrets`
-//! is `imagePullSecrets`, and null is nothing. Here the same is done before the patch is read.
+//! `pkg/controller/statefulset/stateful_set_utils.go` of Kubernetes 1.37). There, unlike at the API server,
+//! `ImagePullSecrets` is `imagePullSecrets`, and null is nothing. Here the same is done before the patch is read.
 
 use crate::kubelet::golang::json::names_field;
 use serde_json::{Map, Value};

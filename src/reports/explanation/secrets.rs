@@ -4,7 +4,7 @@ use crate::kubelet::keyring::Keyring;
 use crate::objects::manifest::{self, CredentialsError, NoBase64};
 use crate::policy::Policy;
 use crate::secrets::account::Life;
-use crate::secrets::credentials::{Content, Credential, Flaw, SecretContent};
+use crate::secrets::credentials::{Content, Credential, Flaw, MAX_ENTRIES, SecretContent};
 use crate::text::diagnostic::Diagnostic;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -135,6 +135,10 @@ fn about(name: &str, content: &Content, policy: Option<&Policy>, now: Timestamp)
             }
         }
     };
+    let too_many = (*content == Content::TooManyEntries).then(|| {
+        format!("{name}: more than {MAX_ENTRIES} entries, so that a cluster learns nothing of them")
+    });
     let accounts = content.credentials().iter().map(account);
-    accounts.chain(content.flaws().map(flaw)).collect()
+    let flaws = content.flaws().map(flaw);
+    accounts.chain(flaws).chain(too_many).collect()
 }

@@ -134,14 +134,16 @@ const fn hours(account: Account) -> Account {
 fn acr(host: &str, username: &str) -> Option<Account> {
     let label = host.split('.').next().unwrap_or_default();
     let name = label.split('-').next().unwrap_or_default();
-    let is_azure = is_acr(host) && !label.contains('*');
-    Some(if is_azure && username.eq_ignore_ascii_case(label) {
+    let is_azure = is_acr(host);
+    // A key with a `*` is for many registries; `glob_key` tries the one that the user name tells.
+    let is_user = |name: &str| !name.contains('*') && username.eq_ignore_ascii_case(name);
+    Some(if is_azure && is_user(label) {
         endless(account(
             AccountClass::Admin,
             High,
             "the user has the name of the registry: its admin account",
         ))
-    } else if is_azure && username.eq_ignore_ascii_case(name) {
+    } else if is_azure && is_user(name) {
         endless(account(
             AccountClass::Admin,
             Medium,
@@ -160,7 +162,8 @@ fn acr(host: &str, username: &str) -> Option<Account> {
             "the user is the id of a service principal",
         )
     } else if is_azure {
-        account(AccountClass::Token, Medium, "a token of the registry")
+        let sure = if label.contains('*') { Low } else { Medium };
+        account(AccountClass::Token, sure, "a token of the registry")
     } else {
         return None;
     })
@@ -373,7 +376,7 @@ fn is_ecr(host: &str) -> bool {
 }
 
 /// The host without a port. An IPv6 address keeps both: no rule is about one.
-fn split_port(host: &str) -> &str {
+pub(super) fn split_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

@@ -34,7 +34,7 @@ fn entry(finding: &Finding<'_>) -> (String, String) {
         Fault::BannedSecret { ban, grounds } => {
             let what = match grounds {
                 Grounds::Name => "the name",
-                Grounds::Credential { .. } => "the content",
+                Grounds::Credential { .. } | Grounds::TooManyEntries => "the content",
             };
             (audit_key("ban", &ban.name), format!("{outcome} {what}"))
         }

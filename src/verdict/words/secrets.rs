@@ -1,6 +1,7 @@
 //! What is said about what Secrets hold, and about pull secrets that will not do.
 
 use crate::policy::Ban;
+use crate::secrets::credentials::MAX_ENTRIES;
 use crate::text::excerpt::shorten;
 use crate::verdict::finding::{Grounds, Trouble};
 use jiff::Timestamp;
@@ -51,13 +52,16 @@ impl PullSecret<'_> {
 /// What of a secret is banned, and by what.
 pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
     let by = format!("banned by \"{}\"", ban.name);
-    let Grounds::Credential {
-        registry,
-        account,
-        shared_beyond,
-    } = grounds
-    else {
-        return by;
+    let (registry, account, shared_beyond) = match grounds {
+        Grounds::Name => return by,
+        Grounds::TooManyEntries => {
+            return format!("more than {MAX_ENTRIES} entries, which are not read and may be {by}");
+        }
+        Grounds::Credential {
+            registry,
+            account,
+            shared_beyond,
+        } => (registry, account, shared_beyond),
     };
     let credential = account.map_or("a credential", |account| account.class.phrase());
     let why = account.map(|account| format!(" ({})", account.reason));

@@ -89,6 +89,13 @@ impl<'s> Teller<'s> {
                 };
                 by_ban(&what, &fix, ban, detail)
             }
+            Fault::BannedSecret {
+                ban,
+                grounds: Grounds::TooManyEntries,
+            } => {
+                let fix = "Make several Secrets of it, or keep only the entries that are needed.";
+                by_ban(&what, fix, ban, detail)
+            }
             Fault::Uncovered { .. } => {
                 let help = "Use an image from a registry that the policy knows, or ask its owners for a rule.";
                 (what, Some(help.to_owned()))

@@ -111,7 +111,7 @@ fn every_reference_of_every_kind_is_found() {
     }
 }
 
-/// The controller of StatefulSets decodes a revision without regard to the case of its keys, ignores null, and takes the
+/// The controller of a `StatefulSet` decodes a revision without regard to the case of its keys, ignores null, and takes the
 /// last of two equal keys.
 #[test]
 fn every_reference_of_a_revision_is_found_however_it_is_spelled() {

@@ -46,14 +46,16 @@ fn equal_credentials_have_equal_fingerprints_and_others_have_others() {
             .unwrap()
     };
     let one = print("reg.io", "user", "password");
-    assert_eq!(one, print("https://reg.io/v1/", "user", "password"));
-    assert_eq!(one, print("REG.io/team", "user", "password"));
-    assert_eq!(
-        print("docker.io", "a", "b"),
-        print("https://index.docker.io/v1/", "a", "b")
-    );
+    for key in [
+        "https://reg.io/v1/",
+        "REG.io/team",
+        "reg.io:443",
+        "r*eg.io",
+        "other.io",
+    ] {
+        assert_eq!(one, print(key, "user", "password"), "{key}");
+    }
     for other in [
-        print("reg.io:443", "user", "password"),
         print("reg.io", "user", "Password"),
         print("reg.io", "userp", "assword"),
         print("reg.io", "", "userpassword"),
@@ -63,7 +65,7 @@ fn equal_credentials_have_equal_fingerprints_and_others_have_others() {
     // RFC 4231 has no case of this form: counted once with Python's hmac module.
     assert_eq!(
         format!("{one:?}"),
-        "Fingerprint([117, 72, 15, 135, 193, 193, 129, 194, 250, 98, 104, 19, 175, 0, 160, 42])"
+        "Fingerprint([1, 79, 212, 182, 244, 136, 158, 60, 245, 220, 64, 172, 47, 79, 161, 79])"
     );
     let bytes = Zeroizing::new(auths(&[("reg.io", "user", "password")]).into_bytes());
     let content = SecretContent::new(Form::ConfigJson, bytes).unwrap();
@@ -98,7 +100,7 @@ fn nothing_that_is_kept_shows_a_password() {
 fn too_many_entries_are_not_kept() {
     let names: Vec<String> = (0..300).map(|i| format!("r{i}.io")).collect();
     let entries: Vec<_> = names.iter().map(|name| (name.as_str(), "a", "b")).collect();
-    assert_eq!(reduce(&auths(&entries)), Content::Unread);
+    assert_eq!(reduce(&auths(&entries)), Content::TooManyEntries);
     assert_eq!(reduce(&auths(&entries[..256])).credentials().len(), 256);
 }
 

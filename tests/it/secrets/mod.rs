@@ -2,6 +2,7 @@
 
 mod bans;
 mod contents;
+mod evasions;
 mod injection;
 mod inventory;
 mod statistics;
@@ -51,7 +52,6 @@ fn facts(content: &str) -> SecretFacts {
         form: Form::ConfigJson,
         content: reduce(content),
         changed: None,
-        is_managed: false,
     }
 }
 

@@ -73,21 +73,12 @@ const UNUSED: &[(&str, &str)] = &[
         "the type of a field that siblings read",
     ),
     (
-<<<<<<< HEAD
-        "src/cluster/secrets.rs: SeenSecret",
-        "the content of `SecretChange`",
-    ),
-    (
         "src/server/body.rs: BodyBytes",
         "the type of a field that the handlers read",
     ),
     (
         "src/server/memory.rs: OutOfMemory",
         "the error of `MemoryLease`",
-=======
-        "src/runtime/metrics/reviews.rs: ReviewInFlight",
-        "returned by `ReviewMetrics::begin`",
->>>>>>> d7624d4 (Read lists and watches object by object)
     ),
     (
         "src/verdict/patch.rs: InjectionPatch",
