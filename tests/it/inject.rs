@@ -241,6 +241,28 @@ fn mirror_pods_and_opted_out_pods_are_not_touched() {
     assert!(setting.mutate(&create_pod(spec)).patch.is_none());
 }
 
+/// The API server refuses an object whose annotations have more than 256 KiB, keys and values together.
+#[test]
+fn the_annotation_is_left_out_where_it_does_not_fit() {
+    const ROOM: usize = 256 * 1024 - "pullgate.dev/injected".len() - "contoso-pull".len();
+    let patch = |length: usize| {
+        let mut review = create_pod(json!({"containers": containers(&["contoso.azurecr.io/a"])}));
+        review["request"]["object"]["metadata"]["annotations"] =
+            json!({"note": "x".repeat(length - "note".len())});
+        let answer = Setting::new(crate::support::POLICY).mutate(&review);
+        answer
+            .patch
+            .expect("a patch")
+            .as_array()
+            .expect("a list")
+            .len()
+    };
+    // The quotes of the value count too.
+    assert_eq!(patch(ROOM - 2), 2);
+    assert_eq!(patch(ROOM - 1), 1);
+    assert_eq!(patch(ROOM + 30), 1);
+}
+
 #[test]
 fn the_annotation_names_what_was_put_in_now_and_before() {
     let setting = Setting::new(

@@ -10,7 +10,7 @@ use crate::objects::subject::{
     INJECT, INJECTED, MIRROR_POD, Metadata, Object, Owner, Place, Presence, Reference,
 };
 use crate::secrets::credentials::SecretContent;
-use crate::text::scan::{self, Raw};
+use crate::text::scan::{self, Raw, RawLength};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use field::{Named, json, reference};
 use serde::de::{
@@ -238,7 +238,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                     annotations.length += key.0.len();
                     let known = [INJECT, INJECTED, MIRROR_POD].contains(&&*key.0);
                     if !known {
-                        annotations.length += map.next_value::<Raw<'de>>()?.0.len();
+                        annotations.length += map.next_value::<RawLength>()?.0;
                         continue;
                     }
                     let value = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().0;

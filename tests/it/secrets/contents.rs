@@ -122,7 +122,7 @@ fn entries_after_the_limit_are_looked_at_and_not_kept() {
         entries(0, 256),
         entries(255, 257)
     );
-    assert_eq!(reduce(&more), Content::Unread);
+    assert_eq!(reduce(&more), Content::TooManyEntries);
     // `null` empties the map, also if there were too many.
     let emptied = format!(
         "{{\"auths\":{},\"auths\":null,\"auths\":{}}}",
