@@ -337,7 +337,7 @@ impl From<Document> for Policy {
             unmatched: document.unmatched,
             exceptions,
             exceptions_of,
-            exempt: document.exempt.map(|exempt| exempt.namespaces),
+            exempt: document.exempt.map(|exempt| exempt.value.namespaces),
             ..Self::default()
         };
         policy.bans = bans;

@@ -115,6 +115,25 @@ fn every_word_of_the_policy_and_the_chart_is_documented() {
     );
 }
 
+/// The policy for namespace labels protects what docs/operations.md says, and a test on a real API server applies it.
+#[test]
+fn the_admission_policy_to_copy_is_bound() {
+    let text = read("docs/admission/namespace-labels.yaml");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
+    let kinds: Vec<_> = objects
+        .iter()
+        .map(|object| object["kind"].as_str())
+        .collect();
+    let policy = Some("ValidatingAdmissionPolicy");
+    assert_eq!(kinds, [policy, Some("ValidatingAdmissionPolicyBinding")]);
+    assert_eq!(
+        objects[1]["spec"]["policyName"],
+        objects[0]["metadata"]["name"]
+    );
+    assert_eq!(objects[1]["spec"]["validationActions"][0], "Deny");
+    assert!(read("docs/operations.md").contains("(admission/namespace-labels.yaml)"));
+}
+
 /// A page that is named is there.
 #[test]
 fn every_link_within_the_repository_leads_somewhere() {
@@ -125,6 +144,7 @@ fn every_link_within_the_repository_leads_somewhere() {
         "docs/policy.md",
         "docs/commands.md",
         "docs/metrics.md",
+        "docs/operations.md",
         "docs/performance.md",
     ] {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(page);

@@ -44,7 +44,7 @@ pub(super) fn check(document: &Document, purpose: Purpose, report: &mut Report) 
         of_exceptions.map(|entry| globs(Some(&entry.value.namespaces), &entry.path, entry.span));
     let of_exempt = document.exempt.iter();
     let of_exempt =
-        of_exempt.map(|exempt| globs(Some(&exempt.namespaces), "exempt", Span::default()));
+        of_exempt.map(|exempt| globs(Some(&exempt.value.namespaces), &exempt.path, exempt.span));
     let all_globs = of_rules.chain(of_exceptions).chain(of_exempt);
     let rules = rules.map(|rule| share(1, &rule.path, rule.span));
     let above = [

@@ -4,6 +4,7 @@
 mod banned;
 #[cfg(test)]
 mod growth;
+mod labels;
 mod limits;
 mod report;
 mod same_patterns;
@@ -47,6 +48,7 @@ pub(super) fn run(document: &Document, loading: &Loading<'_>) -> Vec<Diagnostic>
     for exception in &document.exceptions {
         expired(&exception.value, loading.today, &mut report);
     }
+    labels::check(document, loading.today, &mut report);
     let efforts = Efforts::new(MAX_COMPARED, loading.stop);
     if compare(document, loading.today, &efforts, &mut report) == Err(Ended::Stopped) {
         report.diagnostics.push(too_long());
@@ -97,7 +99,7 @@ fn compare(
         .map(|exception| Selection::of(&exception.value.namespaces, &mut numbers))
         .collect();
     let exempt = document.exempt.as_ref();
-    let exempt = exempt.map(|exempt| Selection::of(&exempt.namespaces, &mut numbers));
+    let exempt = exempt.map(|exempt| Selection::of(&exempt.value.namespaces, &mut numbers));
     let lifting = banned::Lifted {
         exceptions: &exceptions,
         exempt: exempt.as_ref(),

@@ -55,7 +55,7 @@ pub struct Document {
     #[schemars(default)]
     pub exceptions: Vec<At<ExceptionEntry>>,
     /// Namespaces that Pullgate leaves alone entirely: no injection, no guard, no provisioning.
-    pub exempt: Option<ExemptEntry>,
+    pub exempt: Option<At<ExemptEntry>>,
 }
 
 /// How nodes authenticate for some images: exactly one of `secrets`, `identity` and `public`.

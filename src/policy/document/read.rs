@@ -258,12 +258,16 @@ impl ExceptionEntry {
 }
 
 impl ExemptEntry {
-    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<Self> {
+    fn read(reader: &mut DocumentReader, node: &Node, path: &str) -> Option<At<Self>> {
         let mut fields = Fields::of(reader, node, path)?;
         let namespaces = fields.required(reader, "namespaces", NamespaceSelector::read);
-        fields.finish(reader);
-        Some(Self {
-            namespaces: namespaces?,
+        let span = fields.finish(reader);
+        Some(At {
+            value: Self {
+                namespaces: namespaces?,
+            },
+            path: path.to_owned(),
+            span,
         })
     }
 }

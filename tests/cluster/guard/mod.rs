@@ -27,6 +27,10 @@ pub(crate) const TESTS: &[Test] = &[
         changes::kept_by_a_finalizer,
     ),
     ("guard_warns_and_audits", policy::warns_and_audits),
+    (
+        "labels_that_lift_bans_are_changed_by_the_owners_of_the_policy",
+        policy::labels_that_lift_bans,
+    ),
     ("trap_10_ephemeral_containers_are_judged", changes::debug),
     (
         "guard_judges_a_dry_run_like_the_real_thing",

@@ -2,6 +2,7 @@
 
 use super::{BANNED, POLICY, deployment, pod};
 use crate::control_plane::ControlPlane;
+use crate::process::wait_for;
 use crate::webhook::Site;
 
 pub(super) fn warns_and_audits(plane: &ControlPlane) {
@@ -117,4 +118,43 @@ pub(super) fn policy_config_map(plane: &ControlPlane) {
     assert!(!refused(), "another name is another ConfigMap");
     assert!(early(&["label", "configmap", "pullgate-policy", "color=blue"], "").ok);
     assert!(!early(&["apply", "-f", "-"], &policy("    unmatched: perhaps\n")).ok);
+}
+
+/// The policy of `docs/admission`: a user who may label namespaces is kept from the labels that lift bans.
+pub(super) fn labels_that_lift_bans(plane: &ControlPlane) {
+    let manifest = include_str!("../../../docs/admission/namespace-labels.yaml");
+    let output = plane.kubectl(&["apply", "-f", "-"], manifest);
+    assert!(output.ok && output.stderr.is_empty(), "{output:?}");
+    let labels = |name: &str, labels: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{{labels}}}}}}}"
+        )
+    };
+    let (lifts, other) = ("example.com/pull-secrets: any", "team: shop");
+    let apply = |manifest: &str, more: &[&str]| {
+        plane.kubectl(&[&["apply", "-f", "-"], more].concat(), manifest)
+    };
+    let owner = [
+        "--as=jane",
+        "--as-group=platform-team",
+        "--as-group=system:masters",
+    ];
+    wait_for("the API server knows the policy", || {
+        let output = apply(&labels("lifts", lifts), &["--dry-run=server"]);
+        !output.ok
+            && output.stderr.contains(
+                "the labels example.com/pull-secrets decide where bans of pull secrets are lifted",
+            )
+    });
+    // Any other label may be set, and what an owner of the policy has set stays.
+    assert!(apply(&labels("lifts", other), &[]).ok);
+    assert!(!apply(&labels("lifts", lifts), &[]).ok);
+    assert!(apply(&labels("lifts", lifts), &owner).ok);
+    assert!(
+        plane
+            .kubectl(&["label", "namespace", "lifts", "team=shop"], "")
+            .ok
+    );
+    let remove = ["label", "namespace", "lifts", "example.com/pull-secrets-"];
+    assert!(!plane.kubectl(&remove, "").ok);
 }

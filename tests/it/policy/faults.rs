@@ -156,12 +156,21 @@ fn each_fault_and_warning_has_its_words() {
             "2:76 fault registries[0].provision.verify: \"A\" is no image",
         ),
         (
-            "exempt: {namespaces: {labels: {matchExpressions: [{key: a, operator: In}]}}}\n".to_owned(),
+            "exempt: {namespaces: {labels: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In}]}}}\n".to_owned(),
             "1:52 fault exempt.namespaces.labels.matchExpressions[0]: the operator `In` needs `values`",
         ),
         (
             "exempt: {namespaces: {labels: {matchLabels: {a/b/c: x}}}}\n".to_owned(),
             "1:46 fault exempt.namespaces.labels.matchLabels: \"a/b/c\" is no label key",
+        ),
+        (
+            "exempt: {namespaces: {names: [a], labels: {matchLabels: {team: a}}}}\n".to_owned(),
+            "1:10 warning exempt: the label `team` decides which namespace is left alone entirely (select by `names`, or let",
+        ),
+        (
+            "exceptions:\n- {unmatched: true, owner: o, reason: r, expires: 2027-11-21, namespaces: {labels: {matchExpressions: \
+             [{key: kubernetes.io/metadata.name, operator: Exists}, {key: a/b, operator: DoesNotExist}]}}}\n".to_owned(),
+            "2:4 warning exceptions[0]: the label `a/b` decides which namespace gets what this exception lifts",
         ),
         ("exempt: {namespaces: {names: [a?]}}\n".to_owned(), "1:31 fault exempt.namespaces.names[0]: \"a?\" matches no namespace"),
         ("bans: [\n".to_owned(), "1:7 fault : not YAML"),
@@ -206,6 +215,9 @@ fn what_is_allowed_is_not_complained_about() {
         "registries: [{name: a, images: [reg.io], public: true, namespaces: {names: [x]}}, \
          {name: b, images: [reg.io], identity: node, namespaces: {names: [y]}}]\n",
         "registries: []\nbans: []\nexceptions: []\n",
+        // The API server sets this label; and only what lifts bans is worth a warning.
+        "exempt: {namespaces: {labels: {matchLabels: {kubernetes.io/metadata.name: a}}}}\n",
+        "registries: [{name: a, images: [reg.io], public: true, namespaces: {labels: {matchLabels: {team: a}}}}]\n",
         // One exception for each namespace, or none where the rule has nothing to say.
         "registries: [{name: a, images: [reg.io], secrets: [x], namespaces: {names: [m, n]}}]\nbans: [{name: b, secrets: [x]}]\n\
          exceptions: [{bans: [b], namespaces: {names: [m]}, owner: o, reason: r, expires: 2027-01-31}]\n\
