@@ -12,8 +12,19 @@ pub(super) const COMBINATIONS: &[&[&str]] = &[
     &["image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"],
     &[
         "imagePullSecrets[0].name=own-pull",
-        "priorityClassName=system-cluster-critical",
+        "priorityClassName=platform",
     ],
+    &["priorityClassName=", "resourceQuota.enabled=false"],
+    &[
+        "priorityClassName=system-node-critical",
+        "resourceQuota.pods=5",
+    ],
+    &[
+        "podSecurityContext.runAsUser=null",
+        "podSecurityContext.runAsGroup=null",
+        "podSecurityContext.fsGroup=null",
+    ],
+    &["podSecurityContext=null", "securityContext=null"],
     &["policy.create=true", "policy.document.unmatched=warn"],
     &["policy.preview=false", "inventory=off"],
     &[
@@ -95,6 +106,13 @@ pub(super) const COMBINATIONS: &[&[&str]] = &[
     &[
         "networkPolicy.enabled=true",
         "networkPolicy.apiServerPorts[0]=6443",
+    ],
+    &[
+        "networkPolicy.enabled=true",
+        "networkPolicy.webhookFrom[0].ipBlock.cidr=10.0.0.0/28",
+        "networkPolicy.webhookFrom[1].podSelector.matchLabels.k8s-app=konnectivity-agent",
+        "networkPolicy.webhookFrom[1].namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name=kube-system",
+        "networkPolicy.adminFrom[0].namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name=monitoring",
     ],
     &[
         "monitoring.serviceMonitor.enabled=true",

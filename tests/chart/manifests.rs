@@ -4,6 +4,7 @@ use crate::combinations::COMBINATIONS;
 use crate::{HELM, blessed, chart, documents, helm, of_kind, render};
 use clap::Parser;
 use pullgate::commands::cli::Cli;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -127,7 +128,11 @@ fn the_program_takes_every_argument_that_is_rendered() {
 fn a_ca_bundle_is_rendered_only_where_it_is_provided() {
     let rendered = |values: &[&str]| render(values).contains("caBundle:");
     assert!(!rendered(&[]) && !rendered(&["tls.mode=cert-manager"]));
-    let provided = render(COMBINATIONS[11]);
+    let provided = render(&[
+        "tls.mode=provided",
+        "tls.provided.secretName=mine",
+        "tls.provided.caBundle=PEM",
+    ]);
     assert_eq!(provided.matches("caBundle: UEVN").count(), 3);
     let injected = render(&["tls.mode=cert-manager"]);
     assert_eq!(
@@ -167,4 +172,119 @@ fn a_version_with_build_metadata_renders_valid_labels() {
     let text = String::from_utf8(rendered.stdout).expect("UTF-8");
     assert!(text.contains("helm.sh/chart: pullgate-0.1.0_abc123") && !text.contains("+abc123"));
     assert!(text.contains("app.kubernetes.io/instance: \"123\""));
+}
+
+/// The pod specs of the Deployment and of the pod of `helm test`.
+fn pod_specs(text: &str) -> Vec<Value> {
+    let deployment = of_kind(text, "Deployment")[0]["spec"]["template"]["spec"].clone();
+    vec![deployment, of_kind(text, "Pod")[0]["spec"].clone()]
+}
+
+/// `OpenShift` gives each namespace a range of ids, and admits no pod with one of another range.
+#[test]
+fn null_drops_the_fixed_ids() {
+    for spec in pod_specs(&render(&[])) {
+        assert_eq!(spec["securityContext"]["runAsUser"], 65532);
+        assert_eq!(spec["securityContext"]["fsGroup"], 65532);
+    }
+    let open_shift = render(&[
+        "podSecurityContext.runAsUser=null",
+        "podSecurityContext.runAsGroup=null",
+        "podSecurityContext.fsGroup=null",
+    ]);
+    for spec in pod_specs(&open_shift) {
+        let kept = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        assert_eq!(spec["securityContext"], kept);
+        let container = &spec["containers"][0]["securityContext"];
+        assert_eq!(container["capabilities"]["drop"], json!(["ALL"]));
+    }
+    for spec in pod_specs(&render(&[
+        "podSecurityContext=null",
+        "securityContext=null",
+    ])) {
+        assert!(spec["securityContext"].is_null());
+        assert!(spec["containers"][0]["securityContext"].is_null());
+    }
+}
+
+/// A guard behind `Fail` must not be what a node evicts first; on GKE a pod of such a class needs a quota.
+#[test]
+fn the_pods_are_critical_and_have_a_quota() {
+    let class = |values: &[&str]| {
+        let text = render(values);
+        let class = pod_specs(&text)[0]["priorityClassName"].clone();
+        let quotas = of_kind(&text, "ResourceQuota");
+        let allowed = quotas.first().map(|quota| {
+            let scope = &quota["spec"]["scopeSelector"]["matchExpressions"][0];
+            assert_eq!(scope["scopeName"], "PriorityClass");
+            assert_eq!(scope["values"], json!([class]));
+            quota["spec"]["hard"]["pods"].clone()
+        });
+        (class.as_str().map(str::to_owned), allowed)
+    };
+    let critical = Some("system-cluster-critical".to_owned());
+    assert_eq!(class(&[]), (critical.clone(), Some(json!(100))));
+    assert_eq!(class(&["resourceQuota.pods=5"]).1, Some(json!(5)));
+    assert_eq!(class(&["resourceQuota.enabled=false"]), (critical, None));
+    let own = class(&["priorityClassName=platform"]);
+    assert_eq!(own, (Some("platform".to_owned()), None));
+    assert_eq!(class(&["priorityClassName="]), (None, None));
+}
+
+/// Spread over the nodes that take pods, revision by revision: otherwise one node that is left could not take an upgrade.
+#[test]
+fn replicas_are_spread_over_the_nodes_that_take_pods() {
+    let spec = pod_specs(&render(&[]))[0].clone();
+    let constraints = spec["topologySpreadConstraints"]
+        .as_array()
+        .expect("a list");
+    let told: Vec<_> = constraints
+        .iter()
+        .map(|constraint| {
+            assert_eq!(constraint["nodeTaintsPolicy"], "Honor");
+            assert_eq!(constraint["matchLabelKeys"], json!(["pod-template-hash"]));
+            (&constraint["topologyKey"], &constraint["whenUnsatisfiable"])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (&json!("kubernetes.io/hostname"), &json!("DoNotSchedule")),
+            (
+                &json!("topology.kubernetes.io/zone"),
+                &json!("ScheduleAnyway")
+            ),
+        ]
+    );
+    let own = render(&["topologySpreadConstraints[0].topologyKey=rack"]);
+    assert_eq!(
+        pod_specs(&own)[0]["topologySpreadConstraints"],
+        json!([{"topologyKey": "rack"}])
+    );
+}
+
+#[test]
+fn the_network_policy_lets_in_the_peers_of_each_port() {
+    let policy = |values: &[&str]| {
+        let values = [&["networkPolicy.enabled=true"], values].concat();
+        of_kind(&render(&values), "NetworkPolicy")[0]["spec"]["ingress"].clone()
+    };
+    let rule = |port: u16| json!({"ports": [{"port": port, "protocol": "TCP"}]});
+    assert_eq!(policy(&[]), json!([rule(8443), rule(8080)]));
+    let found = policy(&[
+        "networkPolicy.webhookFrom[0].ipBlock.cidr=10.0.0.0/28",
+        "networkPolicy.webhookFrom[1].podSelector.matchLabels.k8s-app=konnectivity-agent",
+    ]);
+    let mut webhook = rule(8443);
+    webhook["from"] = json!([
+        {"ipBlock": {"cidr": "10.0.0.0/28"}},
+        {"podSelector": {"matchLabels": {"k8s-app": "konnectivity-agent"}}},
+    ]);
+    assert_eq!(found, json!([webhook, rule(8080)]));
+    let found = policy(&["networkPolicy.adminFrom[0].podSelector.matchLabels.app=prometheus"]);
+    assert_eq!(found[0], rule(8443));
+    assert_eq!(
+        found[1]["from"][0]["podSelector"]["matchLabels"]["app"],
+        "prometheus"
+    );
 }

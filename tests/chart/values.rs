@@ -21,6 +21,11 @@ fn bad_values_are_refused_by_name() {
         ),
         ("extraControllers[0]=a'b", "/extraControllers/0"),
         ("inventory=everything", "/inventory"),
+        ("resourceQuota.pods=0", "/resourceQuota/pods"),
+        (
+            "networkPolicy.webhookFrom[0].cidr=10.0.0.0/8",
+            "/networkPolicy/webhookFrom/0",
+        ),
         ("image.digest=latest", "/image/digest"),
         ("bindAddress=::", "/bindAddress"),
         (

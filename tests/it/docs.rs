@@ -41,6 +41,21 @@ fn every_policy_that_is_shown_is_one() {
     }
 }
 
+/// The files and values that the operations guide shows can be copied.
+#[test]
+fn every_file_of_the_operations_guide_is_yaml() {
+    let text = read("docs/operations.md");
+    let shown = blocks(&text, "yaml");
+    assert!(shown.len() >= 5, "{}", shown.len());
+    for yaml in shown {
+        let parsed: Result<Vec<Value>, _> = serde_saphyr::from_multiple(yaml);
+        assert!(
+            parsed.is_ok_and(|all| all.iter().all(Value::is_object)),
+            "{yaml}"
+        );
+    }
+}
+
 #[test]
 fn every_command_that_is_shown_says_what_is_shown() {
     let text = read("docs/commands.md");

@@ -105,6 +105,17 @@ impl Ground {
         });
     }
 
+    /// The nodes that its pods run on, in order, with a node that has several of them named several times.
+    pub(crate) fn nodes_of_pullgate(&self) -> Vec<String> {
+        let pods = self.release_pods();
+        let nodes = pods
+            .iter()
+            .filter_map(|pod| pod["spec"]["nodeName"].as_str());
+        let mut nodes: Vec<String> = nodes.map(str::to_owned).collect();
+        nodes.sort_unstable();
+        nodes
+    }
+
     fn release_pods(&self) -> Vec<Value> {
         let selector = "app.kubernetes.io/name=pullgate";
         let get = ["-n", NAMESPACE, "get", "pods", "-l", selector, "-o", "json"];

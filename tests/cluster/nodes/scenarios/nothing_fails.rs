@@ -14,6 +14,10 @@ pub(super) const TESTS: &[Test] = &[
     ("promise_7_scale_down", promise_7_scale_down),
     ("promise_7_policy_edits", promise_7_policy_edits),
     ("promise_7_api_server_restart", promise_7_api_server_restart),
+    (
+        "promise_7_one_node_takes_all_pods",
+        promise_7_one_node_takes_all_pods,
+    ),
     ("promise_7_a_node_dies", promise_7_a_node_dies),
 ];
 
@@ -80,6 +84,31 @@ fn promise_7_api_server_restart(ground: &Ground) {
         now.iter().zip(&before).all(|(now, before)| now > before)
     });
     ground.apply(POLICY);
+}
+
+/// While one node is repaired the other takes every pod: the spread over nodes stops neither the drain nor an upgrade. When
+/// both take pods again, the next revision is spread over them.
+fn promise_7_one_node_takes_all_pods(ground: &Ground) {
+    ground.ensure_installed();
+    let counts = load::during(ground, "drain, and an upgrade with one node left", || {
+        ground.run(&[
+            "drain",
+            "node2",
+            "--pod-selector=app.kubernetes.io/name=pullgate",
+            "--timeout=2m",
+        ]);
+        wait_for("the other node has both replicas", || {
+            ground.ready_replicas() == 2 && ground.nodes_of_pullgate() == ["node1", "node1"]
+        });
+        ground.install(&["podAnnotations.upgraded=with-one-node"]);
+        ground.wait_for_old_pods();
+        assert_eq!(ground.nodes_of_pullgate(), ["node1", "node1"]);
+    });
+    counts.assert_clean();
+    ground.run(&["uncordon", "node2"]);
+    ground.install(&["podAnnotations.upgraded=with-both-nodes"]);
+    ground.wait_for_old_pods();
+    assert_eq!(ground.nodes_of_pullgate(), ["node1", "node2"]);
 }
 
 /// Until the control plane notices, it goes on calling the replica that is gone, and nobody answers its packets: no webhook
