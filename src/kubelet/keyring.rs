@@ -7,7 +7,7 @@
 use crate::kubelet::golang::glob;
 use crate::kubelet::golang::url::Url;
 use crate::kubelet::image::Image;
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Under which key the kubelet looks for Docker Hub where no key matches: `defaultRegistryHost`.
 const DEFAULT_REGISTRY_HOST: &[u8] = b"index.docker.io";
@@ -15,21 +15,40 @@ const DEFAULT_REGISTRY_HOST: &[u8] = b"index.docker.io";
 /// The credentials of the pull secrets of a pod.
 #[derive(Debug)]
 pub struct Keyring<C> {
-    slots: BTreeMap<Box<[u8]>, KeySlot<C>>,
+    slots: Vec<KeySlot<C>>,
+    /// The number of the slot of each key.
+    numbers: HashMap<Box<[u8]>, usize>,
+    /// The slots whose host matches only itself, by host and by port.
+    hosts: HashMap<Box<[u8]>, KeyPorts>,
+    /// The slots whose host has a sign with a meaning in a glob: each has to be tried.
+    globs: Vec<(usize, Url)>,
 }
 
 /// The credentials of one key.
 #[derive(Debug)]
 struct KeySlot<C> {
-    /// The key as a URL; `None` where it is none, and matches nothing.
-    url: Option<Url>,
+    key: Box<[u8]>,
     credentials: Vec<C>,
+}
+
+/// The keys of one host, by their ports.
+type KeyPorts = HashMap<Box<[u8]>, KeyPaths>;
+
+/// The keys of one host and port, by their paths.
+#[derive(Debug, Default)]
+struct KeyPaths {
+    slots: HashMap<Box<[u8]>, Vec<usize>>,
+    /// How long the paths are.
+    lengths: BTreeSet<usize>,
 }
 
 impl<C> Default for Keyring<C> {
     fn default() -> Self {
         Self {
-            slots: BTreeMap::new(),
+            slots: Vec::new(),
+            numbers: HashMap::new(),
+            hosts: HashMap::new(),
+            globs: Vec::new(),
         }
     }
 }
@@ -37,11 +56,34 @@ impl<C> Default for Keyring<C> {
 impl<C> Keyring<C> {
     /// Adds a credential after those that are there.
     pub fn add(&mut self, key: &[u8], credential: C) {
-        let slot = self.slots.entry(key.into()).or_insert_with(|| KeySlot {
-            url: Url::parse(key),
+        let number = match self.numbers.get(key) {
+            Some(number) => *number,
+            None => self.add_slot(key),
+        };
+        self.slots[number].credentials.push(credential);
+    }
+
+    fn add_slot(&mut self, key: &[u8]) -> usize {
+        let number = self.slots.len();
+        self.numbers.insert(key.into(), number);
+        self.slots.push(KeySlot {
+            key: key.into(),
             credentials: Vec::new(),
         });
-        slot.credentials.push(credential);
+        // What is not a URL matches nothing.
+        if let Some(url) = Url::parse(key) {
+            let (host, port) = url.host_and_port();
+            if has_glob(host) {
+                self.globs.push((number, url));
+            } else {
+                let ports = self.hosts.entry(host.into()).or_default();
+                let paths = ports.entry(port.into()).or_default();
+                paths.lengths.insert(url.path.len());
+                let slots = paths.slots.entry(url.path.into()).or_default();
+                slots.push(number);
+            }
+        }
+        number
     }
 
     /// The credentials that are tried, in order, each with its key; none means an anonymous pull. Of two entries of one
@@ -59,26 +101,41 @@ impl<C> Keyring<C> {
     /// The same by the name of an image as the kubelet passes it on: registry and repository.
     #[must_use]
     pub fn lookup_name(&self, name: &[u8]) -> Vec<(&[u8], &C)> {
-        let target = Url::parse(name);
-        let matches = |slot: &KeySlot<C>| match (&slot.url, &target) {
-            (Some(url), Some(target)) => urls_match(url, target),
-            _ => false,
-        };
-        let found = self.slots.iter().rev().filter(|(_, slot)| matches(slot));
-        let found: Vec<_> = found.flat_map(each).collect();
-        if !found.is_empty() || !is_default_registry(name) {
-            return found;
+        let mut found = Url::parse(name).map_or_else(Vec::new, |target| self.matching(&target));
+        found.sort_unstable_by(|a, b| b.key.cmp(&a.key));
+        if found.is_empty() && is_default_registry(name) {
+            let default = self.numbers.get(DEFAULT_REGISTRY_HOST);
+            found.extend(default.map(|number| &self.slots[*number]));
         }
-        let default = self.slots.get_key_value(DEFAULT_REGISTRY_HOST);
-        default.into_iter().flat_map(each).collect()
+        found.into_iter().flat_map(each).collect()
+    }
+
+    /// The slots that match. Looks up each beginning of the path that some key of the host has the length of, and tries
+    /// each key whose host is a glob.
+    fn matching(&self, target: &Url) -> Vec<&KeySlot<C>> {
+        let (host, port) = target.host_and_port();
+        let paths = self.hosts.get(host).and_then(|ports| ports.get(port));
+        let exact = paths.into_iter().flat_map(|paths| {
+            let lengths = paths.lengths.range(..=target.path.len());
+            lengths.filter_map(|length| paths.slots.get(&target.path[..*length]))
+        });
+        let globs = self.globs.iter();
+        let globs = globs.filter(|(_, url)| urls_match(url, target));
+        let numbers = exact.flatten().chain(globs.map(|(number, _)| number));
+        numbers.map(|number| &self.slots[*number]).collect()
     }
 }
 
-fn each<'k, C>(
-    (key, slot): (&'k (impl AsRef<[u8]> + ?Sized), &'k KeySlot<C>),
-) -> impl Iterator<Item = (&'k [u8], &'k C)> {
-    let with_key = |credential| (key.as_ref(), credential);
-    slot.credentials.iter().map(with_key)
+fn each<C>(slot: &KeySlot<C>) -> impl Iterator<Item = (&[u8], &C)> {
+    let credentials = slot.credentials.iter();
+    credentials.map(|credential| (&*slot.key, credential))
+}
+
+/// Whether a host can match another one than itself (`path/filepath.Match`).
+#[must_use]
+pub fn has_glob(host: &[u8]) -> bool {
+    host.iter()
+        .any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
 }
 
 /// `URLsMatch`: the port equal, as many labels, each by a glob with regard to case, and the path a prefix that may end
@@ -105,4 +162,32 @@ fn is_default_registry(name: &[u8]) -> bool {
         || first == b"docker.io"
         || first == DEFAULT_REGISTRY_HOST
         || !first.iter().any(|byte| matches!(byte, b'.' | b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// The index finds what comparing with every key finds.
+        #[test]
+        fn a_look_up_finds_what_comparing_with_every_key_finds(
+            keys in proptest::collection::vec("(a|b|\\*|a\\*|[ab]\\?)\\.(a|b|\\*)(:|:1)?(/|/a|/ab|/a/b)?", 0..8),
+            name in "(a|b|ab)\\.(a|b)(:1)?(/a|/ab|/abc|/a/b){0,2}",
+        ) {
+            let mut keyring = Keyring::default();
+            for (number, key) in keys.iter().enumerate() {
+                keyring.add(key.as_bytes(), number);
+            }
+            let target = Url::parse(name.as_bytes()).unwrap();
+            let matches = |key: &str| Url::parse(key.as_bytes()).is_some_and(|url| urls_match(&url, &target));
+            let mut expected: Vec<_> = (0..keys.len()).filter(|number| matches(&keys[*number])).collect();
+            expected.sort_by(|a, b| keys[*b].cmp(&keys[*a]).then(a.cmp(b)));
+            let found: Vec<_> = keyring.lookup_name(name.as_bytes()).into_iter().map(|(_, number)| *number).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

@@ -210,12 +210,6 @@ impl PodSpec<'_> {
     pub fn pulled_at_start(&self) -> impl Iterator<Item = &ImageUse<'_>> {
         self.images.iter().filter(|used| used.is_pulled_at_start())
     }
-
-    /// Whether `imagePullSecrets` names this secret.
-    #[must_use]
-    pub fn lists(&self, secret: &str) -> bool {
-        self.pull_secrets.iter().any(|listed| listed == secret)
-    }
 }
 
 impl ImageUse<'_> {

@@ -105,18 +105,19 @@ impl Index {
         }
     }
 
-    /// The most specific rule for an image among those that apply in the namespace.
+    /// The most specific rule for an image among those that apply in the namespace. `first` returns the first that
+    /// applies of rules that are selected by labels or globs.
     pub(super) fn find(
         &self,
         image: &Image<'_>,
         namespace: &str,
-        applies: impl Fn(usize) -> bool,
+        first: impl Fn(&[usize]) -> Option<usize>,
     ) -> Option<usize> {
         let registry = lowercase(image.registry());
         let mut best: Option<Found> = None;
         let named = self.named.get(namespace).map_or(&[][..], Vec::as_slice);
         let mut look = |paths: &Paths, is_exact, literals| {
-            let found = paths.find(image.repository(), named, &applies);
+            let found = paths.find(image.repository(), named, &first);
             let found = found.map(|found| Found {
                 pattern: Specificity {
                     path: found.length,
@@ -181,14 +182,14 @@ impl Paths {
         &self,
         repository: &str,
         named: &[usize],
-        applies: impl Fn(usize) -> bool,
+        first: impl Fn(&[usize]) -> Option<usize>,
     ) -> Option<PathMatch> {
         let shorter = |path: &&str| match path.bytes().rposition(|byte| byte == b'/') {
             Some(slash) => Some(&repository[..slash]),
             None => (!path.is_empty()).then_some(""),
         };
         std::iter::successors(Some(repository), shorter).find_map(|path| {
-            let (is_namespaced, rule) = self.0.get(path)?.find(named, &applies)?;
+            let (is_namespaced, rule) = self.0.get(path)?.find(named, &first)?;
             Some(PathMatch {
                 length: path.len(),
                 is_namespaced,
@@ -231,7 +232,11 @@ impl Rules {
     }
 
     /// The first rule for a namespace in which these rules (ascending) are `named`.
-    fn find(&self, named: &[usize], applies: impl Fn(usize) -> bool) -> Option<(bool, usize)> {
+    fn find(
+        &self,
+        named: &[usize],
+        first: impl Fn(&[usize]) -> Option<usize>,
+    ) -> Option<(bool, usize)> {
         let (few, many) = if named.len() < self.named.len() {
             (named, &*self.named)
         } else {
@@ -239,7 +244,7 @@ impl Rules {
         };
         let mut few = few.iter().copied();
         let named = few.find(|rule| many.binary_search(rule).is_ok());
-        let selected = self.selected.iter().copied().find(|rule| applies(*rule));
+        let selected = first(&self.selected);
         let namespaced = named.into_iter().chain(selected).min();
         let namespaced = namespaced.map(|rule| (true, rule));
         namespaced.or(self.anywhere.map(|rule| (false, rule)))

@@ -11,8 +11,8 @@ pub mod selector;
 pub mod source;
 
 use crate::kubelet::image::Image;
-use crate::objects::names::{self, SecretName};
-use crate::policy::document::{At, Document, ExceptionEntry};
+use crate::objects::names;
+use crate::policy::document::{Document, ExceptionEntry};
 use crate::policy::pattern::{Host, ImagePattern};
 use crate::policy::selector::{Match, Namespace};
 use crate::secrets::account::Product;
@@ -22,19 +22,23 @@ use crate::text::yaml::Node;
 use foldhash::HashMap;
 use index::Index;
 use jiff::civil::Date;
+use std::cell::RefCell;
 use std::cmp::Reverse;
 
 pub use crate::policy::document::{
     CredentialClause, Mode, NamespaceSelector, Provision, Running, Unmatched,
 };
 pub use loading::{Loading, Purpose};
-pub use rules::{Access, Ban, BanTarget, Exception, RegistryRule};
+pub use rules::{Access, Ban, BanTarget, Exception, Lifted, RegistryRule};
+use rules::{exceptions_of, first_exception};
 
 /// A valid policy. The default is the absent one: nothing is injected and nothing denied.
 #[derive(Debug, Default)]
 pub struct Policy {
     registries: Vec<RegistryRule>,
     index: Index,
+    /// The rules that inject each secret, by their number.
+    injecting: HashMap<Box<str>, Vec<usize>>,
     unmatched: Unmatched,
     bans: Vec<Ban>,
     /// The names of secrets that bans cover, with the number of the ban.
@@ -56,17 +60,6 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Whether an exception lifts something in a namespace.
-#[derive(Debug, Clone, Copy)]
-pub enum Lifted<'p> {
-    /// It holds.
-    Not,
-    /// It is lifted by this exception.
-    By(&'p Exception),
-    /// That depends on labels which are not known: reason enough not to deny.
-    Unknown,
-}
-
 /// A ban on the content of secrets.
 #[derive(Debug, Clone, Copy)]
 pub struct CredentialBan<'p> {
@@ -76,6 +69,15 @@ pub struct CredentialBan<'p> {
     pub ban: &'p Ban,
     /// The content that it bans.
     pub clause: &'p CredentialClause,
+}
+
+/// The rules for images in one namespace. What is asked of many rules for one image is remembered for the others.
+#[derive(Debug)]
+pub struct RulesIn<'p> {
+    policy: &'p Policy,
+    namespace: Namespace<'p>,
+    /// Of lists of rules, by where they are in memory, the first that applies in the namespace.
+    first: RefCell<HashMap<*const usize, Option<usize>>>,
 }
 
 /// One rule that covers an image, and the pattern of it that does.
@@ -145,10 +147,24 @@ impl Policy {
     /// however many rules there are. A selector by labels that are not known matches.
     #[must_use]
     pub fn rule_for(&self, image: &Image<'_>, namespace: Namespace<'_>) -> Option<&RegistryRule> {
-        let applies = |rule: usize| self.applies(rule, namespace) != Match::No;
-        self.index
-            .find(image, namespace.name, applies)
-            .map(|rule| &self.registries[rule])
+        let first = |rules: &[usize]| self.first_that_applies(rules, namespace);
+        let found = self.index.find(image, namespace.name, first);
+        found.map(|rule| &self.registries[rule])
+    }
+
+    /// The rules for many images in one namespace.
+    #[must_use]
+    pub fn rules_in<'p>(&'p self, namespace: Namespace<'p>) -> RulesIn<'p> {
+        RulesIn {
+            policy: self,
+            namespace,
+            first: RefCell::default(),
+        }
+    }
+
+    fn first_that_applies(&self, rules: &[usize], namespace: Namespace<'_>) -> Option<usize> {
+        let mut rules = rules.iter().copied();
+        rules.find(|rule| self.applies(*rule, namespace) != Match::No)
     }
 
     /// All rules that cover an image, the most specific first, also those that do not exist in the namespace.
@@ -281,29 +297,40 @@ impl Policy {
         self.banned_names = GlobIndex::new(globs);
     }
 
-    /// The rules that inject a secret.
-    pub fn rules_injecting(&self, secret: &SecretName) -> impl Iterator<Item = &RegistryRule> {
-        self.registries
-            .iter()
-            .filter(move |rule| rule.secrets().contains(secret))
+    fn index_secrets(&mut self) {
+        for (number, rule) in self.registries.iter().enumerate() {
+            for secret in rule.secret_names() {
+                let rules = self.injecting.entry(secret.into()).or_default();
+                rules.push(number);
+            }
+        }
+    }
+
+    /// The rules that inject a secret, in the order of the document.
+    pub fn rules_injecting(&self, secret: &str) -> impl Iterator<Item = &RegistryRule> {
+        let numbers = self.injecting.get(secret).into_iter().flatten();
+        numbers.map(|number| &self.registries[*number])
     }
 }
 
-/// Whether one of these exceptions holds in a namespace on that day (UTC).
-fn first_exception<'p>(
-    exceptions: impl Iterator<Item = &'p Exception>,
-    namespace: Namespace<'_>,
-    today: Date,
-) -> Lifted<'p> {
-    let mut result = Lifted::Not;
-    for exception in exceptions.filter(|exception| exception.expires >= today) {
-        match exception.namespaces.matches(namespace) {
-            Match::Yes => return Lifted::By(exception),
-            Match::Unknown => result = Lifted::Unknown,
-            Match::No => {}
-        }
+impl<'p> RulesIn<'p> {
+    /// The rule for an image, as [`Policy::rule_for`] finds it.
+    #[must_use]
+    pub fn rule_for(&self, image: &Image<'_>) -> Option<&'p RegistryRule> {
+        /// Fewer are asked faster than looked up.
+        const FEW: usize = 8;
+        let (policy, namespace) = (self.policy, self.namespace);
+        let first = |rules: &[usize]| {
+            let find = || policy.first_that_applies(rules, namespace);
+            if rules.len() <= FEW {
+                return find();
+            }
+            let mut known = self.first.borrow_mut();
+            *known.entry(rules.as_ptr()).or_insert_with(find)
+        };
+        let found = policy.index.find(image, namespace.name, first);
+        found.map(|rule| &policy.registries[rule])
     }
-    result
 }
 
 impl From<Document> for Policy {
@@ -343,23 +370,7 @@ impl From<Document> for Policy {
         policy.bans = bans;
         policy.index_products();
         policy.index_bans();
+        policy.index_secrets();
         policy
     }
-}
-
-/// For each ban the numbers of the exceptions that name it.
-fn exceptions_of(bans: &[Ban], exceptions: &[At<ExceptionEntry>]) -> Vec<Vec<usize>> {
-    let mut numbers: HashMap<&str, usize> = HashMap::default();
-    for (number, ban) in bans.iter().enumerate() {
-        numbers.entry(&ban.name).or_insert(number);
-    }
-    let mut lifting = vec![Vec::new(); bans.len()];
-    for (exception, entry) in exceptions.iter().enumerate() {
-        for name in entry.value.bans.iter().flatten() {
-            if let Some(ban) = numbers.get(name.value.as_str()) {
-                lifting[*ban].push(exception);
-            }
-        }
-    }
-    lifting
 }

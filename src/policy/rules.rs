@@ -2,12 +2,14 @@
 
 use crate::objects::names::SecretName;
 use crate::policy::document::{
-    BanEntry, CredentialClause, Mode, NamespaceSelector, Provision, RegistryEntry, Running,
+    At, BanEntry, CredentialClause, ExceptionEntry, Mode, NamespaceSelector, Provision,
+    RegistryEntry, Running,
 };
 use crate::policy::pattern::ImagePattern;
 use crate::policy::selector::{Match, Namespace};
 use crate::secrets::account::Product;
 use crate::text::glob::Glob;
+use foldhash::HashMap;
 use jiff::civil::Date;
 
 /// One entry of `registries`.
@@ -81,6 +83,17 @@ pub struct Exception {
     pub reason: String,
     /// The last day (UTC) on which it holds.
     pub expires: Date,
+}
+
+/// Whether an exception lifts something in a namespace.
+#[derive(Debug, Clone, Copy)]
+pub enum Lifted<'p> {
+    /// It holds.
+    Not,
+    /// It is lifted by this exception.
+    By(&'p Exception),
+    /// That depends on labels which are not known: reason enough not to deny.
+    Unknown,
 }
 
 impl Access {
@@ -160,4 +173,38 @@ impl From<BanEntry> for Ban {
             running: entry.running,
         }
     }
+}
+
+/// Whether one of these exceptions holds in a namespace on that day (UTC).
+pub(super) fn first_exception<'p>(
+    exceptions: impl Iterator<Item = &'p Exception>,
+    namespace: Namespace<'_>,
+    today: Date,
+) -> Lifted<'p> {
+    let mut result = Lifted::Not;
+    for exception in exceptions.filter(|exception| exception.expires >= today) {
+        match exception.namespaces.matches(namespace) {
+            Match::Yes => return Lifted::By(exception),
+            Match::Unknown => result = Lifted::Unknown,
+            Match::No => {}
+        }
+    }
+    result
+}
+
+/// For each ban the numbers of the exceptions that name it.
+pub(super) fn exceptions_of(bans: &[Ban], exceptions: &[At<ExceptionEntry>]) -> Vec<Vec<usize>> {
+    let mut numbers: HashMap<&str, usize> = HashMap::default();
+    for (number, ban) in bans.iter().enumerate() {
+        numbers.entry(&ban.name).or_insert(number);
+    }
+    let mut lifting = vec![Vec::new(); bans.len()];
+    for (exception, entry) in exceptions.iter().enumerate() {
+        for name in entry.value.bans.iter().flatten() {
+            if let Some(ban) = numbers.get(name.value.as_str()) {
+                lifting[*ban].push(exception);
+            }
+        }
+    }
+    lifting
 }

@@ -149,9 +149,9 @@ fn uncovered<'a>(world: &World<'_>, subject: &'a Subject<'_>) -> BTreeSet<&'a st
         return BTreeSet::new();
     }
     let images = subject.object.pod.iter().flat_map(|pod| &pod.images);
-    let is_uncovered = |image: &&str| {
-        Image::parse(image).is_ok_and(|image| world.policy.rule_for(&image, namespace).is_none())
-    };
+    let rules = world.policy.rules_in(namespace);
+    let is_uncovered =
+        |image: &&str| Image::parse(image).is_ok_and(|image| rules.rule_for(&image).is_none());
     images
         .map(|used| &*used.image)
         .filter(is_uncovered)

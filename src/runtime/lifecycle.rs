@@ -107,13 +107,6 @@ impl Readiness {
         });
     }
 
-    /// Whether this part is not there yet.
-    #[must_use]
-    pub fn is_missing(&self, part: Part) -> bool {
-        let state = self.0.borrow();
-        state.missing.iter().any(|(missing, _)| *missing == part)
-    }
-
     /// Waits until these parts are there.
     pub async fn has_all(&self, parts: &[Part]) {
         let mut state = self.0.subscribe();

@@ -124,15 +124,30 @@ impl Live {
 
     /// A warning about a Secret that is on its way would be wrong a moment later. Controllers are not told anyway.
     async fn wait_for_secrets(&self, subject: &Subject<'_>) {
-        let lacks = || {
-            self.judge(|world| {
-                !world.controllers.created(subject) && verdict::lacks_secrets(world, subject)
-            })
+        let mut lacking = self.judge(|world| {
+            if world.controllers.created(subject) {
+                return Vec::new();
+            }
+            verdict::lacking_secrets(world, subject)
+        });
+        // Facts change often, and an object can list many secrets: of those that came none is looked for again.
+        let mut is_there = || {
+            let facts = self.facts.load();
+            let Some(inventory) = facts.inventory() else {
+                return true;
+            };
+            while let Some(name) = lacking.last() {
+                if inventory.get(&subject.namespace, name).is_none() {
+                    return false;
+                }
+                lacking.pop();
+            }
+            true
         };
         let there = async {
             loop {
                 let changed = self.facts_changed.notified();
-                if !lacks() {
+                if is_there() {
                     return;
                 }
                 changed.await;

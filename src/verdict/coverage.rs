@@ -30,8 +30,11 @@ impl<'a> Coverage<'a> {
         let pod = self.subject.object.pod.as_ref();
         let images = pod.map_or(&[][..], |pod| &pod.images);
         let found = self.found.get_or_init(|| {
-            let namespace = self.world.namespace(self.subject);
-            let find = |image| self.world.policy.rule_for(&image, namespace);
+            let rules = self
+                .world
+                .policy
+                .rules_in(self.world.namespace(self.subject));
+            let find = |image| rules.rule_for(&image);
             let look = |used: &'a ImageUse<'_>| Image::parse(&used.image).map(find);
             images.iter().map(look).collect()
         });

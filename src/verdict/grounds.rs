@@ -72,7 +72,7 @@ fn is_beyond(world: &World<'_>, limit: u32, credential: &Credential, holder: Hol
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let known = || inventory.namespaces_with(fingerprint);
-    let is_there = |namespace: &str| known().any(|known| known == namespace);
+    let is_there = |namespace: &str| inventory.has_credential(namespace, fingerprint);
     let more = match holder {
         Holder::Known => 0,
         Holder::Joining(namespace) if is_there(namespace) => return false,

@@ -1,5 +1,6 @@
 //! What is wrong with an object, and what comes of it.
 
+use super::bans::{BanOn, bans_on};
 use super::coverage::Coverage;
 use super::grounds::{self, Holder};
 use super::references::{Use, uses};
@@ -64,51 +65,28 @@ impl<'a> Judge<'a, '_> {
         let uses_of = |object| uses(self.world.facts, self.subject, object);
         let old: Vec<Use<'_>> = self.subject.old.iter().flat_map(uses_of).collect();
         let old: HashSet<&str> = old.iter().map(|used| used.secret).collect();
-        for used in uses_of(&self.subject.object) {
-            for (number, ban) in self.world.policy.bans_on(used.secret) {
-                let is_old = old.contains(used.secret);
-                self.banned(&used, (number, ban), Grounds::Name, is_old);
+        let uses = uses_of(&self.subject.object);
+        // A tenant may name one secret a hundred thousand times.
+        let mut known: HashMap<&str, Vec<BanOn<'a>>> = HashMap::new();
+        for used in uses {
+            let is_old = old.contains(used.secret);
+            let find = || bans_on(&self.world, self.namespace, used.secret);
+            for banned in known.entry(used.secret).or_insert_with(find).iter() {
+                self.banned(&used, banned.clone(), is_old);
             }
-            self.held(&used, old.contains(used.secret));
         }
         if let Some(pod) = &self.subject.object.pod {
             self.images(pod);
         }
     }
 
-    /// Bans on what the secret holds.
-    fn held(&mut self, used: &Use<'a>, is_old: bool) {
-        let Some(inventory) = self.world.facts.inventory() else {
-            return;
-        };
-        let policy = self.world.policy;
-        let mut bans = policy.credential_bans().peekable();
-        let Some(facts) = bans
-            .peek()
-            .and_then(|_| inventory.get(self.namespace.name, used.secret))
-        else {
-            return;
-        };
-        for CredentialBan {
+    fn banned(&mut self, used: &Use<'a>, banned: BanOn<'a>, is_old: bool) {
+        let BanOn {
             number,
             ban,
-            clause,
-        } in bans
-        {
-            let grounds = grounds::find(&self.world, clause, &facts.content, Holder::Known);
-            if let Some(grounds) = grounds {
-                self.banned(used, (number, ban), grounds, is_old);
-            }
-        }
-    }
-
-    fn banned(
-        &mut self,
-        used: &Use<'a>,
-        (number, ban): (usize, &'a Ban),
-        grounds: Grounds,
-        is_old: bool,
-    ) {
+            grounds,
+            why_not_denied,
+        } = banned;
         if self.is_excused(is_old) {
             return;
         }
@@ -116,7 +94,7 @@ impl<'a> Judge<'a, '_> {
         else {
             return;
         };
-        if let Some(why) = self.why_not_denied(&grounds, used.secret) {
+        if let Some(why) = why_not_denied {
             effect = effect.downgrade(why);
         }
         if is_old {
@@ -145,23 +123,6 @@ impl<'a> Judge<'a, '_> {
     /// Whether nothing is said: an object that is being deleted held this before, and a warning would help nobody.
     fn is_excused(&self, is_old: bool) -> bool {
         is_old && self.subject.is_deleting()
-    }
-
-    /// Why a reference is not denied, if it is not: a policy may not refuse what it injects, whoever shares a credential is not who
-    /// refers to it, and a guess is no reason.
-    fn why_not_denied(&self, grounds: &Grounds, secret: &str) -> Option<WhyNotDenied> {
-        let Grounds::Credential { shared_beyond, .. } = grounds else {
-            return None;
-        };
-        let applies = |rule: &RegistryRule| rule.applies(self.namespace) != Match::No;
-        let mut rules = self.world.policy.registries().iter();
-        if rules.any(|rule| applies(rule) && rule.secret_names().any(|name| name == secret)) {
-            return Some(WhyNotDenied::InjectedByPolicy);
-        }
-        grounds
-            .is_guess()
-            .then_some(WhyNotDenied::Uncertain)
-            .or(shared_beyond.map(|_| WhyNotDenied::NotAsked))
     }
 
     /// The effect, or `None` where an exception is in use, which is told once.
@@ -226,13 +187,15 @@ impl<'a> Judge<'a, '_> {
         let old: HashSet<&str> = old.map(|used| &*used.image).collect();
         let may_lack = self.is_too_late();
         let mut lacking: HashSet<&str> = HashSet::new();
+        let listed: OnceCell<HashSet<&str>> = OnceCell::new();
         for (used, covering) in self.coverage.images() {
             let is_old = old.contains(&*used.image);
             match covering {
                 Err(error) => self.uncovered(used, Some(error.clone()), is_old),
                 Ok(None) => self.uncovered(used, None, is_old),
                 Ok(Some(rule)) if may_lack && !is_old && lacking.insert(&rule.name) => {
-                    self.too_late(pod, used, rule);
+                    let names = || pod.pull_secrets.iter().map(AsRef::as_ref).collect();
+                    self.too_late(listed.get_or_init(names), used, rule);
                 }
                 Ok(Some(_)) => {}
             }
@@ -246,8 +209,8 @@ impl<'a> Judge<'a, '_> {
             && !self.world.injection_is_off(self.subject)
     }
 
-    fn too_late(&mut self, pod: &PodSpec<'_>, used: &ImageUse<'_>, rule: &'a RegistryRule) {
-        let lacks = |name: &&str| !pod.lists(name);
+    fn too_late(&mut self, listed: &HashSet<&str>, used: &ImageUse<'_>, rule: &'a RegistryRule) {
+        let lacks = |name: &&str| !listed.contains(name);
         if let Some(secret) = rule.secret_names().find(lacks) {
             self.add(
                 used.place,

@@ -1,16 +1,17 @@
 //! Which secrets a pod gets.
 
 use super::coverage::Coverage;
-use super::pull_secrets::{self, Listed};
+use super::distinct::{Distinct, NameList};
+use super::pull_secrets::{self, Listed, Wanted};
 use super::{Injection, PodPreview};
 use crate::objects::kind::Kind;
 use crate::objects::subject::{ObjectSource, Operation, Place, PodSpec, Subject};
-use crate::policy::RegistryRule;
 use crate::policy::selector::Match;
 use crate::verdict::finding::{Effect, Fault, Finding, WhyNotDenied};
 use crate::verdict::patch;
 use crate::verdict::world::World;
 use json_patch::Patch;
+use std::collections::HashSet;
 
 /// What injection comes to.
 #[derive(Default)]
@@ -35,21 +36,24 @@ pub(super) fn inject<'a>(
         return InjectedPod::default();
     };
     let plan = plan(world, subject, pod, coverage);
-    let mut findings =
-        pull_secrets::findings(world, subject, pod, plan.listed(world, subject, pod));
+    let mut findings = plan.findings(world, subject, pod);
     let Plan {
-        rules,
+        uses,
         wanted,
         refused,
         ..
     } = plan;
-    findings.extend(refused.into_iter().map(|secret| not_mountable(pod, secret)));
-    let injection = patch::put_first(pod, &subject.object.metadata, &wanted);
-    let added = injection
-        .as_ref()
-        .map_or(&[][..], |injection| &injection.added);
+    findings.extend(
+        refused
+            .as_slice()
+            .iter()
+            .map(|secret| not_mountable(pod, secret)),
+    );
+    let injection = patch::put_first(pod, &subject.object.metadata, wanted.as_slice());
+    let added = injection.iter().flat_map(|injection| &injection.added);
+    let added: Distinct<&str> = added.copied().collect();
     InjectedPod {
-        injections: injections(&rules, |name| added.contains(&name)),
+        injections: injections(uses.as_slice(), |name| added.contains(&name)),
         findings,
         patch: injection.map(|injection| injection.patch),
     }
@@ -66,15 +70,16 @@ pub(super) fn preview<'a>(
         return PodPreview::default();
     };
     let Plan {
-        rules,
+        uses,
         wanted,
         refused,
+        own,
         ..
     } = plan(world, subject, pod, coverage);
-    let is_added = |name: &str| wanted.contains(&name) && !pod.lists(name);
-    let refused = refused.into_iter();
+    let is_added = |name: &str| wanted.contains(&name) && !own.contains(name);
+    let refused = refused.as_slice().iter();
     PodPreview {
-        injections: injections(&rules, is_added),
+        injections: injections(uses.as_slice(), is_added),
         findings: refused.map(|secret| not_mountable(pod, secret)).collect(),
     }
 }
@@ -85,45 +90,81 @@ pub(super) fn predict_findings<'a>(
     subject: &'a Subject<'_>,
     coverage: &Coverage<'a>,
 ) -> Vec<Finding<'a>> {
-    let pod = subject.object.pod.as_ref();
-    let Some(pod) =
-        pod.filter(|_| world.facts.inventory().is_some() && is_left_to_us(world, subject))
-    else {
+    let Some((pod, plan)) = predicted(world, subject, coverage) else {
         return Vec::new();
     };
-    let plan = if world.injection_is_off(subject) {
-        Plan::default()
-    } else {
-        plan(world, subject, pod, coverage)
-    };
-    pull_secrets::findings(world, subject, pod, plan.listed(world, subject, pod))
+    plan.findings(world, subject, pod)
 }
 
-fn injections<'a>(
-    rules: &[&'a RegistryRule],
-    is_added: impl Fn(&str) -> bool,
-) -> Vec<Injection<'a>> {
-    let of = |rule: &&'a RegistryRule| {
+/// The pull secrets that the pods of a subject will have and that are not there.
+pub(super) fn absent_secrets<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+) -> HashSet<&'a str> {
+    let Some((pod, plan)) = predicted(world, subject, coverage) else {
+        return HashSet::new();
+    };
+    pull_secrets::absent(world, subject, plan.listed(world, subject, pod))
+}
+
+/// What the pods of a subject will get; `None` where Secrets are not known, or the subject is left alone.
+fn predicted<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+) -> Option<(&'a PodSpec<'a>, Plan<'a>)> {
+    let pod = subject.object.pod.as_ref()?;
+    let is_asked = world.facts.inventory().is_some() && is_left_to_us(world, subject);
+    let plan = || {
+        if world.injection_is_off(subject) {
+            Plan {
+                own: NameList::of(&pod.pull_secrets),
+                ..Plan::default()
+            }
+        } else {
+            plan(world, subject, pod, coverage)
+        }
+    };
+    is_asked.then(|| (pod, plan()))
+}
+
+fn injections<'a>(uses: &[Wanted<'a>], is_added: impl Fn(&str) -> bool) -> Vec<Injection<'a>> {
+    let of = |wanted: &Wanted<'a>| {
+        let rule = wanted.rule;
         let secrets: Vec<_> = rule.secret_names().filter(|name| is_added(name)).collect();
         (!secrets.is_empty()).then_some(Injection { rule, secrets })
     };
-    rules.iter().filter_map(of).collect()
+    uses.iter().filter_map(of).collect()
 }
 
 /// What a pod is to get.
 #[derive(Default)]
 struct Plan<'a> {
-    /// The rules that cover its images, in the order of first use.
-    rules: Vec<&'a RegistryRule>,
+    /// The rules that cover its images, each with the first one, in the order of first use.
+    uses: Distinct<Wanted<'a>>,
+    /// The secrets that it lists itself.
+    own: NameList<'a>,
     /// Their secrets that it may have.
-    wanted: Vec<&'a str>,
+    wanted: Distinct<&'a str>,
     /// Those that its `ServiceAccount` does not allow.
-    refused: Vec<&'a str>,
+    refused: Distinct<&'a str>,
     /// Those that would do more harm than good.
-    withheld: Vec<&'a str>,
+    withheld: Distinct<&'a str>,
 }
 
 impl<'a> Plan<'a> {
+    /// What is wrong with the pull secrets that the pod will have.
+    fn findings(
+        &self,
+        world: &World<'a>,
+        subject: &Subject<'_>,
+        pod: &'a PodSpec<'_>,
+    ) -> Vec<Finding<'a>> {
+        let listed = self.listed(world, subject, pod);
+        pull_secrets::findings(world, subject, self.uses.as_slice(), listed)
+    }
+
     /// The pull secrets that the pod will have in the end, and those that are withheld, each once.
     fn listed<'p>(
         &'p self,
@@ -131,8 +172,8 @@ impl<'a> Plan<'a> {
         subject: &'p Subject<'_>,
         pod: &'a PodSpec<'_>,
     ) -> impl Iterator<Item = Listed<'a>> + 'p {
-        let given = self.wanted.iter().map(|name| (*name, false));
-        let given = given.chain(self.withheld.iter().map(|name| (*name, true)));
+        let given = self.wanted.as_slice().iter().map(|name| (*name, false));
+        let given = given.chain(self.withheld.as_slice().iter().map(|name| (*name, true)));
         let given = given.map(|(secret, is_withheld)| Listed {
             secret,
             place: None,
@@ -163,30 +204,39 @@ impl<'a> Plan<'a> {
 fn plan<'a>(
     world: &World<'a>,
     subject: &Subject<'_>,
-    pod: &PodSpec<'_>,
+    pod: &'a PodSpec<'_>,
     coverage: &Coverage<'a>,
 ) -> Plan<'a> {
-    let rules = rules(coverage);
+    let own = NameList::of(&pod.pull_secrets);
+    let uses = first_uses(coverage);
     let account = world
         .facts
         .service_account(&subject.namespace, pod.service_account());
-    let is_allowed = |name: &str| {
-        let listed = |list: &[Box<str>]| list.iter().any(|listed| **listed == *name);
-        account.is_none_or(|account| {
-            !account.enforce_mountable_secrets || listed(&account.image_pull_secrets)
-        })
-    };
-    let (mut wanted, mut refused) = (Vec::new(), Vec::new());
-    for name in rules.iter().flat_map(|rule| rule.secret_names()) {
-        let is_wanted = pod.lists(name) || is_allowed(name);
-        let names = if is_wanted { &mut wanted } else { &mut refused };
-        if !names.contains(&name) {
-            names.push(name);
+    let mountable = account
+        .filter(|account| account.enforce_mountable_secrets)
+        .map(|account| account.image_pull_secrets.iter().map(AsRef::as_ref));
+    let mountable: Option<Distinct<&str>> = mountable.map(Iterator::collect);
+    let is_allowed = |name: &str| mountable.as_ref().is_none_or(|names| names.contains(&name));
+    let (mut wanted, mut refused) = (Distinct::default(), Distinct::default());
+    for name in uses
+        .as_slice()
+        .iter()
+        .flat_map(|used| used.rule.secret_names())
+    {
+        if own.contains(name) || is_allowed(name) {
+            wanted.add(name);
+        } else {
+            refused.add(name);
         }
     }
-    let (withheld, wanted) = pull_secrets::harmful(world, subject, pod, wanted);
+    let withheld = pull_secrets::harmful(world, subject, pod, &own, uses.as_slice(), &wanted);
+    if !withheld.as_slice().is_empty() {
+        let all = wanted.as_slice().iter().copied();
+        wanted = all.filter(|name| !withheld.contains(name)).collect();
+    }
     Plan {
-        rules,
+        uses,
+        own,
         wanted,
         refused,
         withheld,
@@ -205,18 +255,11 @@ fn is_left_to_us(world: &World<'_>, subject: &Subject<'_>) -> bool {
         && world.policy.exempt(world.namespace(subject)) != Match::Yes
 }
 
-/// The rules that cover the images of a pod, in the order of first use.
-fn rules<'a>(coverage: &Coverage<'a>) -> Vec<&'a RegistryRule> {
-    let mut rules: Vec<&RegistryRule> = Vec::new();
-    for (_, rule) in coverage
-        .rules()
-        .filter(|(used, _)| used.is_pulled_at_start())
-    {
-        if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
-            rules.push(rule);
-        }
-    }
-    rules
+/// The rules that cover the images of a pod, each with its first image, in the order of first use.
+fn first_uses<'a>(coverage: &Coverage<'a>) -> Distinct<Wanted<'a>> {
+    let pulled = coverage.rules();
+    let pulled = pulled.filter(|(used, _)| used.is_pulled_at_start());
+    pulled.map(|(used, rule)| Wanted { used, rule }).collect()
 }
 
 fn not_mountable<'a>(pod: &'a PodSpec<'_>, secret: &'a str) -> Finding<'a> {

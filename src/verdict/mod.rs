@@ -1,7 +1,9 @@
 //! The judgement: what becomes of a subject. `admission/endpoint` chooses among its entry points.
 
+mod bans;
 pub mod code;
 mod coverage;
+mod distinct;
 pub mod finding;
 mod grounds;
 mod guard;
@@ -18,7 +20,6 @@ pub use ruling::{Injection, Mutation, Notes, Outcome, PodPreview, Ruling};
 
 use crate::objects::kind::Kind;
 use crate::objects::subject::{ObjectSource, Operation, Subject};
-use crate::verdict::finding::{Fault, Finding, Trouble};
 use crate::verdict::world::World;
 use coverage::Coverage;
 use inject::InjectedPod;
@@ -74,21 +75,15 @@ fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'
     ruling
 }
 
-/// Whether pods of a subject lack a Secret that may be on its way: it often comes in the same `kubectl apply`.
+/// The Secrets that pods of a subject lack and that may be on their way: they often come in the same `kubectl apply`.
 #[must_use]
-pub fn lacks_secrets(world: &World<'_>, subject: &Subject<'_>) -> bool {
-    let is_asked = subject.kind != Kind::Pod || subject.operation == Operation::Create;
-    let is_missing = |finding: &Finding<'_>| {
-        let Fault::PullSecret { trouble, .. } = &finding.fault else {
-            return false;
-        };
-        matches!(trouble, Trouble::Missing { .. })
-    };
+pub fn lacking_secrets(world: &World<'_>, subject: &Subject<'_>) -> Vec<String> {
+    if subject.kind == Kind::Pod && subject.operation != Operation::Create {
+        return Vec::new();
+    }
     let coverage = Coverage::of(world, subject);
-    is_asked
-        && inject::predict_findings(world, subject, &coverage)
-            .iter()
-            .any(is_missing)
+    let names = inject::absent_secrets(world, subject, &coverage);
+    names.into_iter().map(ToOwned::to_owned).collect()
 }
 
 /// What the pods of a subject, be it a Pod or the template of some, would get when they are created.

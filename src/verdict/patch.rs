@@ -3,9 +3,10 @@
 //! It is made from the object that was received and so always applies to it. A patch that does not apply fails the
 //! request even under `failurePolicy: Ignore`.
 
+use super::distinct::Distinct;
 use crate::objects::subject::{INJECTED, Metadata, PodSpec, Presence};
 use json_patch::jsonptr::{PointerBuf, Token};
-use json_patch::{AddOperation, MoveOperation, Patch, PatchOperation};
+use json_patch::{AddOperation, MoveOperation, Patch, PatchOperation, ReplaceOperation};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
@@ -15,6 +16,10 @@ const MAX_ANNOTATIONS: usize = 256 * 1024;
 
 /// The list that a patch changes, as the tokens of a JSON Pointer.
 const PULL_SECRETS: [&str; 2] = ["spec", "imagePullSecrets"];
+
+/// A list of more entries than this, the wanted ones included, is replaced as a whole: to move each of very many entries
+/// would take time that grows with the square of their number.
+const LONG: usize = 256;
 
 /// A patch and the secrets that it adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,22 +45,33 @@ pub fn put_first<'a>(
     let mut operations = if pod.pull_secrets.is_empty() {
         let list = wanted.iter().map(|name| entry(name)).collect();
         vec![add(&PULL_SECRETS, list)]
+    } else if pod.pull_secrets.len() + wanted.len() > LONG {
+        vec![replace(pod, wanted)]
     } else {
         reorder(pod, wanted)
     };
     if operations.is_empty() {
         return None;
     }
-    let added: Vec<_> = wanted
-        .iter()
-        .copied()
-        .filter(|name| !pod.lists(name))
-        .collect();
+    let listed: Distinct<&str> = pod.pull_secrets.iter().map(AsRef::as_ref).collect();
+    let added = wanted.iter().copied();
+    let added: Vec<_> = added.filter(|name| !listed.contains(name)).collect();
     if !added.is_empty() {
         operations.extend(annotate(metadata, wanted, &added));
     }
     let patch = Patch(operations);
     Some(InjectionPatch { patch, added })
+}
+
+/// Replaces the list.
+fn replace(pod: &PodSpec<'_>, wanted: &[&str]) -> PatchOperation {
+    let mut to_come: HashSet<&str> = wanted.iter().copied().collect();
+    let listed = pod.pull_secrets.iter().map(|name| &**name);
+    // A name that is listed twice stays listed twice.
+    let others = listed.filter(|name| !to_come.remove(name));
+    let list = wanted.iter().copied().chain(others).map(entry).collect();
+    let path = PointerBuf::from_tokens(PULL_SECRETS);
+    PatchOperation::Replace(ReplaceOperation { path, value: list })
 }
 
 /// One operation for each entry that is missing and for each that has to move. Of the entries that are there, a longest
@@ -145,8 +161,9 @@ fn longest_increasing(target: &[ListSlot]) -> HashSet<ListSlot> {
 /// room for it: the API server would refuse the pod.
 fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> Option<PatchOperation> {
     let earlier = metadata.injected.as_deref().unwrap_or_default();
-    let earlier: HashSet<&str> = earlier.split(',').collect();
-    let is_named = |name: &&str| added.contains(name) || earlier.contains(name);
+    let earlier = earlier.split(',').filter(|name| !name.is_empty());
+    let named: Distinct<&str> = added.iter().copied().chain(earlier).collect();
+    let is_named = |name: &&str| named.contains(name);
     let names: Vec<&str> = wanted.iter().copied().filter(is_named).collect();
     let value = names.join(",");
     if metadata.annotations_length + INJECTED.len() + value.len() > MAX_ANNOTATIONS {

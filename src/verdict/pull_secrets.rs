@@ -1,13 +1,16 @@
 //! Whether the pull secrets that a pod will have are there, can be read, and still work.
 
+use super::distinct::{Distinct, NameList};
 use crate::facts::inventory::{Inventory, SecretFacts};
 use crate::kubelet::image::Image;
-use crate::kubelet::keyring::Keyring;
-use crate::objects::subject::{Place, PodSpec, Subject};
+use crate::kubelet::keyring::{Keyring, has_glob};
+use crate::objects::subject::{ImageUse, Place, PodSpec, Subject};
 use crate::policy::RegistryRule;
-use crate::secrets::credentials::Content;
+use crate::secrets::credentials::{Content, Credential};
 use crate::verdict::finding::{Effect, Fault, Finding, Trouble, WhyNotDenied};
 use crate::verdict::world::World;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 
 /// A pull secret that a pod will have, or should have.
 pub(super) struct Listed<'a> {
@@ -18,33 +21,40 @@ pub(super) struct Listed<'a> {
     pub(super) is_withheld: bool,
 }
 
-/// What is wrong with pull secrets; nothing as long as not all Secrets are known.
+/// What is wrong with pull secrets; nothing as long as not all Secrets are known. `uses` are the rules that want some.
 pub(super) fn findings<'a>(
     world: &World<'a>,
     subject: &Subject<'_>,
-    pod: &PodSpec<'_>,
+    uses: &[Wanted<'a>],
     listed: impl Iterator<Item = Listed<'a>>,
 ) -> Vec<Finding<'a>> {
     let Some(inventory) = world.facts.inventory() else {
         return Vec::new();
     };
     let now = world.now.as_second();
+    let mut wanted: HashMap<&str, &Wanted<'_>> = HashMap::new();
+    for used in uses {
+        for name in used.rule.secret_names() {
+            wanted.entry(name).or_insert(used);
+        }
+    }
+    // A pod may list one secret a hundred thousand times.
+    let mut known: HashMap<(&str, bool), Option<Trouble<'a>>> = HashMap::new();
     let look = |listed: Listed<'a>| {
-        let facts = inventory.get(&subject.namespace, listed.secret);
-        let trouble = match facts {
-            None => missing(inventory, listed.secret),
-            Some(facts) => trouble(facts, listed.is_withheld, now)?,
+        let find = || match inventory.get(&subject.namespace, listed.secret) {
+            None => Some(missing(inventory, listed.secret)),
+            Some(facts) => trouble(facts, listed.is_withheld, now),
         };
-        let wanted_for = match listed.place {
-            None => wanted_for(world, subject, pod, listed.secret),
-            Some(_) => None,
-        };
-        let place = wanted_for.as_ref().map(|wanted| wanted.place);
+        let key = (listed.secret, listed.is_withheld);
+        let trouble = known.entry(key).or_insert_with(find).clone()?;
+        let wanted = wanted.get(listed.secret);
+        let wanted = wanted.filter(|_| listed.place.is_none());
+        let place = wanted.map(|wanted| wanted.used.place);
         Some(Finding {
             place: listed.place.or(place).unwrap_or(Place::ServiceAccountName),
             fault: Fault::PullSecret {
                 secret: listed.secret,
-                wanted_for: wanted_for.map(|wanted| (wanted.rule, wanted.registry)),
+                wanted_for: wanted.map(|wanted| (wanted.rule, wanted.registry())),
                 trouble,
             },
             effect: Effect::Warn(WhyNotDenied::NotAsked),
@@ -53,32 +63,47 @@ pub(super) fn findings<'a>(
     listed.filter_map(look).collect()
 }
 
-/// The rule that wants a secret for a pod, and the first image that it covers.
-struct Wanted<'a> {
-    rule: &'a RegistryRule,
-    /// The registry of the image.
-    registry: String,
-    /// The field of the image.
-    place: Place,
+/// The names of these secrets that are in no Secret of the namespace; none as long as not all Secrets are known.
+pub(super) fn absent<'a>(
+    world: &World<'_>,
+    subject: &Subject<'_>,
+    listed: impl Iterator<Item = Listed<'a>>,
+) -> HashSet<&'a str> {
+    let Some(inventory) = world.facts.inventory() else {
+        return HashSet::new();
+    };
+    let names: HashSet<&str> = listed.map(|listed| listed.secret).collect();
+    let is_absent = |name: &&str| inventory.get(&subject.namespace, name).is_none();
+    names.into_iter().filter(is_absent).collect()
 }
 
-fn wanted_for<'a>(
-    world: &World<'a>,
-    subject: &Subject<'_>,
-    pod: &PodSpec<'_>,
-    secret: &str,
-) -> Option<Wanted<'a>> {
-    let namespace = world.namespace(subject);
-    pod.pulled_at_start().find_map(|used| {
-        let image = Image::parse(&used.image).ok()?;
-        let rule = world.policy.rule_for(&image, namespace)?;
-        let wants_it = rule.secret_names().any(|name| name == secret);
-        wants_it.then(|| Wanted {
-            rule,
-            registry: image.registry().to_owned(),
-            place: used.place,
-        })
-    })
+/// A rule that wants secrets for a pod, and an image that it covers. Two are equal if their rule is the same.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) used: &'a ImageUse<'a>,
+    pub(super) rule: &'a RegistryRule,
+}
+
+impl PartialEq for Wanted<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.rule, other.rule)
+    }
+}
+
+impl Eq for Wanted<'_> {}
+
+impl Hash for Wanted<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self.rule).hash(state);
+    }
+}
+
+impl Wanted<'_> {
+    /// The registry of the image.
+    fn registry(&self) -> String {
+        let image = Image::parse(&self.used.image);
+        image.map_or_else(|_| String::new(), |image| image.registry().to_owned())
+    }
 }
 
 fn missing<'a>(inventory: &'a Inventory, secret: &str) -> Trouble<'a> {
@@ -96,61 +121,83 @@ fn trouble(facts: &SecretFacts, is_withheld: bool, now: i64) -> Option<Trouble<'
         });
     }
     let credentials = facts.content.credentials();
-    let works = |key: &str| {
-        let mut same = credentials.iter().filter(|other| *other.key == *key);
-        same.any(|other| !other.is_expired(now))
-    };
+    let is_working = |credential: &&Credential| !credential.is_expired(now);
+    let working = credentials.iter().filter(is_working);
+    let working: HashSet<&str> = working.map(|credential| &*credential.key).collect();
     let expired = credentials
         .iter()
-        .find(|credential| !works(&credential.key))?;
+        .find(|credential| !working.contains(&*credential.key))?;
     Some(Trouble::Expired {
         registry: expired.registry(),
         at: expired.expires?,
     })
 }
 
-/// The secrets that would stop pulls which go well without them, and the others: the kubelet cannot read them, nobody has
-/// listed them, and some image of the pod does not need them.
+/// How many keys with a glob in their host are tried for each image. Each has to be compared, and a pod may list a
+/// thousand secrets with 256 keys each.
+const MAX_GLOBS: usize = 64;
+
+/// The wanted secrets that would stop pulls which go well without them: the kubelet cannot read them, the pod
+/// does not list them, and some image of the pod does not need them. `uses` are the rules of the images that are pulled
+/// when the pod starts.
 pub(super) fn harmful<'a>(
     world: &World<'_>,
     subject: &Subject<'_>,
     pod: &PodSpec<'_>,
-    wanted: Vec<&'a str>,
-) -> (Vec<&'a str>, Vec<&'a str>) {
+    own: &NameList<'_>,
+    uses: &[Wanted<'_>],
+    wanted: &Distinct<&'a str>,
+) -> Distinct<&'a str> {
     let Some(inventory) = world.facts.inventory() else {
-        return (Vec::new(), wanted);
+        return Distinct::default();
     };
     let content = |name: &str| Some(&inventory.get(&subject.namespace, name)?.content);
-    let is_harmful = |secret: &&str| {
-        let is_malformed = matches!(content(secret), Some(Content::Malformed(_)));
-        let own = pod.pull_secrets.iter().map(|name| &**name);
-        let others = wanted.iter().copied().chain(own);
-        let others = others.filter(|name| *name != *secret).filter_map(content);
-        is_malformed
-            && !pod.lists(secret)
-            && some_image_is_pulled(world, subject, pod, secret, others)
-    };
-    wanted.iter().copied().partition(is_harmful)
+    let is_unreadable =
+        |name: &&str| matches!(content(name), Some(Content::Malformed(_))) && !own.contains(name);
+    let wanted = wanted.as_slice().iter().copied();
+    let (unreadable, readable): (Vec<_>, Vec<_>) = wanted.partition(is_unreadable);
+    if unreadable.is_empty() {
+        return Distinct::default();
+    }
+    // What cannot be read holds no credential: one keyring serves for all of them.
+    let own = pod.pull_secrets.iter().map(AsRef::as_ref);
+    let others: Distinct<&str> = readable.into_iter().chain(own).collect();
+    let others = others.as_slice().iter().filter_map(|name| content(name));
+    if some_image_is_pulled(world, subject, pod, others) {
+        return unreadable.into_iter().collect();
+    }
+    // In how many rules a secret is: an image whose rule does not ask for it is pulled without it.
+    let mut askers: HashMap<&str, usize> = HashMap::new();
+    for used in uses {
+        let names: HashSet<&str> = used.rule.secret_names().collect();
+        for name in names {
+            *askers.entry(name).or_default() += 1;
+        }
+    }
+    let is_spared = |name: &&str| askers.get(name) != Some(&uses.len());
+    unreadable.into_iter().filter(is_spared).collect()
 }
 
-/// Whether an image of a pod is pulled without a secret, by the content of others or because its rule does not ask for it.
+/// Whether an image of a pod is pulled by what these secrets hold, or has no rule that asks for one.
 fn some_image_is_pulled<'c>(
     world: &World<'_>,
     subject: &Subject<'_>,
     pod: &PodSpec<'_>,
-    secret: &str,
-    others: impl Iterator<Item = &'c Content>,
+    contents: impl Iterator<Item = &'c Content>,
 ) -> bool {
     let mut keyring = Keyring::default();
-    for credential in others.flat_map(Content::credentials) {
-        keyring.add(credential.key.as_bytes(), ());
+    let mut globs = 0;
+    for credential in contents.flat_map(Content::credentials) {
+        let host = credential.key.split('/').next().unwrap_or_default();
+        globs += usize::from(has_glob(host.as_bytes()));
+        if globs <= MAX_GLOBS || !has_glob(host.as_bytes()) {
+            keyring.add(credential.key.as_bytes(), ());
+        }
     }
-    let namespace = world.namespace(subject);
+    let rules = world.policy.rules_in(world.namespace(subject));
     pod.pulled_at_start().any(|used| {
         Image::parse(&used.image).is_ok_and(|image| {
-            let rule = world.policy.rule_for(&image, namespace);
-            let asks = |rule: &RegistryRule| rule.secret_names().any(|name| name == secret);
-            !rule.is_some_and(asks) || !keyring.lookup(&image).is_empty()
+            rules.rule_for(&image).is_none() || !keyring.lookup(&image).is_empty()
         })
     })
 }

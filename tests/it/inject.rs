@@ -241,6 +241,27 @@ fn mirror_pods_and_opted_out_pods_are_not_touched() {
     assert!(setting.mutate(&create_pod(spec)).patch.is_none());
 }
 
+/// A tenant may list very many secrets. To move each of them would take time that grows with the square of their number.
+#[test]
+fn a_very_long_list_is_replaced_as_a_whole() {
+    let listed: Vec<String> = (0..1_000).map(|i| format!("s{}", i % 900)).collect();
+    let entries: Value = listed.iter().map(|name| json!({"name": name})).collect();
+    let review = create_pod(
+        json!({"containers": containers(&["contoso.azurecr.io/a"]), "imagePullSecrets": entries}),
+    );
+    let answer = Setting::new(crate::support::POLICY).mutate(&review);
+    let patch = answer.patch.as_ref().expect("a patch");
+    assert_eq!(patch[0]["op"], "replace");
+    assert_eq!(
+        patch.as_array().map(Vec::len),
+        Some(2),
+        "and the annotation"
+    );
+    let applied = answer.applied(&review["request"]["object"]);
+    let expected = std::iter::once("contoso-pull").chain(listed.iter().map(String::as_str));
+    assert!(names(&applied).into_iter().eq(expected));
+}
+
 /// The API server refuses an object whose annotations have more than 256 KiB, keys and values together.
 #[test]
 fn the_annotation_is_left_out_where_it_does_not_fit() {

@@ -89,7 +89,8 @@ impl Inventory {
     }
 
     /// The namespaces that have a Secret of this name, in order.
-    pub fn namespaces_of(&self, name: &str) -> impl Iterator<Item = &str> {
+    #[must_use]
+    pub fn namespaces_of(&self, name: &str) -> impl ExactSizeIterator<Item = &str> {
         self.names.of(name)
     }
 
@@ -98,6 +99,12 @@ impl Inventory {
         let mut last = None;
         let all = self.credentials.of(&credential);
         all.filter(move |namespace| last.replace(*namespace) != Some(*namespace))
+    }
+
+    /// Whether a namespace has a credential. Copies that Pullgate keeps do not count.
+    #[must_use]
+    pub fn has_credential(&self, namespace: &str, credential: Fingerprint) -> bool {
+        self.credentials.contains(&credential, namespace)
     }
 
     /// In how many namespaces each credential is.

@@ -29,7 +29,10 @@ impl<K: Clone> Default for Pairs<K> {
 
 impl<K: Hash + Ord + Clone> Pairs<K> {
     /// The namespaces that have it, in order.
-    pub(super) fn of<'s, Q>(&'s self, key: &Q) -> impl Iterator<Item = &'s str> + use<'s, K, Q>
+    pub(super) fn of<'s, Q>(
+        &'s self,
+        key: &Q,
+    ) -> impl ExactSizeIterator<Item = &'s str> + use<'s, K, Q>
     where
         K: Borrow<Q>,
         Q: Hash + Ord + ?Sized,
@@ -39,6 +42,14 @@ impl<K: Hash + Ord + Clone> Pairs<K> {
         let length = part[start..].partition_point(|(known, _)| known.borrow() == key);
         let found = &part[start..start + length];
         found.iter().map(|(_, namespace)| &**namespace)
+    }
+
+    /// Whether a namespace has it.
+    pub(super) fn contains(&self, key: &K, namespace: &str) -> bool {
+        let part = &self.parts[self.number(key)];
+        let pair = (key, namespace);
+        part.binary_search_by(|(key, namespace)| (key, &**namespace).cmp(&pair))
+            .is_ok()
     }
 
     /// How many namespaces have each.

@@ -291,7 +291,7 @@ impl<'s> Teller<'s> {
     /// The image patterns for which a secret is injected here; `None` where it is not.
     fn added_for(&self, world: &World<'_>, secret: &SecretName) -> Option<String> {
         let namespace = world.namespace(self.subject);
-        let rules = world.policy.rules_injecting(secret);
+        let rules = world.policy.rules_injecting(secret.as_str());
         let rules = rules.filter(|rule| rule.applies(namespace) != Match::No);
         let mut patterns = rules
             .flat_map(|rule| &rule.images)

@@ -3,6 +3,7 @@
 mod bans;
 mod contents;
 mod evasions;
+mod growth;
 mod injection;
 mod inventory;
 mod statistics;

@@ -61,6 +61,10 @@ const UNUSED: &[(&str, &str)] = &[
         "the error of `PolicyInForce::take`",
     ),
     (
+        "src/policy/mod.rs: RulesIn",
+        "returned by `Policy::rules_in`",
+    ),
+    (
         "src/verdict/coverage.rs: Covering",
         "returned by `Coverage::images`",
     ),
