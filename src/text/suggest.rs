@@ -10,9 +10,14 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         return None;
     }
     let lower = word.to_lowercase();
-    let distance = |known: &&str| strsim::damerau_levenshtein(&lower, &known.to_lowercase());
-    let best = known.iter().min_by_key(|known| distance(known))?;
-    (distance(best) * 3 <= best.len().max(3)).then_some(best)
+    let is_near = |known: &str, distance: usize| distance * 3 <= known.len().max(3);
+    // Words are at least as far from each other as their lengths are.
+    let near = known
+        .iter()
+        .filter(|known| is_near(known, known.len().abs_diff(lower.len())));
+    let distances = near.map(|known| (strsim::osa_distance(&lower, &known.to_lowercase()), *known));
+    let (distance, best) = distances.min_by_key(|(distance, _)| *distance)?;
+    is_near(best, distance).then_some(best)
 }
 
 #[cfg(test)]

@@ -36,3 +36,4 @@ mod support;
 mod tidy;
 mod tls;
 mod webhook;
+mod worst;

@@ -247,3 +247,106 @@ fn each_fault_is_counted_once_and_not_more_than_a_thousand_are_told() {
     assert_eq!(checked.count("is banned by"), 1_000);
     assert!(checked.spent[0] < 2_000_000, "{:?}", checked.spent);
 }
+
+mod agreement {
+    use super::*;
+    use crate::policy::document::NamespaceSelector;
+    use crate::text::glob::Glob;
+    use proptest::prelude::*;
+
+    fn covers(a: &NamespaceSelector, b: Option<&NamespaceSelector>) -> bool {
+        let any = [Glob::new("*")];
+        let theirs = b.and_then(|b| b.names.as_deref()).unwrap_or(&any);
+        let ours = a.names.as_deref().unwrap_or(&any);
+        let same_labels = a.labels.is_none() || b.is_some_and(|b| a.labels == b.labels);
+        same_labels
+            && theirs
+                .iter()
+                .all(|glob| ours.iter().any(|our| our.covers(glob)))
+    }
+
+    fn may_overlap(a: &NamespaceSelector, b: &NamespaceSelector) -> bool {
+        let (Some(a), Some(b)) = (&a.names, &b.names) else {
+            return true;
+        };
+        a.iter().any(|a| b.iter().any(|b| a.overlaps(b)))
+    }
+
+    /// What comparing each rule with each other one says, in the order of the rules.
+    fn compared(rules: &[&NamespaceSelectorOf<'_>]) -> Vec<String> {
+        let mut said = Vec::new();
+        for (number, (_, own)) in rules.iter().enumerate() {
+            let (earlier, later) = (&rules[..number], &rules[number + 1..]);
+            let taken = earlier
+                .iter()
+                .find(|(_, other)| own.is_none() && other.is_none());
+            let clash = earlier.iter().find_map(|(name, other)| {
+                let other = (*other)?;
+                let hides = covers(other, *own);
+                let overlaps = own.is_some_and(|own| may_overlap(other, own));
+                (hides || overlaps).then(|| {
+                    let what = if hides { "never" } else { "overlap" };
+                    format!("{number} {what} {name}")
+                })
+            });
+            said.extend(match taken {
+                Some((name, _)) => Some(format!("{number} taken {name}")),
+                None => clash,
+            });
+            let hidden = later
+                .iter()
+                .find(|(_, other)| own.is_none() && other.is_some_and(|other| covers(other, None)));
+            said.extend(hidden.map(|(name, _)| format!("{number} never {name}")));
+        }
+        said.sort();
+        said
+    }
+
+    type NamespaceSelectorOf<'d> = (&'d str, Option<&'d NamespaceSelector>);
+
+    fn selector() -> impl Strategy<Value = String> {
+        let glob = "'(a|b|ab|\\*|a\\*|\\*b|a\\*b|b\\*)'";
+        let names = proptest::collection::vec(glob, 1..3)
+            .prop_map(|names| format!("names: [{}]", names.join(", ")));
+        let labels = "labels: \\{matchLabels: \\{t: (x|y)\\}\\}";
+        prop_oneof![
+            Just(String::new()),
+            names
+                .clone()
+                .prop_map(|names| format!(", namespaces: {{{names}}}")),
+            labels.prop_map(|labels| format!(", namespaces: {{{labels}}}")),
+            (names, labels)
+                .prop_map(|(names, labels)| format!(", namespaces: {{{names}, {labels}}}")),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn rules_of_one_pattern_are_told_apart_as_by_comparing_all(selectors in proptest::collection::vec(selector(), 1..7)) {
+            let rules = selectors.iter().enumerate();
+            let rules = rules.map(|(i, selector)| format!("- {{name: r{i}, images: [a.b], public: true{selector}}}\n"));
+            let body = format!("registries:\n{}", rules.collect::<String>());
+            let text = format!("apiVersion: pullgate.dev/v1\nkind: PullPolicy\n{body}");
+            let (document, _) = document::read(&text);
+            let rules = document.registries.iter();
+            let rules: Vec<NamespaceSelectorOf<'_>> =
+                rules.map(|rule| (rule.value.name.value.as_str(), rule.value.namespaces.as_ref())).collect();
+            let mut said: Vec<_> = Checked::of(&body).diagnostics.iter().map(|told| {
+                let number = told.path.trim_start_matches("registries[").split(']').next().unwrap_or_default();
+                let what = if told.message.contains("already") {
+                    "taken"
+                } else if told.message.contains("overlap") {
+                    "overlap"
+                } else {
+                    "never"
+                };
+                let other = told.message.split("ule").nth(1).and_then(|rest| rest.split('`').nth(1)).unwrap_or_default();
+                format!("{number} {what} {other}")
+            }).collect();
+            said.sort();
+            prop_assert_eq!(said, compared(&rules.iter().collect::<Vec<_>>()), "{}", body);
+        }
+    }
+}

@@ -22,8 +22,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
 
-/// How many characters are compared to find the bans that unknown names were meant to be: milliseconds.
-const MAX_SUGGESTING: usize = 4_000_000;
+/// How many pairs of characters are compared to find the bans that unknown names were meant to be: a millisecond.
+const MAX_SUGGESTING: usize = 200_000;
 
 /// How many bytes each check compares: within a second, and more than any policy that a person writes needs.
 const MAX_COMPARED: usize = 500_000_000;

@@ -2,7 +2,6 @@
 
 use super::reader::{DocumentReader, quoted};
 use crate::text::diagnostic::Span;
-use crate::text::suggest::nearest;
 use crate::text::yaml::{Node, Value};
 use std::collections::HashSet;
 
@@ -130,7 +129,7 @@ impl<'n> Fields<'n> {
     pub(super) fn finish(self, reader: &mut DocumentReader) -> Span {
         for Field { name, key, .. } in &self.entries {
             if !self.known.contains(name) && !reader.is_full() {
-                let help = match nearest(name, &self.known) {
+                let help = match reader.nearest(name, &self.known) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None => format!("known here: {}", quoted(&self.known)),
                 };

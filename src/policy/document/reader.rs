@@ -13,6 +13,9 @@ use std::collections::HashSet;
 /// Nobody reads more, and whoever writes a document decides how many there are.
 const MAX_DIAGNOSTICS: usize = 1_000;
 
+/// For so many of them it is said which word was meant. Finding it takes longer than all else.
+const MAX_SUGGESTIONS: usize = 100;
+
 /// What was found wrong so far.
 #[derive(Debug, Default)]
 pub(super) struct DocumentReader {
@@ -39,6 +42,12 @@ impl DocumentReader {
 
     pub(super) fn is_full(&self) -> bool {
         self.diagnostics.len() >= MAX_DIAGNOSTICS
+    }
+
+    /// The known word that was probably meant.
+    pub(super) fn nearest<'k>(&self, word: &str, known: &[&'k str]) -> Option<&'k str> {
+        let is_asked = self.diagnostics.len() < MAX_SUGGESTIONS;
+        is_asked.then(|| nearest(word, known)).flatten()
     }
 
     pub(super) fn fault_at(
@@ -261,8 +270,10 @@ impl DocumentReader {
             .iter()
             .find(|(word, _)| word == text)
             .map(|(_, value)| *value);
-        if chosen.is_none() && !self.is_full() {
-            let help = nearest(text, &words).map(|word| format!("did you mean `{word}`?"));
+        if chosen.is_none() {
+            let help = self
+                .nearest(text, &words)
+                .map(|word| format!("did you mean `{word}`?"));
             self.fault_at(
                 node,
                 path,

@@ -45,10 +45,16 @@ impl FindingMetrics {
 
     /// Counts the findings and the injections of a review.
     pub(super) fn count(&self, mutation: &Mutation<'_>, dry_run: bool) {
-        for finding in &mutation.findings {
-            self.findings
-                .get_or_create(&FindingLabels::of(finding, dry_run))
-                .inc();
+        // An object can have tens of thousands in a row that are counted together.
+        let labels = |finding: &Finding<'_>| {
+            let ban = finding.fault.ban().map(std::ptr::from_ref);
+            (finding.fault.code().name(), ban, outcome(finding))
+        };
+        let alike = mutation.findings.chunk_by(|a, b| labels(a) == labels(b));
+        for findings in alike {
+            let count = u64::try_from(findings.len()).unwrap_or(u64::MAX);
+            let labels = FindingLabels::of(&findings[0], dry_run);
+            self.findings.get_or_create(&labels).inc_by(count);
         }
         for injection in &mutation.injections {
             let rule = injection.rule.name.clone();

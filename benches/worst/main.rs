@@ -1,0 +1,132 @@
+//! What the worst inputs known cost: for every kind of object, and for every reader and check.
+//! `cargo bench --profile worst --bench worst [-- FILTER]`: the cases whose name has the filter in it, or that are of that
+//! kind or reader.
+//!
+//! Each case runs under callgrind with an input, with one of twice its size, and with one of four times. Fails where a
+//! case takes more than 300 instructions a byte, or more than 2.2 times the work for twice the bytes.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "it prints, or says why not"
+)]
+
+mod bodies;
+mod cases;
+mod work;
+
+use cases::{Case, cases};
+use std::process::{Command, ExitCode};
+
+/// About how large the smallest input is, in bytes. Large enough that what a case costs whatever its size does not show.
+const SMALLEST: usize = 32 * 1024;
+/// How many instructions a byte may cost.
+const MOST_A_BYTE: f64 = 300.0;
+/// How many times the work twice the bytes may cost.
+const MOST_GROWTH: f64 = 2.2;
+
+fn main() -> ExitCode {
+    let args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let args: Vec<String> = args.collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["--run", name, bytes] => run(name, bytes.parse().expect("a number")),
+        _ => table(args.first().copied().unwrap_or_default()),
+    }
+}
+
+fn table(filter: &str) -> ExitCode {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("there is no valgrind on the PATH: install it first");
+        return ExitCode::FAILURE;
+    }
+    println!(
+        "{:<40} {:>9} {:>8} {:>8} {:>8}",
+        "", "bytes", "a byte", "growth", "growth"
+    );
+    let mut failed = Vec::new();
+    let is_wanted = |case: &&Case| case.name.contains(filter) || case.of.contains(&filter);
+    for case in cases().iter().filter(is_wanted) {
+        let sizes = [1, 2, 4].map(|times| SMALLEST * times);
+        let costs = sizes.map(|size| Cost::of(case, size));
+        let a_byte = costs.iter().map(Cost::a_byte).fold(0.0, f64::max);
+        let growth = [costs[0].growth_to(&costs[1]), costs[1].growth_to(&costs[2])];
+        println!(
+            "{:<40} {:>9} {a_byte:>8.0} {:>8.2} {:>8.2}",
+            case.name, costs[2].bytes, growth[0], growth[1]
+        );
+        if a_byte > MOST_A_BYTE || growth.iter().any(|growth| *growth > MOST_GROWTH) {
+            failed.push(case.name);
+        }
+    }
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "more than {MOST_A_BYTE} instructions a byte, or {MOST_GROWTH} times the work for twice the bytes: {}",
+        failed.join("; ")
+    );
+    ExitCode::FAILURE
+}
+
+/// What an input costs.
+struct Cost {
+    bytes: f64,
+    instructions: f64,
+}
+
+impl Cost {
+    fn of(case: &Case, size: usize) -> Self {
+        let counted = instructions(case.name, size);
+        let number = |value: usize| f64::from(u32::try_from(value).expect("small"));
+        Self {
+            bytes: number((case.work)(size).bytes),
+            instructions: number(counted / 1_000) * 1_000.0,
+        }
+    }
+
+    fn a_byte(&self) -> f64 {
+        self.instructions / self.bytes
+    }
+
+    /// How many times the work twice the bytes cost. The larger input has not exactly twice the bytes.
+    fn growth_to(&self, larger: &Self) -> f64 {
+        2.0 * larger.a_byte() / self.a_byte()
+    }
+}
+
+/// The instructions of the work on an input, without those that make the input.
+fn instructions(name: &str, size: usize) -> usize {
+    let output = Command::new("valgrind")
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--toggle-collect=*measured*",
+        ])
+        .arg(std::env::current_exe().expect("this program"))
+        .args(["--run", name, &size.to_string()])
+        .output()
+        .expect("valgrind");
+    let talk = String::from_utf8_lossy(&output.stderr);
+    let mut lines = talk.lines();
+    let collected = lines.find_map(|line| line.split("Collected : ").nth(1));
+    let number = collected.and_then(|number| number.trim().parse().ok());
+    number
+        .filter(|number| *number > 0)
+        .unwrap_or_else(|| unreachable!("callgrind says what it collected: {talk}"))
+}
+
+/// What callgrind looks at.
+fn run(name: &str, size: usize) -> ExitCode {
+    let cases = cases();
+    let case = cases.iter().find(|case| case.name == name).expect("a case");
+    let work = (case.work)(size);
+    measured(&*work.run);
+    ExitCode::SUCCESS
+}
+
+/// Callgrind counts what is done within this function: it finds it by its name.
+#[inline(never)]
+fn measured(work: &dyn Fn()) {
+    work();
+}

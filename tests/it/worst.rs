@@ -1,0 +1,64 @@
+//! The table of the worst inputs known (`benches/worst`) has a case for everything that a tenant can write.
+
+#[path = "../../benches/worst/bodies.rs"]
+mod bodies;
+#[path = "../../benches/worst/cases.rs"]
+mod cases;
+#[path = "../../benches/worst/work.rs"]
+mod work;
+
+use cases::cases;
+use pullgate::objects::kind::Kind;
+use std::collections::HashSet;
+
+/// What is read or checked, beside the kinds of objects.
+const READERS: [&str; 11] = [
+    "policy",
+    "docker config",
+    "keyring",
+    "references",
+    "globs",
+    "selectors",
+    "YAML",
+    "patch",
+    "words",
+    "preview",
+    "SARIF",
+];
+
+#[test]
+fn every_kind_and_every_reader_has_a_case() {
+    let cases = cases();
+    let covered: HashSet<&str> = cases.iter().flat_map(|case| case.of).copied().collect();
+    let kinds = Kind::ALL.map(Kind::name);
+    let known: HashSet<&str> = kinds.into_iter().chain(READERS).collect();
+    let mut lacking: Vec<_> = known.difference(&covered).collect();
+    lacking.sort_unstable();
+    assert_eq!(
+        lacking,
+        [""; 0].iter().collect::<Vec<_>>(),
+        "add a case to benches/worst/cases.rs"
+    );
+    assert!(
+        covered.is_subset(&known),
+        "a case is of something else: {covered:?}"
+    );
+    let names: HashSet<&str> = cases.iter().map(|case| case.name).collect();
+    assert_eq!(names.len(), cases.len(), "two cases have one name");
+}
+
+/// The cases run, and their inputs are as large as they say.
+#[test]
+fn every_case_does_its_work_on_inputs_of_any_size() {
+    for case in cases() {
+        let (small, large) = ((case.work)(4_096), (case.work)(16_384));
+        (small.run)();
+        (large.run)();
+        let (small, large) = (small.bytes, large.bytes);
+        assert!(
+            small >= 2_048 && large >= 2 * small,
+            "{}: {small} and {large} bytes",
+            case.name
+        );
+    }
+}
