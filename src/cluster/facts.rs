@@ -116,7 +116,7 @@ impl FactsLearner {
                 self.namespaces_synced = true;
             }
             Event::Set(seen) => self.facts.set_labels(&seen.name.name, seen.kept),
-            Event::Gone(seen) => self.facts.set_labels(&seen.name.name, None),
+            Event::Gone(seen) => self.facts.remove_namespace(&seen.name.name),
             Event::Fails => self.set_failing(WatchedObjects::Namespaces, true),
             Event::Works => self.set_failing(WatchedObjects::Namespaces, false),
         }

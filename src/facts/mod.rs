@@ -1,9 +1,13 @@
 //! What is known about the cluster beside the request. Each fact may be unknown, and what is unknown never denies.
 
+mod accounts;
 pub mod inventory;
+
+pub use accounts::ServiceAccountFacts;
 
 use crate::facts::inventory::{Inventory, InventoryMode};
 use crate::secrets::credentials::FingerprintKey;
+use accounts::ServiceAccounts;
 use foldhash::HashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,18 +46,6 @@ impl WatchedObjects {
     const COUNT: usize = 3;
 }
 
-/// The service accounts of one namespace by name.
-type ServiceAccounts = HashMap<Box<str>, ServiceAccountFacts>;
-
-/// What matters of a `ServiceAccount`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceAccountFacts {
-    /// `imagePullSecrets[].name`, in order.
-    pub image_pull_secrets: Vec<Box<str>>,
-    /// Whether `kubernetes.io/enforce-mountable-secrets` is `"true"`.
-    pub enforce_mountable_secrets: bool,
-}
-
 impl Facts {
     /// The labels of a namespace, or `None` where they are unknown.
     #[must_use]
@@ -65,6 +57,14 @@ impl Facts {
     #[must_use]
     pub fn service_account(&self, namespace: &str, name: &str) -> Option<&ServiceAccountFacts> {
         self.service_accounts.get(namespace)?.get(name)
+    }
+
+    /// Returns whether a `ServiceAccount` that is unknown may restrict its pods to the secrets that it lists: it did so once,
+    /// or it was never seen and another account of its namespace does or did.
+    #[must_use]
+    pub fn may_enforce_mountable_secrets(&self, namespace: &str, name: &str) -> bool {
+        let accounts = self.service_accounts.get(namespace);
+        accounts.is_some_and(|accounts| accounts.may_enforce(name))
     }
 
     /// Whether every `ServiceAccount` is known, so that one that is not here does not exist.
@@ -132,7 +132,17 @@ impl Facts {
         }
     }
 
-    /// Learns what matters of a `ServiceAccount`, or forgets it.
+    /// Forgets a namespace that is gone, and what is remembered of its former service accounts. Those that are known stay:
+    /// another watch says when they are gone, and they may belong to a namespace that was made anew.
+    pub fn remove_namespace(&mut self, namespace: &str) {
+        self.labels.remove(namespace);
+        if let Some(accounts) = self.service_accounts.get_mut(namespace) {
+            Arc::make_mut(accounts).forget_former();
+        }
+        self.drop_empty(namespace);
+    }
+
+    /// Learns what matters of a `ServiceAccount`, or that it is unknown from now on.
     pub fn set_service_account(
         &mut self,
         namespace: &str,
@@ -140,24 +150,33 @@ impl Facts {
         account: Option<ServiceAccountFacts>,
     ) {
         let accounts = Arc::make_mut(self.service_accounts.entry(namespace.into()).or_default());
-        match account {
-            Some(account) => drop(accounts.insert(name.into(), account)),
-            None => drop(accounts.remove(name)),
-        }
-        if accounts.is_empty() {
+        accounts.set(name, account);
+        self.drop_empty(namespace);
+    }
+
+    fn drop_empty(&mut self, namespace: &str) {
+        let accounts = self.service_accounts.get(namespace);
+        if accounts.is_some_and(|accounts| accounts.is_empty()) {
             self.service_accounts.remove(namespace);
         }
     }
 
-    /// Forgets every namespace that is not among these.
+    /// Forgets every namespace that is not among these, and what is remembered of its service accounts.
     pub fn retain_namespaces(&mut self, is_there: impl Fn(&str) -> bool) {
         self.labels.retain(|namespace, _| is_there(namespace));
+        for (namespace, accounts) in &mut self.service_accounts {
+            if !is_there(namespace) {
+                Arc::make_mut(accounts).forget_former();
+            }
+        }
+        self.service_accounts
+            .retain(|_, accounts| !accounts.is_empty());
     }
 
     /// Forgets every `ServiceAccount` that is not among these.
     pub fn retain_service_accounts(&mut self, is_there: impl Fn(&str, &str) -> bool) {
         for (namespace, accounts) in &mut self.service_accounts {
-            Arc::make_mut(accounts).retain(|name, _| is_there(namespace, name));
+            Arc::make_mut(accounts).retain(|name| is_there(namespace, name));
         }
         self.service_accounts
             .retain(|_, accounts| !accounts.is_empty());

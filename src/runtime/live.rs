@@ -1,6 +1,6 @@
 //! What the server judges by: snapshots that are swapped whole, so that a review never waits for a writer.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, WatchedObjects};
 use crate::objects::kind::Kind;
 use crate::objects::subject::{PodSpec, Subject};
 use crate::policy::Policy;
@@ -87,7 +87,8 @@ impl Live {
     }
 
     /// Waits until the namespace of a subject, and the `ServiceAccount` of a Pod, are known; for half a second at most,
-    /// and only if anyone watches. Both often come in the same `kubectl apply` as what is judged.
+    /// and only if they are watched. Both often come in the same `kubectl apply` as what is judged. While a watch fails,
+    /// nothing comes from it: then there is nothing to wait for.
     pub async fn wait_for_facts(&self, subject: &Subject<'_>) {
         if self.watches == Watches::Nothing || !subject.is_judged() {
             return;
@@ -104,9 +105,9 @@ impl Live {
                     .service_account(namespace, pod.service_account())
                     .is_some()
             };
-            facts.labels(namespace).is_some()
-                && facts.service_accounts_synced()
-                && pod.is_none_or(knows)
+            let knows_accounts = || facts.service_accounts_synced() && pod.is_none_or(knows);
+            (facts.labels(namespace).is_some() || facts.is_failing(WatchedObjects::Namespaces))
+                && (facts.is_failing(WatchedObjects::ServiceAccounts) || knows_accounts())
         };
         let known = async {
             loop {
@@ -125,7 +126,8 @@ impl Live {
     /// A warning about a Secret that is on its way would be wrong a moment later. Controllers are not told anyway.
     async fn wait_for_secrets(&self, subject: &Subject<'_>) {
         let mut lacking = self.judge(|world| {
-            if world.controllers.created(subject) {
+            if world.facts.is_failing(WatchedObjects::Secrets) || world.controllers.created(subject)
+            {
                 return Vec::new();
             }
             verdict::lacking_secrets(world, subject)
@@ -133,7 +135,9 @@ impl Live {
         // Facts change often, and an object can list many secrets: of those that came none is looked for again.
         let mut is_there = || {
             let facts = self.facts.load();
-            let Some(inventory) = facts.inventory() else {
+            let inventory = facts.inventory();
+            let Some(inventory) = inventory.filter(|_| !facts.is_failing(WatchedObjects::Secrets))
+            else {
                 return true;
             };
             while let Some(name) = lacking.last() {

@@ -67,6 +67,8 @@ pub enum Fault<'a> {
         secret: &'a str,
         /// The `ServiceAccount`.
         service_account: &'a str,
+        /// Whether the account is known. Otherwise it may allow only what it lists, by what was known before.
+        is_known: bool,
     },
     /// A docker-type Secret that is created or changed.
     BannedSecret {

@@ -43,12 +43,8 @@ pub(super) fn inject<'a>(
         refused,
         ..
     } = plan;
-    findings.extend(
-        refused
-            .as_slice()
-            .iter()
-            .map(|secret| not_mountable(pod, secret)),
-    );
+    let refused = refused.as_slice().iter();
+    findings.extend(refused.map(|secret| not_mountable(world, subject, pod, secret)));
     let injection = patch::put_first(pod, &subject.object.metadata, wanted.as_slice());
     let added = injection.iter().flat_map(|injection| &injection.added);
     let added: Distinct<&str> = added.copied().collect();
@@ -80,7 +76,9 @@ pub(super) fn preview<'a>(
     let refused = refused.as_slice().iter();
     PodPreview {
         injections: injections(uses.as_slice(), is_added),
-        findings: refused.map(|secret| not_mountable(pod, secret)).collect(),
+        findings: refused
+            .map(|secret| not_mountable(world, subject, pod, secret))
+            .collect(),
     }
 }
 
@@ -216,7 +214,13 @@ fn plan<'a>(
         .filter(|account| account.enforce_mountable_secrets)
         .map(|account| account.image_pull_secrets.iter().map(AsRef::as_ref));
     let mountable: Option<Distinct<&str>> = mountable.map(Iterator::collect);
-    let is_allowed = |name: &str| mountable.as_ref().is_none_or(|names| names.contains(&name));
+    let may_be_restricted = account.is_none()
+        && world
+            .facts
+            .may_enforce_mountable_secrets(&subject.namespace, pod.service_account());
+    let is_allowed = |name: &str| {
+        !may_be_restricted && mountable.as_ref().is_none_or(|names| names.contains(&name))
+    };
     let (mut wanted, mut refused) = (Distinct::default(), Distinct::default());
     for name in uses
         .as_slice()
@@ -262,12 +266,22 @@ fn first_uses<'a>(coverage: &Coverage<'a>) -> Distinct<Wanted<'a>> {
     pulled.map(|(used, rule)| Wanted { used, rule }).collect()
 }
 
-fn not_mountable<'a>(pod: &'a PodSpec<'_>, secret: &'a str) -> Finding<'a> {
+fn not_mountable<'a>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+    pod: &'a PodSpec<'_>,
+    secret: &'a str,
+) -> Finding<'a> {
+    let service_account = pod.service_account();
+    let account = world
+        .facts
+        .service_account(&subject.namespace, service_account);
     Finding {
         place: Place::ServiceAccountName,
         fault: Fault::NotMountable {
             secret,
-            service_account: pod.service_account(),
+            service_account,
+            is_known: account.is_some(),
         },
         effect: Effect::Warn(WhyNotDenied::NotAsked),
     }

@@ -2,6 +2,7 @@
 
 use crate::support::{Setting, by_controller, create_pod, in_namespace, update};
 use proptest::prelude::*;
+use pullgate::facts::ServiceAccountFacts;
 use serde_json::{Value, json};
 
 fn containers(images: &[&str]) -> Value {
@@ -309,7 +310,7 @@ fn the_annotation_names_what_was_put_in_now_and_before() {
 #[test]
 fn a_service_account_that_allows_only_what_it_lists_is_respected() {
     let mut setting = Setting::new(crate::support::POLICY);
-    let facts = pullgate::facts::ServiceAccountFacts {
+    let facts = ServiceAccountFacts {
         image_pull_secrets: vec!["x".into()],
         enforce_mountable_secrets: true,
     };
@@ -322,7 +323,7 @@ fn a_service_account_that_allows_only_what_it_lists_is_respected() {
     let answer = setting.mutate(&review);
     assert!(answer.patch.is_none());
     assert_eq!(answer.warnings().len(), 1);
-    let facts = pullgate::facts::ServiceAccountFacts {
+    let facts = ServiceAccountFacts {
         image_pull_secrets: vec!["contoso-pull".into()],
         ..facts
     };
@@ -330,6 +331,43 @@ fn a_service_account_that_allows_only_what_it_lists_is_respected() {
         .facts
         .set_service_account("ns", "default", Some(facts));
     assert!(setting.mutate(&review).patch.is_some());
+}
+
+/// An unknown account stops no injection, unless it is likely to have its pods refused. It never does so elsewhere.
+#[test]
+fn an_unknown_service_account_is_taken_for_what_it_or_its_namespace_was_known_for() {
+    let mut setting = Setting::new(crate::support::POLICY);
+    let learn = |setting: &mut Setting, name, enforces: Option<bool>| {
+        let account = enforces.map(|enforce_mountable_secrets| ServiceAccountFacts {
+            image_pull_secrets: Vec::new(),
+            enforce_mountable_secrets,
+        });
+        setting.facts.set_service_account("ns", name, account);
+    };
+    let injected = |setting: &Setting, namespace: &str, name: &str| {
+        let pod = json!({"containers": containers(&["contoso.azurecr.io/a"]), "serviceAccountName": name});
+        let answer = setting.mutate(&in_namespace(create_pod(pod), namespace));
+        let warnings = answer.warnings();
+        let is_told = warnings.iter().any(|warning| {
+            warning.contains("\"contoso-pull\" is not injected")
+                && warning.contains("is not known yet, and may allow only what it lists")
+        });
+        assert_eq!(answer.patch.is_none(), is_told, "{warnings:?}");
+        answer.patch.is_some()
+    };
+    assert!(injected(&setting, "ns", "new"));
+    learn(&mut setting, "plain", Some(false));
+    learn(&mut setting, "strict", Some(true));
+    learn(&mut setting, "plain", None);
+    // One that was never seen goes by the others of its namespace, and by no other namespace.
+    assert!(!injected(&setting, "ns", "new"));
+    assert!(injected(&setting, "other", "new"));
+    assert!(injected(&setting, "ns", "plain"));
+    learn(&mut setting, "strict", None);
+    assert!(!injected(&setting, "ns", "strict"));
+    // A namespace that is made anew has no past.
+    setting.facts.remove_namespace("ns");
+    assert!(injected(&setting, "ns", "strict"));
 }
 
 /// A pod as anything but the API server might send it: lists missing, null, empty, with doubled and empty names.

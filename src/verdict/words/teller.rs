@@ -135,10 +135,16 @@ impl<'s> Teller<'s> {
             Fault::NotMountable {
                 secret,
                 service_account,
-            } => format!(
-                "\"{secret}\" is not injected: ServiceAccount {} allows only what it lists; list it there",
-                self.quote(service_account)
-            ),
+                is_known,
+            } => {
+                let account = self.quote(service_account);
+                let why = if *is_known {
+                    "allows only what it lists; list it there"
+                } else {
+                    "is not known yet, and may allow only what it lists; list it there, or try again"
+                };
+                format!("\"{secret}\" is not injected: ServiceAccount {account} {why}")
+            }
             Fault::BannedSecret {
                 ban,
                 grounds: Grounds::Name,

@@ -3,6 +3,7 @@
 use super::Cluster;
 use crate::api_server::Resource::{Namespaces, ServiceAccounts};
 use crate::api_server::{ApiRequest, Fault, Verb};
+use pullgate::facts::WatchedObjects;
 use pullgate::facts::inventory::InventoryMode;
 use pullgate::runtime::lifecycle::Part;
 use serde_json::{Value, json};
@@ -239,6 +240,32 @@ async fn a_watch_that_is_answered_with_the_status_410_is_listed_anew() {
     cluster.teams_are(&["a red", "b red", "c green"]).await;
     assert_eq!(api.count(Verb::List, Namespaces), 2);
     assert_eq!(cluster.watch_errors("namespaces"), 1);
+}
+
+/// A review does not wait for a watch that fails, so it must be known as long as it does, and no longer.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_fails_is_known_to_fail_until_it_works_again() {
+    let mut cluster = Cluster::with_namespaces();
+    let api = cluster.api.clone();
+    api.always(Verb::List, ServiceAccounts, Fault::Status(500));
+    let live = cluster.live.clone();
+    cluster.watch_facts(InventoryMode::Off);
+    let fails = |watched| live.judge(|world| world.facts.is_failing(watched));
+    api.until("the watch fails", || fails(WatchedObjects::ServiceAccounts))
+        .await;
+    assert!(!fails(WatchedObjects::Namespaces));
+    api.recover(Verb::List, ServiceAccounts);
+    cluster.ready().await;
+    api.until("it works", || !fails(WatchedObjects::ServiceAccounts))
+        .await;
+    cluster.watched(Namespaces).await;
+    api.always(Verb::Watch, Namespaces, Fault::Status(503));
+    api.break_watches(Namespaces);
+    api.until("the other fails", || fails(WatchedObjects::Namespaces))
+        .await;
+    api.recover(Verb::Watch, Namespaces);
+    api.until("it works, too", || !fails(WatchedObjects::Namespaces))
+        .await;
 }
 
 /// What ends each watch at once is not asked in a loop. The clock is paused: this counts requests.

@@ -3,7 +3,7 @@
 use super::request;
 use crate::support::{Answer, POLICY, Setting, create_pod};
 use crate::webhook::start;
-use pullgate::facts::{Facts, ServiceAccountFacts};
+use pullgate::facts::{Facts, ServiceAccountFacts, WatchedObjects};
 use pullgate::policy::Policy;
 use pullgate::runtime::live::{Live, Watches};
 use pullgate::verdict::world::Controllers;
@@ -109,6 +109,39 @@ async fn facts_are_waited_for_and_not_for_ever() {
     let already = live(Watches::Cluster);
     already.set_facts(known());
     assert_eq!(took(&already, 100).await, 0);
+}
+
+/// What a watch that fails does not know it will not know in half a second either. Each watch counts for what it tells.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_fails_is_not_waited_for() {
+    use WatchedObjects::{Namespaces, Secrets, ServiceAccounts};
+    let bytes = create_pod(json!({"containers": []})).to_string();
+    let review = pullgate::admission::parse(bytes.as_bytes()).expect("a review");
+    let waited = async |failing: &[WatchedObjects], known: &[WatchedObjects]| {
+        let controllers = Controllers::new(Vec::new());
+        let live = Live::new(Policy::default(), controllers, Watches::Cluster);
+        let mut facts = Facts::default();
+        if known.contains(&Namespaces) {
+            facts.set_labels("ns", Some(std::collections::BTreeMap::new()));
+        }
+        if known.contains(&ServiceAccounts) {
+            facts.set_service_account("ns", "default", Some(ServiceAccountFacts::default()));
+        }
+        facts.set_service_accounts_synced();
+        for watched in failing {
+            facts.set_failing(*watched, true);
+        }
+        live.set_facts(facts);
+        let began = tokio::time::Instant::now();
+        live.wait_for_facts(&review.subject).await;
+        began.elapsed().as_millis()
+    };
+    assert_eq!(waited(&[], &[]).await, 500);
+    assert_eq!(waited(&[Namespaces, ServiceAccounts], &[]).await, 0);
+    assert_eq!(waited(&[ServiceAccounts], &[Namespaces]).await, 0);
+    assert_eq!(waited(&[Namespaces], &[ServiceAccounts]).await, 0);
+    assert_eq!(waited(&[Namespaces], &[]).await, 500);
+    assert_eq!(waited(&[ServiceAccounts, Secrets], &[]).await, 500);
 }
 
 /// Who asks decides how long names are, and must not decide how long answers and lines of the log are.
