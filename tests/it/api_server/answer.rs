@@ -12,6 +12,7 @@ use hyper::body::{Bytes, Frame};
 use serde_json::{Value, json};
 use std::future::pending;
 use std::io;
+use std::sync::atomic::Ordering;
 
 /// The body of an answer.
 pub(super) type Answer = UnsyncBoxBody<Bytes, io::Error>;
@@ -20,6 +21,9 @@ pub(super) type Chunk = Result<Bytes, io::Error>;
 
 /// The text in the place of an item that is not made of a `Value`.
 const PLACE: &str = "@item@";
+
+/// The length of a part of a body, in bytes.
+const PART: usize = 16 * 1024;
 
 /// The reason for a refusal: HTTP status, reason and message.
 type Refusal = (u16, &'static str, String);
@@ -76,9 +80,14 @@ impl ApiServer {
         let bytes = Bytes::from(text);
         let chunks = match fault {
             Some(Fault::CutOff) => half(&bytes),
-            _ => vec![Ok(bytes)],
+            _ => parts(&bytes),
         };
-        with_status(code, body(stream::iter(chunks)))
+        let sent = self.sent.clone();
+        let chunks = stream::iter(chunks).inspect(move |chunk| {
+            let length = chunk.as_ref().map_or(0, Bytes::len);
+            sent.fetch_add(length, Ordering::Relaxed);
+        });
+        with_status(code, body(chunks))
     }
 }
 
@@ -264,6 +273,14 @@ fn with_status(code: u16, mut response: Response<Answer>) -> Response<Answer> {
 pub(super) fn body(chunks: impl Stream<Item = Chunk> + Send + 'static) -> Response<Answer> {
     let frames = chunks.map(|chunk| chunk.map(Frame::data));
     Response::new(StreamBody::new(frames).boxed_unsync())
+}
+
+/// Returns a body in parts, as it comes from a socket.
+fn parts(bytes: &Bytes) -> Vec<Chunk> {
+    let starts = (0..bytes.len()).step_by(PART);
+    starts
+        .map(|start| Ok(bytes.slice(start..bytes.len().min(start + PART))))
+        .collect()
 }
 
 /// Returns the first half of a body, and the end of the connection.

@@ -36,6 +36,7 @@ use hyper::Response;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use store::Store;
 use tokio::sync::watch;
@@ -51,12 +52,14 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct ApiServer {
     /// A watch channel, so that every open watch learns of every change.
     store: Arc<watch::Sender<Store>>,
+    sent: Arc<AtomicUsize>,
 }
 
 impl Default for ApiServer {
     fn default() -> Self {
         Self {
             store: Arc::new(watch::Sender::new(Store::default())),
+            sent: Arc::default(),
         }
     }
 }
@@ -105,6 +108,11 @@ impl ApiServer {
     /// Returns the number of requests of this verb and resource so far.
     pub(crate) fn count(&self, verb: Verb, resource: Resource) -> usize {
         self.requests(verb, resource).len()
+    }
+
+    /// Returns how many bytes of answers were read by the client so far, those of watches not counted.
+    pub(crate) fn bytes_sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Waits until a condition is true. Panics after a minute, with the condition and all requests.
