@@ -30,7 +30,7 @@ pub async fn watch(
     secrets: SecretsWatch,
 ) {
     let wants_secrets = secrets.mode != InventoryMode::Off;
-    let mut changes = changes(client, &metrics, secrets).ready_chunks(BATCH);
+    let mut changes = changes(client, &metrics, &readiness, secrets).ready_chunks(BATCH);
     let mut learner = FactsLearner::default();
     while let Some(batch) = changes.next().await {
         for change in batch {
@@ -60,9 +60,11 @@ enum ClusterChange {
 fn changes(
     client: Client,
     metrics: &Arc<Metrics>,
+    readiness: &Arc<Readiness>,
     watched: SecretsWatch,
 ) -> BoxStream<'static, ClusterChange> {
-    let secrets = secrets::changes(client.clone(), watched, metrics).map(ClusterChange::Secret);
+    let secrets = secrets::changes(client.clone(), watched, metrics, readiness);
+    let secrets = secrets.map(ClusterChange::Secret);
     let source = Source::all::<Namespace>("namespaces", ObjectContent::Metadata);
     let namespaces = objects(client.clone(), source, metrics, read_labels);
     let source = Source::all::<ServiceAccount>("serviceaccounts", ObjectContent::Whole);

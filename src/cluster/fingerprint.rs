@@ -3,6 +3,9 @@
 
 use super::collection::{Collection, is_conflict, own_metadata};
 use super::{LONGEST_PAUSE, ObjectName, Pauses, without_values};
+use crate::runtime::clock::now;
+use crate::runtime::lifecycle::{Part, Readiness};
+use crate::runtime::metrics::{Metrics, PULL_SECRETS};
 use crate::secrets::credentials::FingerprintKey;
 use anyhow::{Context, Result, anyhow};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -10,14 +13,21 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use rustls::crypto::aws_lc_rs;
 use serde_json::json;
+use std::sync::Arc;
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
 /// The key of its data.
 const KEY: &str = "key";
 
-/// The key in a Secret, which is made where there is none. Whatever goes wrong is tried again.
-pub(super) async fn key(client: Client, name: ObjectName) -> FingerprintKey {
+/// Returns the key in a Secret, which is made where there is none. Errors are logged, counted as failures to watch Secrets,
+/// reported as the reason why Secrets are not known, and tried again.
+pub(super) async fn key(
+    client: Client,
+    name: ObjectName,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+) -> FingerprintKey {
     let secrets = Collection::of::<Secret>(client, &name.namespace);
     let (mut told, mut pauses) = (String::new(), Pauses::default());
     loop {
@@ -27,6 +37,11 @@ pub(super) async fn key(client: Client, name: ObjectName) -> FingerprintKey {
             Ok(None) => String::new(),
             Err(problem) => format!("{problem:#}"),
         };
+        if !problem.is_empty() {
+            metrics.watch_failed(PULL_SECRETS, now());
+            let why = format!("Secrets cannot be known yet: {problem}");
+            readiness.lacks(Part::Facts, why);
+        }
         if told != problem && !problem.is_empty() {
             error!(problem, "cannot know Secrets yet; trying again");
             told = problem;

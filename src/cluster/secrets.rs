@@ -10,6 +10,7 @@ use crate::facts::inventory::{Inventory, InventoryMode, Names, SecretFacts};
 use crate::kubelet::docker_config::Form;
 use crate::objects::kind::Kind;
 use crate::objects::read::{self, Text};
+use crate::runtime::lifecycle::Readiness;
 use crate::runtime::metrics::{Metrics, PULL_SECRETS};
 use crate::secrets::credentials::{Content, FingerprintKey, SecretContent};
 use crate::text::scan;
@@ -56,6 +57,7 @@ pub(super) fn changes(
     client: Client,
     watched: SecretsWatch,
     metrics: &Arc<Metrics>,
+    readiness: &Arc<Readiness>,
 ) -> BoxStream<'static, SecretChange> {
     let metrics = metrics.clone();
     let reduce = watched.reduce;
@@ -66,7 +68,9 @@ pub(super) fn changes(
             begin.chain(watch(&client, None, &metrics)).boxed()
         }
         (InventoryMode::Contents, Some(name)) => {
-            stream::once(fingerprint::key(client.clone(), name))
+            let readiness = readiness.clone();
+            let key = fingerprint::key(client.clone(), name, metrics.clone(), readiness);
+            stream::once(key)
                 .flat_map(move |key| {
                     let begin = SecretChange::Mode(InventoryMode::Contents, Some(key.clone()));
                     stream::iter([begin]).chain(watch(&client, Some(&(key, reduce)), &metrics))

@@ -167,7 +167,15 @@ async fn a_request_that_is_never_answered_is_given_up_and_repeated() {
     api.script(Verb::Get, Secrets, Fault::Garbage);
     api.script(Verb::Get, Secrets, Fault::Status(429));
     cluster.watch_facts(InventoryMode::Contents);
+    // Why Secrets are not known is counted and reported.
+    let counted = || cluster.watch_errors("pullsecrets") == 2;
+    api.until("two errors are counted", counted).await;
+    let (is_ready, report) = cluster.readiness.report();
+    let expected = "not ready: there is no knowledge of namespaces and service accounts: Secrets cannot be known yet: ";
+    assert!(!is_ready && report.starts_with(expected), "{report}");
+    assert!(report.contains("pullgate/fingerprints"), "{report}");
     cluster.ready().await;
+    assert_eq!(cluster.watch_errors("pullsecrets"), 3);
     assert_eq!(api.count(Verb::Get, Secrets), 4);
 }
 
