@@ -1,6 +1,6 @@
 //! The memory of a server that knows many Secrets. `cargo bench --bench inventory [-- NUMBER]`
 //!
-//! The API server is a stand-in on loopback that pages and watches like a real one, so that nothing but the Secrets
+//! The API server is a stand-in on loopback that lists and watches like a real one, so that nothing but the Secrets
 //! differs between the rows; `cargo test --test cluster inventory` has the real one, with fewer.
 
 #![expect(

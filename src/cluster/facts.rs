@@ -79,7 +79,8 @@ fn changes(
 #[derive(Default)]
 struct FactsLearner {
     facts: Facts,
-    /// Whether something was learned since the facts were shown last.
+    /// Whether something was learned since the facts were shown last. Showing them copies tables of all namespaces, so it
+    /// is not done for what changes nothing, nor for each part of a first list.
     is_changed: bool,
     namespaces_synced: bool,
     namespaces: HashSet<String>,
@@ -104,11 +105,11 @@ impl FactsLearner {
     }
 
     fn namespace(&mut self, event: Event<Seen<Labels>>) {
-        self.is_changed = true;
         match event {
             Event::Begin => self.namespaces.clear(),
             Event::Listed(seen) => {
-                self.facts.set_labels(&seen.name.name, seen.kept);
+                let is_new = self.facts.set_labels(&seen.name.name, seen.kept);
+                self.is_changed |= is_new && self.namespaces_synced;
                 self.namespaces.insert(seen.name.name);
             }
             Event::End => {
@@ -116,20 +117,26 @@ impl FactsLearner {
                 self.facts
                     .retain_namespaces(|namespace| named.contains(namespace));
                 self.namespaces_synced = true;
+                self.is_changed = true;
             }
-            Event::Set(seen) => self.facts.set_labels(&seen.name.name, seen.kept),
-            Event::Gone(seen) => self.facts.remove_namespace(&seen.name.name),
+            Event::Set(seen) => {
+                self.is_changed |= self.facts.set_labels(&seen.name.name, seen.kept);
+            }
+            Event::Gone(seen) => {
+                self.facts.remove_namespace(&seen.name.name);
+                self.is_changed = true;
+            }
             Event::Fails => self.set_failing(WatchedObjects::Namespaces, true),
             Event::Works => self.set_failing(WatchedObjects::Namespaces, false),
         }
     }
 
     fn service_account(&mut self, event: Event<Seen<ServiceAccountFacts>>) {
-        self.is_changed = true;
         match event {
             Event::Begin => self.accounts.clear(),
             Event::Listed(seen) => {
-                self.set(&seen.name, seen.kept);
+                let is_new = self.set(&seen.name, seen.kept);
+                self.is_changed |= is_new && self.facts.service_accounts_synced();
                 self.accounts.insert(seen.name);
             }
             Event::End => {
@@ -142,19 +149,21 @@ impl FactsLearner {
                 };
                 self.facts.retain_service_accounts(is_there);
                 self.facts.set_service_accounts_synced();
+                self.is_changed = true;
             }
-            Event::Set(seen) => self.set(&seen.name, seen.kept),
-            Event::Gone(seen) => self.set(&seen.name, None),
+            Event::Set(seen) => self.is_changed |= self.set(&seen.name, seen.kept),
+            Event::Gone(seen) => self.is_changed |= self.set(&seen.name, None),
             Event::Fails => self.set_failing(WatchedObjects::ServiceAccounts, true),
             Event::Works => self.set_failing(WatchedObjects::ServiceAccounts, false),
         }
     }
 
-    fn set(&mut self, Name { namespace, name }: &Name, facts: Option<ServiceAccountFacts>) {
-        self.facts.set_service_account(namespace, name, facts);
+    fn set(&mut self, Name { namespace, name }: &Name, facts: Option<ServiceAccountFacts>) -> bool {
+        self.facts.set_service_account(namespace, name, facts)
     }
 
     fn set_failing(&mut self, watched: WatchedObjects, is_failing: bool) {
+        self.is_changed |= self.facts.is_failing(watched) != is_failing;
         self.facts.set_failing(watched, is_failing);
     }
 }

@@ -124,12 +124,15 @@ impl Facts {
         self.inventory = Some(inventory);
     }
 
-    /// Learns the labels of a namespace, or forgets them.
-    pub fn set_labels(&mut self, namespace: &str, labels: Option<Labels>) {
+    /// Learns the labels of a namespace, or forgets them. Returns whether that is something new.
+    pub fn set_labels(&mut self, namespace: &str, labels: Option<Labels>) -> bool {
+        let is_new = self.labels(namespace) != labels.as_ref();
         match labels {
+            Some(_) if !is_new => {}
             Some(labels) => drop(self.labels.insert(namespace.into(), Arc::new(labels))),
             None => drop(self.labels.remove(namespace)),
         }
+        is_new
     }
 
     /// Forgets a namespace that is gone, and what is remembered of its former service accounts. Those that are known stay:
@@ -142,16 +145,21 @@ impl Facts {
         self.drop_empty(namespace);
     }
 
-    /// Learns what matters of a `ServiceAccount`, or that it is unknown from now on.
+    /// Learns what matters of a `ServiceAccount`, or that it is unknown from now on. Returns whether that is
+    /// something new.
     pub fn set_service_account(
         &mut self,
         namespace: &str,
         name: &str,
         account: Option<ServiceAccountFacts>,
-    ) {
+    ) -> bool {
+        if self.service_account(namespace, name) == account.as_ref() {
+            return false;
+        }
         let accounts = Arc::make_mut(self.service_accounts.entry(namespace.into()).or_default());
         accounts.set(name, account);
         self.drop_empty(namespace);
+        true
     }
 
     fn drop_empty(&mut self, namespace: &str) {

@@ -170,6 +170,7 @@ impl Splitter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Reads a text in parts of this many bytes. Returns the objects.
     fn split(mut splitter: Splitter, text: &str, part: usize) -> (Vec<String>, Splitter) {
@@ -202,6 +203,28 @@ mod tests {
             let envelope = String::from_utf8_lossy(splitter.envelope()).into_owned();
             assert!(envelope.contains(r#""resourceVersion":"7""#), "{envelope}");
             assert!(!envelope.contains('x'), "{envelope}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is in the items, and wherever the parts of a body end.
+        #[test]
+        fn the_items_of_any_list_are_what_was_put_in(
+            texts in proptest::collection::vec("[a-z\"{}\\[\\]\\\\,: é]{0,12}", 0..6),
+            part in 1_usize..40,
+        ) {
+            let items: Vec<_> = texts
+                .iter()
+                .map(|text| serde_json::json!({text: [text, {"items": [text, {}]}], "b": {}}).to_string())
+                .collect();
+            let list = format!("{{\"a\":\"[{{\",\"items\":[{}],\"metadata\":{{}}}}", items.join(","));
+            let (objects, splitter) = split(Splitter::list(), &list, part);
+            prop_assert_eq!(objects, items.clone());
+            prop_assert!(splitter.is_complete());
+            let envelope: serde_json::Value = serde_json::from_slice(splitter.envelope()).expect("JSON");
+            prop_assert_eq!(&envelope["items"], &serde_json::json!([]));
+            let (objects, _) = split(Splitter::watch(), &items.join("\n"), part);
+            prop_assert_eq!(objects, items);
         }
     }
 

@@ -38,7 +38,9 @@ pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str)
             (Some(name), Some(Fact::ServiceAccount(account))) => {
                 facts.set_service_account(&namespace, &name, Some(account));
             }
-            (None, Some(Fact::Labels(labels))) => facts.set_labels(&namespace, Some(labels)),
+            (None, Some(Fact::Labels(labels))) => {
+                facts.set_labels(&namespace, Some(labels));
+            }
             _ => {}
         }
     }

@@ -242,6 +242,31 @@ async fn a_watch_that_is_answered_with_the_status_410_is_listed_anew() {
     assert_eq!(cluster.watch_errors("namespaces"), 1);
 }
 
+/// Showing facts copies tables of all namespaces, and components write an annotation every few seconds.
+#[tokio::test(start_paused = true)]
+async fn what_changes_no_fact_shows_no_new_facts() {
+    let mut cluster = Cluster::with_namespaces();
+    let api = cluster.api.clone();
+    api.put(ServiceAccounts, account("a", "web", &["contoso-pull"]));
+    cluster.watch_facts(InventoryMode::Off);
+    cluster.ready().await;
+    cluster.watched(ServiceAccounts).await;
+    let shown = || cluster.facts(|facts| std::ptr::from_ref(facts).addr());
+    let settled = async || {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        shown()
+    };
+    let before = settled().await;
+    let mut touched = account("a", "web", &["contoso-pull"]);
+    touched["metadata"]["annotations"] = json!({"touched": "now"});
+    api.put(ServiceAccounts, touched);
+    assert_eq!(settled().await, before);
+    api.put(Namespaces, namespace("a", "red"));
+    assert_eq!(settled().await, before);
+    api.put(Namespaces, namespace("a", "blue"));
+    assert_ne!(settled().await, before);
+}
+
 /// A review does not wait for a watch that fails, so it must be known as long as it does, and no longer.
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_fails_is_known_to_fail_until_it_works_again() {
