@@ -3,8 +3,8 @@
 use super::Cluster;
 use crate::api_server::Resource::{Namespaces, ServiceAccounts};
 use crate::api_server::{ApiRequest, Fault, Verb};
-use pullgate::facts::WatchedObjects;
 use pullgate::facts::inventory::InventoryMode;
+use pullgate::facts::{ENFORCE_MOUNTABLE_SECRETS, WatchedObjects};
 use pullgate::runtime::lifecycle::Part;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -240,6 +240,37 @@ async fn a_watch_that_is_answered_with_the_status_410_is_listed_anew() {
     cluster.teams_are(&["a red", "b red", "c green"]).await;
     assert_eq!(api.count(Verb::List, Namespaces), 2);
     assert_eq!(cluster.watch_errors("namespaces"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_account_restricts_its_pods_if_its_annotation_is_true() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let annotations = [
+        json!({"other": "true"}),
+        json!(null),
+        json!({ENFORCE_MOUNTABLE_SECRETS: "false"}),
+    ];
+    let strict = json!({"other": "x", ENFORCE_MOUNTABLE_SECRETS: "true"});
+    for (number, annotations) in annotations.into_iter().chain([strict]).enumerate() {
+        let mut object = account("a", &format!("account-{number}"), &["one", "two"]);
+        object["metadata"]["annotations"] = annotations;
+        cluster.api.put(ServiceAccounts, object);
+    }
+    cluster.watch_facts(InventoryMode::Off);
+    cluster.ready().await;
+    let known = |number| {
+        cluster.facts(|facts| {
+            let name = format!("account-{number}");
+            let account = facts.service_account("a", &name).expect("known");
+            (
+                account.image_pull_secrets.join(" "),
+                account.enforce_mountable_secrets,
+            )
+        })
+    };
+    for (number, is_strict) in [(0, false), (1, false), (2, false), (3, true)] {
+        assert_eq!(known(number), ("one two".to_owned(), is_strict));
+    }
 }
 
 /// Showing facts copies tables of all namespaces, and components write an annotation every few seconds.

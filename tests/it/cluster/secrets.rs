@@ -179,6 +179,38 @@ async fn a_request_that_is_never_answered_is_given_up_and_repeated() {
     assert_eq!(api.count(Verb::Get, Secrets), 4);
 }
 
+/// In both modes. A time that cannot be meant is left out, and the newest of the others counts.
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_the_metadata_of_a_secret() {
+    for mode in [InventoryMode::Names, InventoryMode::Contents] {
+        let mut cluster = Cluster::waiting_for(Part::Facts);
+        let mut copy = secret("a", "copy", "jane");
+        copy["metadata"]["labels"] = json!({"pullgate.dev/managed": "true", "other": "x"});
+        let time = |time: &str| json!({"manager": "m", "time": time});
+        copy["metadata"]["managedFields"] = json!([
+            time("2026-03-01T00:00:00Z"),
+            time("9999-12-31T23:59:59Z"),
+            time("2026-02-01T00:00:00+01:00"),
+            {"manager": "without a time"},
+        ]);
+        let mut own = secret("a", "own", "jane");
+        own["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z".into();
+        cluster.api.put(Secrets, copy);
+        cluster.api.put(Secrets, own);
+        cluster.watch_facts(mode);
+        cluster.ready().await;
+        let kept = |place: &str| cluster.secret(place, |known| (known.is_managed, known.changed));
+        let seconds = |text: &str| {
+            let time: jiff::Timestamp = text.parse().expect("a time");
+            u32::try_from(time.as_second()).ok()
+        };
+        let march = seconds("2026-03-01T00:00:00Z");
+        assert_eq!(kept("a/copy"), Some((true, march)), "{mode:?}");
+        let made = seconds("2026-01-02T00:00:00Z");
+        assert_eq!(kept("a/own"), Some((false, made)), "{mode:?}");
+    }
+}
+
 /// A gate before the reduction of contents, and the user names that have passed it.
 static GATE: (Mutex<Gate>, Condvar) = (
     Mutex::new(Gate {

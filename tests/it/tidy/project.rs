@@ -60,19 +60,42 @@ fn trap_7_admission_has_no_side_effects() {
 /// others `cluster/secrets.rs` takes what it reduces.
 #[test]
 fn trap_17_no_secret_is_kept_but_our_own() {
+    let mut asking = Vec::new();
     for source in sources(&["src"]) {
-        let path = &source.path;
         let text = code(&source.text);
-        let is_ours = ["certificates.rs", "fingerprint.rs"].map(|name| path.ends_with(name));
-        let whole = [
-            "Api::<Secret>::all",
-            "Api<Secret>::all",
-            "reflector",
-            "Store<",
+        let path = source.path;
+        assert!(
+            !text.contains("reflector") && !text.contains("Store<"),
+            "{path}"
+        );
+        let ways = [
+            "Source::all::<Secret>",
+            "Source::one_in::<Secret>",
+            "Collection::of::<Secret>",
         ];
-        assert!(!whole.iter().any(|word| text.contains(word)), "{path}");
-        let is_asked = text.contains("Api::<Secret>") || text.contains("Api<Secret>");
-        assert!(!is_asked || is_ours.contains(&true), "{path}");
+        let found = ways.into_iter().filter(|way| text.contains(way));
+        asking.extend(found.map(|way| format!("{path} {way}")));
+    }
+    asking.sort();
+    assert_eq!(
+        asking,
+        [
+            "src/cluster/certificates.rs Collection::of::<Secret>",
+            "src/cluster/certificates.rs Source::one_in::<Secret>",
+            "src/cluster/fingerprint.rs Collection::of::<Secret>",
+            "src/cluster/secrets.rs Source::all::<Secret>",
+        ]
+    );
+}
+
+/// Trap 25: kube decodes objects into types of Kubernetes, all of them or none.
+#[test]
+fn trap_25_no_object_of_a_cluster_is_decoded_into_a_type_of_kubernetes() {
+    for source in sources(&["src"]) {
+        let text = code(&source.text);
+        for word in ["Api<", "Api::", "ObjectList", "watcher("] {
+            assert!(!text.contains(word), "{} has {word}", source.path);
+        }
     }
 }
 
