@@ -27,6 +27,8 @@ use tokio::task::spawn_blocking;
 
 /// The longest Secret that is read at once, in bytes. That takes less time than to hand it to another thread and back.
 const SHORT: usize = 16 * 1024;
+/// The longest Secret that is read again in each list, in bytes: a hundred thousand of them take less than a minute.
+const CHEAP: usize = 4 * 1024;
 /// After so many changes texts that nobody shares are forgotten.
 const FORGET: usize = 10_000;
 
@@ -99,13 +101,24 @@ fn watch(
             form,
             contents: contents.cloned(),
         };
-        raw_objects(client.clone(), source, metrics.clone())
-            .then(move |event| reader.clone().event(event))
+        let objects = raw_objects(client.clone(), source, metrics.clone()).boxed();
+        let begin = (objects, reader, ReadSecrets::new());
+        let events = stream::unfold(begin, |(mut objects, reader, mut known)| async {
+            let event = reader.event(objects.next().await?, &mut known).await;
+            Some((event, (objects, reader, known)))
+        });
+        events
             .filter_map(move |event| ready(unreadable.note(event)))
             .map(move |event| SecretChange::Event(form, event))
     });
     stream::select(first, second)
 }
+
+/// Secrets of a list that is not complete, by name and resourceVersion.
+///
+/// The API server ends a list after a minute. If there are so many large Secrets that reading them takes longer, the next
+/// list goes on where the last one ended, instead of reading the same ones for ever.
+type ReadSecrets = HashMap<(Name, String), Option<SecretFacts>>;
 
 /// Reads the Secrets of one type.
 #[derive(Clone)]
@@ -115,25 +128,47 @@ struct SecretReader {
 }
 
 impl SecretReader {
-    async fn event(self, event: Event<RawObject>) -> Event<Seen<SecretFacts>> {
+    async fn event(
+        &self,
+        event: Event<RawObject>,
+        known: &mut ReadSecrets,
+    ) -> Event<Seen<SecretFacts>> {
         match event {
-            Event::Listed(object) => Event::Listed(self.object(object).await),
+            Event::Listed(object) => Event::Listed(self.listed(object, known).await),
             Event::Set(object) => Event::Set(self.object(object).await),
             // It holds the content once more.
             Event::Gone(object) => Event::Gone(object.decode(|_| None)),
             Event::Begin => Event::Begin,
-            Event::End => Event::End,
+            Event::End => {
+                *known = ReadSecrets::new();
+                Event::End
+            }
             Event::Fails => Event::Fails,
             Event::Works => Event::Works,
         }
     }
 
-    async fn object(self, object: RawObject) -> Seen<SecretFacts> {
+    async fn listed(&self, object: RawObject, known: &mut ReadSecrets) -> Seen<SecretFacts> {
+        let key = object.name.clone().zip(object.version.clone());
+        let Some(key) = key.filter(|_| object.length() > CHEAP) else {
+            return self.object(object).await;
+        };
+        if let Some(kept) = known.get(&key) {
+            let (name, kept) = (key.0, kept.clone());
+            return Seen { name, kept };
+        }
+        let seen = self.object(object).await;
+        known.insert(key, seen.kept.clone());
+        seen
+    }
+
+    async fn object(&self, object: RawObject) -> Seen<SecretFacts> {
         if object.length() <= SHORT {
             return object.decode(|json| self.read(json));
         }
         let name = object.name.clone().unwrap_or_default();
-        let read = spawn_blocking(move || object.decode(|json| self.read(json))).await;
+        let reader = self.clone();
+        let read = spawn_blocking(move || object.decode(|json| reader.read(json))).await;
         // It panicked.
         read.unwrap_or(Seen { name, kept: None })
     }

@@ -54,6 +54,8 @@ impl<T> Event<T> {
 pub(in crate::cluster) struct RawObject {
     /// The name, or `None` if not even that can be read.
     pub(in crate::cluster) name: Option<Name>,
+    /// The resourceVersion, or `None` if it cannot be read.
+    pub(in crate::cluster) version: Option<String>,
     json: Json,
 }
 
@@ -103,7 +105,13 @@ impl RawObject {
             namespace: namespace.unwrap_or_default(),
             name: name.0.into_owned(),
         });
-        Self { name, json }
+        let version = metadata.resource_version;
+        let version = version.map(|version| version.0.into_owned());
+        Self {
+            name,
+            version,
+            json,
+        }
     }
 
     /// Returns the length of the object, in bytes.

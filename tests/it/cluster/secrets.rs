@@ -8,6 +8,7 @@ use pullgate::facts::inventory::{InventoryMode, SecretFacts};
 use pullgate::runtime::lifecycle::Part;
 use pullgate::secrets::credentials::{Content, FingerprintKey, SecretContent};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -301,6 +302,43 @@ async fn a_secret_that_takes_long_to_read_holds_up_no_other_facts() {
     let mut passed = gate().passed.clone();
     passed.retain(|user| user != "other");
     assert_eq!(passed, ["first", "second", "third"]);
+}
+
+/// The number of calls of [`reduce_and_count`].
+static REDUCED: AtomicUsize = AtomicUsize::new(0);
+
+fn reduce_and_count(content: &SecretContent, key: Option<&FingerprintKey>) -> Content {
+    REDUCED.fetch_add(1, Ordering::Relaxed);
+    content.reduce(key)
+}
+
+/// The API server ends a list after a minute, and a tenant may have so many large Secrets that it takes longer to read
+/// them. The first half of this list comes three times.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_breaks_off_is_not_read_from_the_beginning_again() {
+    let mut cluster = Cluster::waiting_for(Part::Facts);
+    let api = cluster.api.clone();
+    for number in 0..20 {
+        api.put(Secrets, large_secret(&format!("large-{number}"), "jane"));
+    }
+    let number = || REDUCED.load(Ordering::Relaxed);
+    api.always(Verb::List, Secrets, Fault::CutOff);
+    cluster.watch_facts_with(InventoryMode::Contents, reduce_and_count);
+    api.until("it broke off three times", || {
+        cluster.watch_errors("pullsecrets") >= 6
+    })
+    .await;
+    let half = number();
+    assert!((5..15).contains(&half), "{half}");
+    api.recover(Verb::List, Secrets);
+    cluster.ready().await;
+    assert_eq!(number(), 20);
+    assert_eq!(cluster.users("a/large-0").as_deref(), Some("jane"));
+    // What changed is read, and a complete list is not remembered.
+    api.put(Secrets, large_secret("large-0", "john"));
+    let is_new = || cluster.users("a/large-0").as_deref() == Some("john");
+    api.until("the new version is known", is_new).await;
+    assert_eq!(number(), 21);
 }
 
 /// The two types have a watch each, and the one of the new type may be faster.
