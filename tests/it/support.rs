@@ -81,10 +81,15 @@ impl Setting {
     }
 
     pub(crate) fn mutate(&self, review: &Value) -> Answer {
-        self.answer(review, mutate)
+        self.answer(&review.to_string(), mutate)
     }
 
     pub(crate) fn validate(&self, review: &Value) -> Answer {
+        self.validate_text(&review.to_string())
+    }
+
+    /// The same of a text, which may say what a [`Value`] cannot.
+    pub(crate) fn validate_text(&self, review: &str) -> Answer {
         self.answer(review, |world, subject| {
             Endpoint::Validate.judge(world, subject)
         })
@@ -92,12 +97,11 @@ impl Setting {
 
     fn answer(
         &self,
-        review: &Value,
+        review: &str,
         judge: for<'a> fn(&World<'a>, &'a Subject<'_>) -> Mutation<'a>,
     ) -> Answer {
-        let bytes = review.to_string();
         let parsed =
-            admission::parse(bytes.as_bytes()).unwrap_or_else(|error| panic!("{error}: {bytes}"));
+            admission::parse(review.as_bytes()).unwrap_or_else(|error| panic!("{error}: {review}"));
         let world = World {
             policy: &self.policy,
             facts: &self.facts,

@@ -13,6 +13,7 @@ use crate::secrets::credentials::SecretContent;
 use crate::text::scan::{self, Raw, RawLength};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use field::{Named, json, reference};
+use revision::RevisionData;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
@@ -87,7 +88,7 @@ fn cron_job(cron_job: JsonCronJob<'_>) -> Object<'_> {
 
 /// A patch that does not decode to a `StatefulSet` makes no pods: the controllers of other projects keep anything there.
 fn controller_revision(revision: JsonRevision<'_>) -> Result<Object<'_>, serde_json::Error> {
-    let patch = revision.data.map(|Raw(json)| revision::patch(json));
+    let patch = revision.data.map(|Raw(json)| RevisionData::read(json));
     let patch = patch.transpose()?.map(JsonRevisionPatch::deserialize);
     let spec = patch.and_then(Result::ok).and_then(|patch| patch.spec);
     Ok(with_template(

@@ -139,15 +139,23 @@ fn every_reference_of_a_revision_is_found_however_it_is_spelled() {
             );
         }
     }
-    let both = json!({"data": {
-        "Spec": {"template": {"spec": {"ImagePullSecrets": [{"name": "legacy-x"}]}}},
-        "spec": {"template": {"spec": {"imagePullSecrets": [{"name": "fine"}]}}},
-    }});
-    assert!(
-        !setting
-            .validate(&create("apps", "ControllerRevision", both))
-            .allowed()
-    );
+    // A field that comes twice, as text because `json!` keeps one of them.
+    let revision = |spec: &str| {
+        let object = format!("{{\"data\":{{\"spec\":{{\"template\":{{\"spec\":{spec}}}}}}}}}");
+        let review = create("apps", "ControllerRevision", json!("OBJECT")).to_string();
+        review.replace("\"OBJECT\"", &object)
+    };
+    for twice in [
+        r#""ImagePullSecrets":[{"name":"legacy-x"}],"imagePullSecrets":[{"name":"fine"}]"#,
+        r#""imagePullSecrets":[{"name":"fine"}],"ImagePullSecrets":[{"name":"legacy-x"}]"#,
+        r#""imagePullSecrets":[{"name":"legacy-x","Name":"fine"}]"#,
+        r#""imagePullSecrets":[{"NAME":"fine","name":"legacy-x"}]"#,
+        r#""imagePullSecrets":[{"name":"fine","name":"legacy-x"}]"#,
+        r#""imagePullSecrets":null,"IMAGEpullSecrets":[{"name":"legacy-x"}]"#,
+    ] {
+        let answer = setting.validate_text(&revision(&format!("{{{twice}}}")));
+        assert!(!answer.allowed(), "{twice}");
+    }
 }
 
 /// No pod is made from what does not decode to a StatefulSet, and other projects keep revisions of their own.
