@@ -1,9 +1,11 @@
 # syntax=docker/dockerfile:1
 # Two architectures: docker buildx build --platform linux/amd64,linux/arm64 .
 # The compiler runs on the machine that builds, whatever the image is for: nothing is emulated.
-ARG RUST=1.95
+# By digest, so that each build has the same compiler: `docker buildx imagetools inspect rust:1.95-bookworm` prints it, for
+# `--build-arg BASE=rust:1.95-bookworm@sha256:...`. The image that runs is made from nothing: it has no base.
+ARG BASE=rust:1.95-bookworm
 
-FROM --platform=$BUILDPLATFORM rust:${RUST}-bookworm AS build
+FROM --platform=$BUILDPLATFORM $BASE AS build
 ARG TARGETARCH
 WORKDIR /src
 RUN <<SETUP
