@@ -71,7 +71,6 @@ impl Stage {
                 form: Form::ConfigJson,
                 content: reduce(content, Some(&key)),
                 changed: None,
-                is_managed: false,
             };
             inventory.set(namespace, name, Some(facts), &mut names);
         };

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// More entries than anyone needs. A Secret with more is not read to its end, and nothing of it is kept.
+/// More entries than a Secret needs. A Secret with more is not read to its end, and nothing of it is kept.
 pub const MAX_ENTRIES: usize = 256;
 
 /// The content of a docker-type Secret, as it came. It has no `Debug` that would show it, and is wiped when it is dropped.
@@ -24,7 +24,7 @@ pub struct SecretContent {
 /// What is known of what a Secret holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Nobody looked.
+    /// The inventory does not read it.
     Unread,
     /// It has more than [`MAX_ENTRIES`] entries.
     TooManyEntries,

@@ -109,7 +109,7 @@ pub enum Grounds {
         /// In more than how many namespaces it is, where that is banned.
         shared_beyond: Option<u32>,
     },
-    /// It has more entries than are read, so that nobody can say whose credentials it holds.
+    /// It has more entries than are read, so the accounts of its credentials are not known.
     TooManyEntries,
 }
 

@@ -120,7 +120,7 @@ impl<'a> Judge<'a, '_> {
         );
     }
 
-    /// Whether nothing is said: an object that is being deleted held this before, and a warning would help nobody.
+    /// Whether a finding is left out: an object that is being deleted held this before, and a warning would change nothing.
     fn is_excused(&self, is_old: bool) -> bool {
         is_old && self.subject.is_deleting()
     }

@@ -164,8 +164,8 @@ fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> Option<
     let earlier = earlier.split(',').filter(|name| !name.is_empty());
     let named: Distinct<&str> = added.iter().copied().chain(earlier).collect();
     let is_named = |name: &&str| named.contains(name);
-    let names: Vec<&str> = wanted.iter().copied().filter(is_named).collect();
-    let value = names.join(",");
+    let injected: Vec<&str> = wanted.iter().copied().filter(is_named).collect();
+    let value = injected.join(",");
     if metadata.annotations_length + INJECTED.len() + value.len() > MAX_ANNOTATIONS {
         return None;
     }

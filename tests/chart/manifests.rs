@@ -6,11 +6,12 @@ use clap::Parser;
 use pullgate::commands::cli::Cli;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Command;
 
 /// The oldest and the newest Kubernetes that the chart is for.
-const MINORS: std::ops::RangeInclusive<u32> = 28..=37;
+const MINORS: RangeInclusive<u32> = 28..=37;
 
 /// Trap 13: nothing is made up while rendering, so that two of them are equal, and GitOps sees no change. The file is what
 /// the other tests register.
@@ -82,12 +83,26 @@ fn every_combination_is_valid_for_every_kubernetes() {
         });
         known.extend(documents.map(|document| document.to_string()));
     }
+    assert_valid(&known, MINORS);
+}
+
+/// The policy that docs/operations.md offers to copy is for Kubernetes 1.30 and newer.
+#[test]
+fn the_admission_policy_to_copy_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/admission/namespace-labels.yaml");
+    let text = std::fs::read_to_string(path).expect("the file");
+    let known = documents(&text).iter().map(ToString::to_string).collect();
+    assert_valid(&known, 30..=*MINORS.end());
+}
+
+/// Holds objects (JSON) against the schemas of Kubernetes.
+fn assert_valid(objects: &BTreeSet<String>, minors: RangeInclusive<u32>) {
     let dir = tempfile::tempdir().expect("a folder");
-    for (number, text) in known.iter().enumerate() {
+    for (number, text) in objects.iter().enumerate() {
         std::fs::write(dir.path().join(format!("{number}.json")), text).expect("a file");
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/validate");
-    let versions = MINORS.map(|minor| format!("1.{minor}"));
+    let versions = minors.map(|minor| format!("1.{minor}"));
     let output = Command::new(script)
         .arg(dir.path())
         .args(versions)

@@ -4,7 +4,7 @@
 //! The controller merges the patch into the `StatefulSet` and decodes the result by `encoding/json` (`ApplyRevision` in
 //! `pkg/controller/statefulset/stateful_set_utils.go` of Kubernetes 1.37). There, unlike at the API server,
 //! `ImagePullSecrets` is `imagePullSecrets`, null is nothing, and a field may come twice. Here the patch is brought into the
-//! form that everyone else writes, without what no judgement depends on.
+//! form of other objects, with only the fields that a judgement depends on.
 
 use super::Text;
 use crate::kubelet::golang::json::names_field;
