@@ -39,6 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Deployment,
         StatefulSet,
         DaemonSet,
+        ControllerRevision,
         Job,
         CronJob
     ]

@@ -27,6 +27,7 @@ mod impact;
 mod inject;
 mod keyring;
 mod lifecycle;
+mod patch;
 mod policy;
 mod reviews;
 mod scan;
