@@ -114,11 +114,11 @@ fn watch(
     stream::select(first, second)
 }
 
-/// Secrets of a list that is not complete, by name and resourceVersion.
+/// Secrets of a list that is not complete: the resourceVersion of each, and what is kept of it.
 ///
 /// The API server ends a list after a minute. If there are so many large Secrets that reading them takes longer, the next
 /// list goes on where the last one ended, instead of reading the same ones for ever.
-type ReadSecrets = HashMap<(Name, String), Option<SecretFacts>>;
+type ReadSecrets = HashMap<Name, (String, Option<SecretFacts>)>;
 
 /// Reads the Secrets of one type.
 #[derive(Clone)]
@@ -150,15 +150,17 @@ impl SecretReader {
 
     async fn listed(&self, object: RawObject, known: &mut ReadSecrets) -> Seen<SecretFacts> {
         let key = object.name.clone().zip(object.version.clone());
-        let Some(key) = key.filter(|_| object.length() > CHEAP) else {
+        let Some((name, version)) = key.filter(|_| object.length() > CHEAP) else {
             return self.object(object).await;
         };
-        if let Some(kept) = known.get(&key) {
-            let (name, kept) = (key.0, kept.clone());
+        if let Some((same, kept)) = known.get(&name)
+            && *same == version
+        {
+            let kept = kept.clone();
             return Seen { name, kept };
         }
         let seen = self.object(object).await;
-        known.insert(key, seen.kept.clone());
+        known.insert(name, (version, seen.kept.clone()));
         seen
     }
 
@@ -169,7 +171,7 @@ impl SecretReader {
         let name = object.name.clone().unwrap_or_default();
         let reader = self.clone();
         let read = spawn_blocking(move || object.decode(|json| reader.read(json))).await;
-        // It panicked.
+        // An error means that the thread panicked.
         read.unwrap_or(Seen { name, kept: None })
     }
 
@@ -190,7 +192,7 @@ impl SecretReader {
         let times = managed_fields.into_iter().flatten();
         let times = times.filter_map(|manager| manager.time);
         let seconds = times.chain(creation_timestamp).filter_map(|time| {
-            // A time that nobody can mean, such as one in the year 9999, is left out.
+            // A time that cannot be read, such as one in the year 9999, is left out.
             let time: Timestamp = time.0.parse().ok()?;
             u32::try_from(time.as_second()).ok()
         });

@@ -141,7 +141,7 @@ impl<'s> Teller<'s> {
                 let why = if *is_known {
                     "allows only what it lists; list it there"
                 } else {
-                    "is not known yet, and may allow only what it lists; list it there, or try again"
+                    "is not known here, and may allow only what it lists; list it there"
                 };
                 format!("\"{secret}\" is not injected: ServiceAccount {account} {why}")
             }
