@@ -127,9 +127,10 @@ impl Answer {
             chunk: Bytes::new(),
             read: 0,
             splitter,
-            patience,
+            patience: PATIENCE,
         };
         if status.is_success() {
+            answer.patience = patience;
             return Ok(answer);
         }
         let refusal = answer.refusal().await;
