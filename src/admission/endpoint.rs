@@ -39,7 +39,7 @@ impl Endpoint {
     pub fn judge<'a>(self, world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
         match (self, subject.kind) {
             (Self::Mutate, _) => verdict::mutate(world, subject),
-            (Self::Validate, Kind::ConfigMap) => policy_edit::judge(world, subject).into(),
+            (Self::Validate, Kind::ConfigMap) => policy_edit::judge(world, subject, None).into(),
             (Self::Validate, _) => verdict::validate(world, subject).into(),
         }
     }

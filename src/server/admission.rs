@@ -10,7 +10,7 @@ use crate::admission;
 use crate::admission::endpoint::Endpoint;
 use crate::objects::kind::Kind;
 use crate::objects::subject::Subject;
-use crate::runtime::deadline::within;
+use crate::runtime::deadline::{StopFlag, within};
 use crate::runtime::lifecycle::Readiness;
 use crate::runtime::live::Live;
 use crate::runtime::metrics::{Metrics, Unanswered};
@@ -33,6 +33,9 @@ use tracing::error;
 const MAX_ASIDE: usize = 4;
 /// How long such a review waits for its turn, each of two times. The API server waits 3 s for the webhook of pods.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long an edit of the policy is judged, after it has waited for its turn. The API server waits 10 s for this webhook.
+const EDIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Tells what an edit of the policy, given as its text, would do to what runs. The only part of a review that may ask the
 /// API server, within the deadline of that webhook.
@@ -122,19 +125,20 @@ impl Admission {
         let is_edit = matches!(edit, PolicyReview::Edit { .. });
         let judge = || {
             self.live.judge(|world| {
-                let mut mutation = match edit {
+                let mutation = match edit {
+                    PolicyReview::No => endpoint.judge(world, &review.subject),
                     PolicyReview::Foreign => Mutation::admit(),
-                    PolicyReview::No | PolicyReview::Edit { .. } => {
-                        endpoint.judge(world, &review.subject)
+                    PolicyReview::Edit {
+                        preview,
+                        stop,
+                        turn: _turn,
+                    } => {
+                        let judged = policy_edit::judge(world, &review.subject, Some(stop.flag()));
+                        let mut mutation = Mutation::from(judged);
+                        mutation.notes.warnings.extend(preview);
+                        mutation
                     }
                 };
-                if let PolicyReview::Edit {
-                    preview,
-                    turn: _turn,
-                } = edit
-                {
-                    mutation.notes.warnings.extend(preview);
-                }
                 let answer = review.answer(&mutation).map_err(|_| Unanswered::Panic)?;
                 lease
                     .try_grow_to(answer.len())
@@ -150,6 +154,7 @@ impl Admission {
         let bytes = judged.flatten().map_err(refuse)?;
         Ok(Answer { bytes, lease })
     }
+
     /// Finds out whether a review is about the policy, and then waits for its turn.
     async fn edit(
         &self,
@@ -184,7 +189,12 @@ impl Admission {
             is_known,
         };
         let turn = self.turns.take(edit).await.ok_or(Unanswered::Overload)?;
-        Ok(PolicyReview::Edit { preview, turn })
+        let stop = StopFlag::after(EDIT_DEADLINE);
+        Ok(PolicyReview::Edit {
+            preview,
+            turn,
+            stop,
+        })
     }
 
     /// Does what takes long where it keeps no other request waiting, and not many at a time.
@@ -210,6 +220,8 @@ enum PolicyReview {
         /// What the edit would do.
         preview: Vec<String>,
         turn: PolicyTurn,
+        /// Ends its judgement.
+        stop: StopFlag,
     },
 }
 

@@ -4,17 +4,23 @@ use crate::facts::inventory::InventoryMode;
 use crate::objects::kind::Kind;
 use crate::objects::names;
 use crate::objects::subject::{Object, Operation, Subject};
-use crate::policy::Policy;
 use crate::policy::source::PolicyText;
+use crate::policy::{Loading, Policy};
 use crate::text::diagnostic::Severity;
 use crate::verdict::ruling::{Notes, Ruling};
 use crate::verdict::words;
 use crate::verdict::world::World;
+use std::sync::atomic::AtomicBool;
 
 /// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before is not
-/// judged. A `ConfigMap` that a finalizer keeps is still the policy.
+/// judged. A `ConfigMap` that a finalizer keeps is still the policy. When another thread sets `stop`, the checks end soon, and
+/// that they took too long is a fault.
 #[must_use]
-pub fn judge<'a>(world: &World<'a>, subject: &Subject<'_>) -> Ruling<'a> {
+pub fn judge<'a>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+    stop: Option<&AtomicBool>,
+) -> Ruling<'a> {
     let lacks_policy = |object: &Object<'_>| object.policy.is_none();
     let is_new = !subject.old.as_ref().is_some_and(lacks_policy);
     if is_policy(subject) && lacks_policy(&subject.object) && is_new {
@@ -30,7 +36,10 @@ pub fn judge<'a>(world: &World<'a>, subject: &Subject<'_>) -> Ruling<'a> {
     let Some(text) = text(subject) else {
         return Ruling::admit();
     };
-    let loaded = PolicyText::Value(text).load(world.today());
+    let loaded = PolicyText::Value(text).load_as(&Loading {
+        stop,
+        ..Loading::edit(world.today())
+    });
     let (faults, warnings): (Vec<_>, Vec<_>) = loaded
         .diagnostics
         .iter()
