@@ -11,6 +11,9 @@ const MAX_KEY: usize = 63;
 /// Longer than any list that a person reads; the audit log is not the place for 3 MiB.
 const MAX_NOTE: usize = 1024;
 
+/// What a note ends with that has no room for more.
+const MORE: &str = "; and more";
+
 /// What one finding may take of that.
 const MAX_NOTED: usize = 300;
 
@@ -18,25 +21,38 @@ const MAX_NOTED: usize = 300;
 /// webhook can shift them between two calls for the same request, and the API server keeps the first value.
 pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
     for finding in findings {
-        let (key, value) = entry(finding);
-        note(notes, key, &value);
+        let key = key(finding);
+        // Most findings of an object that has a hundred thousand are beyond what a note takes.
+        if notes.get(&key).is_none_or(|text| !text.ends_with(MORE)) {
+            note(notes, key, &value(finding));
+        }
     }
 }
 
-/// The key and the value of the note about a finding.
-fn entry(finding: &Finding<'_>) -> (String, String) {
+/// The key of the note about a finding.
+fn key(finding: &Finding<'_>) -> String {
+    match &finding.fault {
+        Fault::Banned { ban, .. } | Fault::BannedSecret { ban, .. } => audit_key("ban", &ban.name),
+        Fault::PullSecret { .. } => "pull-secret".to_owned(),
+        Fault::Uncovered { .. } | Fault::NoImage { .. } => "unmatched".to_owned(),
+        Fault::TooLate { rule, .. } => audit_key("missing", &rule.name),
+        Fault::NotMountable { .. } => "not-mountable".to_owned(),
+        Fault::Lifted { ban: Some(ban), .. } => audit_key("lifted", &ban.name),
+        Fault::Lifted { ban: None, .. } => "lifted".to_owned(),
+    }
+}
+
+/// The value of the note about a finding.
+fn value(finding: &Finding<'_>) -> String {
     let outcome = outcome(finding.effect);
     match &finding.fault {
-        Fault::Banned { ban, secret, .. } => (
-            audit_key("ban", &ban.name),
-            format!("{outcome} \"{secret}\""),
-        ),
-        Fault::BannedSecret { ban, grounds } => {
+        Fault::Banned { secret, .. } => format!("{outcome} \"{secret}\""),
+        Fault::BannedSecret { grounds, .. } => {
             let what = match grounds {
                 Grounds::Name => "the name",
                 Grounds::Credential { .. } | Grounds::TooManyEntries => "the content",
             };
-            (audit_key("ban", &ban.name), format!("{outcome} {what}"))
+            format!("{outcome} {what}")
         }
         Fault::PullSecret {
             secret, trouble, ..
@@ -46,22 +62,14 @@ fn entry(finding: &Finding<'_>) -> (String, String) {
                 Trouble::Malformed { .. } => "malformed",
                 Trouble::Expired { .. } => "expired",
             };
-            ("pull-secret".to_owned(), format!("{what} \"{secret}\""))
+            format!("{what} \"{secret}\"")
         }
         Fault::Uncovered { image } | Fault::NoImage { image, .. } => {
             let image = credentials(image).unwrap_or(image);
-            ("unmatched".to_owned(), format!("{outcome} \"{image}\""))
+            format!("{outcome} \"{image}\"")
         }
-        Fault::TooLate { rule, secret } => (audit_key("missing", &rule.name), (*secret).to_owned()),
-        Fault::NotMountable { secret, .. } => ("not-mountable".to_owned(), (*secret).to_owned()),
-        Fault::Lifted {
-            ban: Some(ban),
-            exception,
-        } => (audit_key("lifted", &ban.name), lifted(Some(ban), exception)),
-        Fault::Lifted {
-            ban: None,
-            exception,
-        } => ("lifted".to_owned(), lifted(None, exception)),
+        Fault::TooLate { secret, .. } | Fault::NotMountable { secret, .. } => (*secret).to_owned(),
+        Fault::Lifted { ban, exception } => lifted(*ban, exception),
     }
 }
 
@@ -91,7 +99,6 @@ pub fn audit_key(prefix: &str, name: &str) -> String {
 
 /// Adds a value to an audit annotation, once, and says if there were more than it takes.
 pub fn note(notes: &mut BTreeMap<String, String>, key: String, value: &str) {
-    const MORE: &str = "; and more";
     let text = notes.entry(key).or_default();
     let value = shorten(&clean(value), MAX_NOTED);
     if text.is_empty() {
