@@ -76,7 +76,11 @@ fn create_odd_objects(plane: &ControlPlane) {
     kubectl(&["create", "namespace", "odd-times"]);
     let secret = "--from-literal=.dockerconfigjson={}";
     let secret_type = "--type=kubernetes.io/dockerconfigjson";
-    kubectl(&["-n", "odd-times", "create", "serviceaccount", "odd"]);
+    // The API server tracks the managers of an object that has a field to own from the beginning.
+    let account =
+        "{apiVersion: v1, kind: ServiceAccount, metadata: {name: odd, labels: {odd: first}}}";
+    let output = plane.kubectl(&["-n", "odd-times", "create", "-f", "-"], account);
+    assert!(output.ok, "{output:?}");
     kubectl(&[
         "-n",
         "odd-times",
@@ -93,7 +97,15 @@ fn create_odd_objects(plane: &ControlPlane) {
         ("secret", "odd"),
     ] {
         // A manager that owns something, so that the API server keeps it.
-        kubectl(&["-n", "odd-times", "label", kind, name, "odd=true"]);
+        kubectl(&[
+            "-n",
+            "odd-times",
+            "label",
+            "--overwrite",
+            kind,
+            name,
+            "odd=true",
+        ]);
         let get = [
             "-n",
             "odd-times",
