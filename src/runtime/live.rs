@@ -120,18 +120,26 @@ impl Live {
         };
         // Still unknown: the judgement knows what to do without.
         within(PATIENCE, known).await;
-        self.wait_for_secrets(subject).await;
     }
 
-    /// A warning about a Secret that is on its way would be wrong a moment later. Controllers are not told anyway.
-    async fn wait_for_secrets(&self, subject: &Subject<'_>) {
-        let mut lacking = self.judge(|world| {
+    /// Returns the pull secrets that pods of a subject lack, where it is worth to wait for them: a warning about a Secret
+    /// that is on its way would be wrong a moment later. Controllers are not told anyway.
+    #[must_use]
+    pub fn lacking_secrets(&self, subject: &Subject<'_>) -> Vec<String> {
+        if self.watches == Watches::Nothing || !subject.is_judged() {
+            return Vec::new();
+        }
+        self.judge(|world| {
             if world.facts.is_failing(WatchedObjects::Secrets) || world.controllers.created(subject)
             {
                 return Vec::new();
             }
             verdict::lacking_secrets(world, subject)
-        });
+        })
+    }
+
+    /// Waits until these Secrets are in the namespace of a subject, for 200 ms at most.
+    pub async fn wait_for_secrets(&self, subject: &Subject<'_>, mut lacking: Vec<String>) {
         // Facts change often, and an object can list many secrets: of those that came none is looked for again.
         let mut is_there = || {
             let facts = self.facts.load();

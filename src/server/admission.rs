@@ -119,7 +119,11 @@ impl Admission {
         if review.subject.kind == Kind::Secret {
             bytes.holds_a_secret();
         }
-        self.live.wait_for_facts(&review.subject).await;
+        let subject = &review.subject;
+        self.live.wait_for_facts(subject).await;
+        let lacking = self.aside(is_large, || self.live.lacking_secrets(subject));
+        let lacking = lacking.await.map_err(refuse)?;
+        self.live.wait_for_secrets(subject, lacking).await;
         let edit = self.edit(endpoint, &review.subject, &peer).await;
         let edit = edit.map_err(refuse)?;
         let is_edit = matches!(edit, PolicyReview::Edit { .. });

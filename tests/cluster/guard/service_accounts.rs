@@ -68,75 +68,45 @@ pub(super) fn trap_25_odd_objects_hide_no_other(plane: &ControlPlane) {
 
 /// Creates a namespace, a `ServiceAccount` and a Secret that changed in the year 9999.
 fn create_odd_objects(plane: &ControlPlane) {
-    let kubectl = |args: &[&str]| {
-        let output = plane.kubectl(args, "");
-        assert!(output.ok, "{args:?}: {output:?}");
-        output.stdout
-    };
-    kubectl(&["create", "namespace", "odd-times"]);
-    let secret = "--from-literal=.dockerconfigjson={}";
-    let secret_type = "--type=kubernetes.io/dockerconfigjson";
+    run(plane, &["create", "namespace", "odd-times"]);
     // The API server tracks the managers of an object that has a field to own from the beginning.
     let account =
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: odd, labels: {odd: first}}}";
     let output = plane.kubectl(&["-n", "odd-times", "create", "-f", "-"], account);
     assert!(output.ok, "{output:?}");
-    kubectl(&[
-        "-n",
-        "odd-times",
-        "create",
-        "secret",
-        "generic",
-        "odd",
-        secret_type,
-        secret,
-    ]);
+    let content = "--from-literal=.dockerconfigjson={}";
+    let of_type = "--type=kubernetes.io/dockerconfigjson";
+    let secret = ["create", "secret", "generic", "odd", of_type, content];
+    run(plane, &[&["-n", "odd-times"], &secret[..]].concat());
     for (kind, name) in [
         ("namespace", "odd-times"),
         ("serviceaccount", "odd"),
         ("secret", "odd"),
     ] {
-        // A manager that owns something, so that the API server keeps it.
-        kubectl(&[
-            "-n",
-            "odd-times",
-            "label",
-            "--overwrite",
-            kind,
-            name,
-            "odd=true",
-        ]);
-        let get = [
-            "-n",
-            "odd-times",
-            "get",
-            kind,
-            name,
-            "-o",
-            "json",
-            "--show-managed-fields",
-        ];
-        let object: Value = serde_json::from_str(&kubectl(&get)).expect("JSON");
-        let mut managers = object["metadata"]["managedFields"].clone();
-        for manager in managers.as_array_mut().expect("field managers") {
-            manager["time"] = "9999-12-31T23:59:59Z".into();
-        }
-        // A patch that changes nothing but times is ignored.
-        let metadata = json!({"annotations": {"odd": "true"}, "managedFields": managers});
-        let patch = json!({"metadata": metadata}).to_string();
-        kubectl(&[
-            "-n",
-            "odd-times",
-            "patch",
-            kind,
-            name,
-            "--type=merge",
-            "-p",
-            &patch,
-        ]);
-        assert!(
-            kubectl(&get).contains("9999-12-31T23:59:59Z"),
-            "{kind} is odd"
-        );
+        make_odd(plane, kind, name);
     }
+}
+
+/// Says that an object was changed in the year 9999.
+fn make_odd(plane: &ControlPlane, kind: &str, name: &str) {
+    let run = |args: &[&str]| run(plane, &[&["-n", "odd-times"], args].concat());
+    // A manager that owns something, so that the API server keeps it.
+    run(&["label", "--overwrite", kind, name, "odd=true"]);
+    let get = ["get", kind, name, "-o", "json", "--show-managed-fields"];
+    let object: Value = serde_json::from_str(&run(&get)).expect("JSON");
+    let mut managers = object["metadata"]["managedFields"].clone();
+    for manager in managers.as_array_mut().expect("field managers") {
+        manager["time"] = "9999-12-31T23:59:59Z".into();
+    }
+    // A patch that changes nothing but times is ignored.
+    let metadata = json!({"annotations": {"odd": "true"}, "managedFields": managers});
+    let patch = json!({"metadata": metadata}).to_string();
+    run(&["patch", kind, name, "--type=merge", "-p", &patch]);
+    assert!(run(&get).contains("9999-12-31T23:59:59Z"), "{kind} is odd");
+}
+
+fn run(plane: &ControlPlane, args: &[&str]) -> String {
+    let output = plane.kubectl(args, "");
+    assert!(output.ok, "{args:?}: {output:?}");
+    output.stdout
 }
