@@ -8,8 +8,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// The most bytes that all bodies and answers may have together.
 ///
-/// With the fixed memory of the connections ([`CONNECTION`](super::CONNECTION)) this is the account that stays below the
-/// memory limit of the chart.
+/// With what each connection takes besides (TLS, a head, and its task: about 80 KiB at most) and what is known of the
+/// cluster this stays below the memory limit of the chart, as a test of the release binary shows.
 const ALL: usize = 128 * 1024 * 1024;
 /// The most bytes that all large bodies and answers may have together. The rest of [`ALL`] is for small ones alone, so
 /// that large ones, however many there are, never keep a small one waiting.

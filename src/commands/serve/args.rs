@@ -103,11 +103,11 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) client_names: Vec<String>,
-    /// How many connections there may be.
+    /// How many connections there may be. Each takes up to 80 KiB.
     #[arg(
         long,
         value_name = "NUMBER",
-        default_value = "4096",
+        default_value = "1024",
         help_heading = "Limits"
     )]
     pub(super) max_connections: usize,

@@ -179,7 +179,7 @@ impl Ground {
 const MAX_BINARY: u64 = 15_000_000;
 
 /// The static binary that goes into the image.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/binary");
     let output = Command::new(script)
         .stderr(Stdio::inherit())

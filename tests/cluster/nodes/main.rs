@@ -22,6 +22,12 @@ mod namespaces;
 mod process;
 mod registry;
 mod scenarios;
+#[path = "../../../benches/common/process.rs"]
+#[allow(dead_code, reason = "benchmarks use the rest of it")]
+mod server;
+#[path = "../../it/tls.rs"]
+#[allow(dead_code, reason = "the integration tests use the rest of it")]
+mod tls;
 
 use ground::Ground;
 use libtest_mimic::{Arguments, Trial};

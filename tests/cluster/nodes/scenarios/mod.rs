@@ -3,6 +3,7 @@
 mod certificates;
 mod inventory;
 mod keyring;
+mod memory;
 mod nothing_fails;
 mod policy;
 mod pull;
@@ -38,6 +39,7 @@ data:
 pub(crate) fn tests() -> Vec<Test> {
     [
         keyring::TESTS,
+        memory::TESTS,
         pull::TESTS,
         policy::TESTS,
         values::TESTS,
