@@ -96,12 +96,10 @@ impl Inventory {
 
     /// The namespaces that have a credential, in order and each once.
     pub fn namespaces_with(&self, credential: Fingerprint) -> impl Iterator<Item = &str> {
-        let mut last = None;
-        let all = self.credentials.of(&credential);
-        all.filter(move |namespace| last.replace(*namespace) != Some(*namespace))
+        self.credentials.of(&credential)
     }
 
-    /// Whether a namespace has a credential. Copies that Pullgate keeps do not count.
+    /// Whether a namespace has a credential.
     #[must_use]
     pub fn has_credential(&self, namespace: &str, credential: Fingerprint) -> bool {
         self.credentials.contains(&credential, namespace)

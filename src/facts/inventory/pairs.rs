@@ -14,8 +14,8 @@ pub(super) struct Pairs<K> {
     hasher: RandomState,
 }
 
-/// In order; a pair may be there more than once.
-type Bucket<K> = Vec<(K, Arc<str>)>;
+/// In order, each pair once, with how often it was added: a tenant may write one credential into a Secret 256 times.
+type Bucket<K> = Vec<((K, Arc<str>), u32)>;
 
 impl<K: Clone> Default for Pairs<K> {
     fn default() -> Self {
@@ -28,7 +28,7 @@ impl<K: Clone> Default for Pairs<K> {
 }
 
 impl<K: Hash + Ord + Clone> Pairs<K> {
-    /// The namespaces that have it, in order.
+    /// The namespaces that have it, in order, each once.
     pub(super) fn of<'s, Q>(
         &'s self,
         key: &Q,
@@ -38,39 +38,46 @@ impl<K: Hash + Ord + Clone> Pairs<K> {
         Q: Hash + Ord + ?Sized,
     {
         let part = &self.parts[self.number(key)];
-        let start = part.partition_point(|(known, _)| known.borrow() < key);
-        let length = part[start..].partition_point(|(known, _)| known.borrow() == key);
+        let start = part.partition_point(|((known, _), _)| known.borrow() < key);
+        let length = part[start..].partition_point(|((known, _), _)| known.borrow() == key);
         let found = &part[start..start + length];
-        found.iter().map(|(_, namespace)| &**namespace)
+        found.iter().map(|((_, namespace), _)| &**namespace)
     }
 
     /// Whether a namespace has it.
     pub(super) fn contains(&self, key: &K, namespace: &str) -> bool {
         let part = &self.parts[self.number(key)];
         let pair = (key, namespace);
-        part.binary_search_by(|(key, namespace)| (key, &**namespace).cmp(&pair))
+        part.binary_search_by(|((key, namespace), _)| (key, &**namespace).cmp(&pair))
             .is_ok()
     }
 
     /// How many namespaces have each.
     pub(super) fn counts(&self) -> impl Iterator<Item = usize> {
         let parts = self.parts.iter();
-        let same = parts.flat_map(|part| part.chunk_by(|(a, _), (b, _)| a == b));
-        same.map(|same| same.chunk_by(|(_, a), (_, b)| a == b).count())
+        let same = parts.flat_map(|part| part.chunk_by(|((a, _), _), ((b, _), _)| a == b));
+        same.map(<[_]>::len)
     }
 
     pub(super) fn add(&mut self, key: K, namespace: &Arc<str>) {
         let part = self.part(&key);
         let pair = (key, namespace.clone());
-        let place = part.partition_point(|known| *known < pair);
-        part.insert(place, pair);
+        match part.binary_search_by(|(known, _)| known.cmp(&pair)) {
+            Ok(place) => part[place].1 += 1,
+            Err(place) => part.insert(place, (pair, 1)),
+        }
     }
 
     /// Takes it away once.
     pub(super) fn remove(&mut self, key: &K, namespace: &Arc<str>) {
         let part = self.part(key);
         let pair = (key, namespace);
-        if let Ok(place) = part.binary_search_by(|(key, namespace)| (key, namespace).cmp(&pair)) {
+        let place = part.binary_search_by(|((key, namespace), _)| (key, namespace).cmp(&pair));
+        let Ok(place) = place else {
+            return;
+        };
+        part[place].1 -= 1;
+        if part[place].1 == 0 {
             part.remove(place);
         }
     }
