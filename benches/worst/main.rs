@@ -18,6 +18,7 @@ mod work;
 
 use cases::{Case, cases};
 use std::process::{Command, ExitCode};
+use std::thread;
 
 /// About how large the smallest input is, in bytes. Large enough that what a case costs whatever its size does not show.
 const SMALLEST: usize = 32 * 1024;
@@ -49,7 +50,10 @@ fn table(filter: &str) -> ExitCode {
     let is_wanted = |case: &&Case| case.name.contains(filter) || case.of.contains(&filter);
     for case in cases().iter().filter(is_wanted) {
         let sizes = [1, 2, 4].map(|times| SMALLEST * times);
-        let costs = sizes.map(|size| Cost::of(case, size));
+        let costs = thread::scope(|scope| {
+            let counted = sizes.map(|size| scope.spawn(move || Cost::of(case, size)));
+            counted.map(|counted| counted.join().expect("no panic"))
+        });
         let a_byte = costs.iter().map(Cost::a_byte).fold(0.0, f64::max);
         let growth = [costs[0].growth_to(&costs[1]), costs[1].growth_to(&costs[2])];
         println!(
