@@ -75,7 +75,8 @@ struct Base64Json<'a>(&'a Patch);
 
 impl Serialize for Base64Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json = serde_json::to_vec(self.0).map_err(S::Error::custom)?;
+        let mut json = Vec::with_capacity(USUAL / 2);
+        serde_json::to_writer(&mut json, self.0).map_err(S::Error::custom)?;
         serializer.serialize_str(&BASE64_STANDARD.encode(json))
     }
 }
