@@ -1,4 +1,4 @@
-//! What the worst inputs known cost: for every kind of object, and for every reader and check.
+//! Counts the cost of the worst inputs known, for every kind of object and for every reader and check.
 //! `cargo bench --profile worst --bench worst [-- FILTER]`: the cases whose name has the filter in it, or that are of that
 //! kind or reader.
 //!
@@ -20,7 +20,7 @@ use cases::{Case, cases};
 use std::process::{Command, ExitCode};
 use std::thread;
 
-/// About how large the smallest input is, in bytes. Large enough that what a case costs whatever its size does not show.
+/// The approximate size of the smallest input, in bytes. Fixed costs of a case weigh little from this size on.
 const SMALLEST: usize = 32 * 1024;
 /// How many instructions a byte should cost.
 const MOST_A_BYTE: f64 = 300.0;
@@ -79,7 +79,7 @@ fn table(filter: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What an input costs.
+/// The cost of an input.
 struct Cost {
     bytes: f64,
     instructions: f64,
@@ -126,7 +126,7 @@ fn instructions(name: &str, size: usize) -> usize {
         .unwrap_or_else(|| unreachable!("callgrind says what it collected: {talk}"))
 }
 
-/// What callgrind looks at.
+/// Runs one case once, under callgrind.
 fn run(name: &str, size: usize) -> ExitCode {
     let cases = cases();
     let case = cases.iter().find(|case| case.name == name).expect("a case");
@@ -135,8 +135,8 @@ fn run(name: &str, size: usize) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Callgrind counts what is done within this function: it finds it by its name. Something follows the call, so that it is
-/// not a jump, of which callgrind would not see the end.
+/// Runs the work. Callgrind counts the instructions within this function, which it finds by its name. An instruction follows
+/// the call, so that the call does not become a jump, of which callgrind would not see the end.
 #[inline(never)]
 fn measured(work: &dyn Fn()) {
     work();

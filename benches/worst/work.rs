@@ -1,4 +1,4 @@
-//! The work of the cases: what is done with an input, under a policy and with a cluster that make it expensive.
+//! The work of the cases on an input, under a policy and with a cluster that make it expensive.
 
 use super::bodies::{self, HEAD};
 use jiff::Timestamp;
