@@ -4,8 +4,10 @@ use crate::runtime::lifecycle::Readiness;
 use crate::runtime::metrics::{self, Metrics};
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// How many connections the admin port has: the kubelet, Prometheus, and somebody with a browser.
 pub const MAX_CONNECTIONS: usize = 256;
@@ -30,4 +32,8 @@ pub fn router(readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
+        // The message of a panic is not repeated: it could quote an object.
+        .layer(CatchPanicLayer::custom(|_| {
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }))
 }
