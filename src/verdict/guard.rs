@@ -12,8 +12,8 @@ use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Ban, CredentialBan, Lifted, Mode, RegistryRule, Running, Unmatched};
 use crate::verdict::finding::{Effect, Fault, Finding, Grounds, WhyNotDenied};
 use crate::verdict::world::World;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
 
 /// Everything that is wrong with a subject under a policy, in the order of its fields. Takes time in proportion to the
 /// size of the object: anyone who may create a Pod chooses that.

@@ -5,7 +5,7 @@
 
 use super::distinct::Distinct;
 use crate::objects::subject::{INJECTED, Metadata, PodSpec, Presence};
-use json_patch::jsonptr::{PointerBuf, Token};
+use json_patch::jsonptr::{Pointer, PointerBuf, Token};
 use json_patch::{AddOperation, MoveOperation, Patch, PatchOperation, ReplaceOperation};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -14,8 +14,12 @@ use std::collections::HashSet;
 /// (`TotalAnnotationSizeLimitB` in `apimachinery/pkg/api/validation/objectmeta.go`).
 const MAX_ANNOTATIONS: usize = 256 * 1024;
 
-/// The list that a patch changes, as the tokens of a JSON Pointer.
-const PULL_SECRETS: [&str; 2] = ["spec", "imagePullSecrets"];
+/// The list that a patch changes.
+const PULL_SECRETS: &Pointer = Pointer::from_static("/spec/imagePullSecrets");
+/// The annotations of a pod.
+const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
+/// The metadata of a pod.
+const METADATA: &Pointer = Pointer::from_static("/metadata");
 
 /// A list of more entries than this, the wanted ones included, is replaced as a whole: to move each of very many entries
 /// would take time that grows with the square of their number.
@@ -44,7 +48,7 @@ pub fn put_first<'a>(
     }
     let mut operations = if pod.pull_secrets.is_empty() {
         let list = wanted.iter().map(|name| entry(name)).collect();
-        vec![add(&PULL_SECRETS, list)]
+        vec![add(PULL_SECRETS.to_buf(), list)]
     } else if pod.pull_secrets.len() + wanted.len() > LONG {
         vec![replace(pod, wanted)]
     } else {
@@ -70,7 +74,7 @@ fn replace(pod: &PodSpec<'_>, wanted: &[&str]) -> PatchOperation {
     // A name that is listed twice stays listed twice.
     let others = listed.filter(|name| !to_come.remove(name));
     let list = wanted.iter().copied().chain(others).map(entry).collect();
-    let path = PointerBuf::from_tokens(PULL_SECRETS);
+    let path = PULL_SECRETS.to_buf();
     PatchOperation::Replace(ReplaceOperation { path, value: list })
 }
 
@@ -171,11 +175,11 @@ fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> Option<
     }
     let value = Value::from(value);
     Some(match metadata.annotations {
-        Presence::Present => add(&["metadata", "annotations", INJECTED], value),
-        Presence::Absent => add(&["metadata", "annotations"], object(INJECTED, value)),
+        Presence::Present => add(ANNOTATIONS.with_trailing_token(INJECTED), value),
+        Presence::Absent => add(ANNOTATIONS.to_buf(), object(INJECTED, value)),
         Presence::NoMetadata => {
             let annotations = object(INJECTED, value);
-            add(&["metadata"], object("annotations", annotations))
+            add(METADATA.to_buf(), object("annotations", annotations))
         }
     })
 }
@@ -190,14 +194,11 @@ fn object(key: &str, value: Value) -> Value {
     Value::Object(Map::from_iter([(key.to_owned(), value)]))
 }
 
-fn add(path: &[&str], value: Value) -> PatchOperation {
-    let path = PointerBuf::from_tokens(path.iter().copied());
+fn add(path: PointerBuf, value: Value) -> PatchOperation {
     PatchOperation::Add(AddOperation { path, value })
 }
 
 /// The path of an entry of the list.
 fn place(index: usize) -> PointerBuf {
-    let mut path = PointerBuf::from_tokens(PULL_SECRETS);
-    path.push_back(Token::from(index));
-    path
+    PULL_SECRETS.with_trailing_token(Token::from(index))
 }
