@@ -132,7 +132,7 @@ pub(crate) fn policy_of_selectors(bytes: usize) -> String {
     format!("{HEAD}registries:\n{}", fill(bytes, rule))
 }
 
-/// A policy whose secrets are banned, and whose bans are lifted, each by an exception.
+/// Returns a policy of banned secrets, with an exception for each ban.
 pub(crate) fn policy_of_exceptions(bytes: usize) -> String {
     let rule = |i| {
         format!(

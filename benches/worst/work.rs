@@ -30,7 +30,7 @@ pub(crate) struct Work {
     pub(crate) run: Box<dyn Fn()>,
 }
 
-/// What a judgement depends on.
+/// A policy and a cluster that make judgements expensive.
 struct Stage {
     policy: Policy,
     facts: Facts,
@@ -108,7 +108,7 @@ fn reduce(content: &str, key: Option<&FingerprintKey>) -> Content {
         .reduce(key)
 }
 
-/// From the body to the answer, and what the server looks for before it judges.
+/// Returns the work of a whole review: parse, look for lacking Secrets, judge, answer.
 pub(crate) fn reviewed(endpoint: Endpoint, body: Vec<u8>) -> Work {
     let stage = Stage::shared();
     Work {
@@ -179,7 +179,7 @@ pub(crate) fn checked(text: String, show: fn(&Report)) -> Work {
     }
 }
 
-/// What an edit of the policy would do to one workload.
+/// Returns the work of the preview of a policy edit on one workload.
 pub(crate) fn previewed(bytes: usize) -> Work {
     let stage = Stage::shared();
     let after = Policy::load(&bodies::policy_of_selectors(10_000), TODAY)

@@ -72,7 +72,7 @@ enum Event {
     Validating(Option<Configuration>),
 }
 
-/// What a step came to that met no error.
+/// The result of a step without an error.
 enum Progress {
     /// The Secret and the configurations are as they should be.
     Complete,
