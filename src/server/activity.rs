@@ -48,8 +48,10 @@ struct State {
 enum Phase {
     /// No request is under way. The handshake is in this phase too.
     Idle,
-    /// A head comes, and then a body, of which so many bytes are there.
-    Receiving(usize),
+    /// A head comes; so many bytes of it are there.
+    Head(usize),
+    /// A body comes; so many bytes of it are there.
+    Body(usize),
     /// A review is judged.
     Judging,
     /// The client has yet to take the answer.
@@ -97,8 +99,8 @@ impl Activity {
     pub(super) fn read(&self, bytes: usize) {
         let mut state = self.state();
         match &mut state.phase {
-            Phase::Idle => state.enter(Phase::Receiving(bytes)),
-            Phase::Receiving(received) => *received += bytes,
+            Phase::Idle => state.enter(Phase::Head(bytes)),
+            Phase::Head(received) | Phase::Body(received) => *received += bytes,
             // The next request, which begins when this one ends.
             Phase::Judging | Phase::Answering => {}
         }
@@ -106,7 +108,7 @@ impl Activity {
 
     /// Notes that the head of a request is there.
     pub(super) fn begin(self: &Arc<Self>) -> RequestInFlight {
-        self.state().enter(Phase::Receiving(0));
+        self.state().enter(Phase::Body(0));
         RequestInFlight(self.clone())
     }
 
@@ -149,7 +151,7 @@ impl Activity {
         let state = self.state();
         let limit = match state.phase {
             Phase::Idle => IDLE,
-            Phase::Receiving(_) => RECEIVE,
+            Phase::Head(_) | Phase::Body(_) => RECEIVE,
             Phase::Judging | Phase::Answering => REVIEW,
         };
         state.since + limit
@@ -174,11 +176,12 @@ impl Activity {
         }
     }
 
-    /// The beginning of a body, or a head, that comes more slowly than [`LEAST_RATE`].
-    pub(super) fn receives_slowly_since(&self, now: Instant) -> Option<Instant> {
+    /// The beginning of a body that comes more slowly than [`LEAST_RATE`]. A slow head is not one: it holds none of the
+    /// memory of bodies.
+    pub(super) fn slow_body_since(&self, now: Instant) -> Option<Instant> {
         let state = self.state();
-        let receives = matches!(state.phase, Phase::Receiving(_));
-        (receives && state.is_slow(now)).then_some(state.since)
+        let is_body = matches!(state.phase, Phase::Body(_));
+        (is_body && state.is_slow(now)).then_some(state.since)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -195,7 +198,7 @@ impl State {
     fn is_slow(&self, now: Instant) -> bool {
         let took = now.saturating_duration_since(self.since);
         match self.phase {
-            Phase::Receiving(bytes) => took > GRACE && took > at_least_rate(bytes),
+            Phase::Head(bytes) | Phase::Body(bytes) => took > GRACE && took > at_least_rate(bytes),
             Phase::Answering => took > READING,
             Phase::Idle | Phase::Judging => false,
         }
@@ -279,7 +282,7 @@ mod tests {
     async fn a_body_is_slow_below_the_least_rate() {
         let activity = Arc::new(Activity::default());
         let request = activity.begin();
-        let is_slow = || activity.receives_slowly_since(Instant::now()).is_some();
+        let is_slow = || activity.slow_body_since(Instant::now()).is_some();
         advance(GRACE).await;
         assert!(!is_slow(), "it has only begun");
         advance(NEARLY).await;

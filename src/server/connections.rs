@@ -177,9 +177,9 @@ impl Connections {
     fn make_room(&self) {
         let now = Instant::now();
         let mut open = self.open();
-        let slow = open.iter().filter_map(|(number, open)| {
-            Some((open.activity.receives_slowly_since(now)?, *number))
-        });
+        let slow = open
+            .iter()
+            .filter_map(|(number, open)| Some((open.activity.slow_body_since(now)?, *number)));
         if let Some((_, number)) = slow.min() {
             self.close(&mut open, number, "memory");
         }
@@ -378,6 +378,8 @@ mod tests {
     async fn the_slowest_body_gives_way_for_memory() {
         let mut table = Table::new(8);
         assert!(table.ask(0, source(0)), "judged");
+        assert!(table.open(9, source(9)), "a slow head, which holds none");
+        table.places[&9].peer.activity.read(1);
         let mut bodies = Vec::new();
         for number in 1..4 {
             assert!(table.open(number, source(u8::try_from(number).expect("small"))));
