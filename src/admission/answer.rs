@@ -6,11 +6,14 @@ use crate::objects::subject::Subject;
 use crate::text::excerpt::beginning;
 use crate::verdict::finding::Denial;
 use crate::verdict::{Mutation, Outcome};
-use base64::prelude::{BASE64_STANDARD, Engine};
+use base64::prelude::BASE64_STANDARD;
+use base64::write::EncoderWriter;
 use json_patch::Patch;
+use serde::Serialize;
 use serde::ser::Error;
-use serde::{Serialize, Serializer};
+use serde_json::ser::{Formatter, Serializer};
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 /// The bytes that are set aside for an answer: those of one with a patch of one secret.
 const USUAL: usize = 768;
@@ -40,7 +43,7 @@ impl Review<'_> {
             },
         };
         let mut json = Vec::with_capacity(USUAL);
-        serde_json::to_writer(&mut json, &answer)?;
+        answer.serialize(&mut Serializer::with_formatter(&mut json, BytesAsBase64))?;
         Ok(json)
     }
 }
@@ -74,10 +77,26 @@ struct Response<'a> {
 struct Base64Json<'a>(&'a Patch);
 
 impl Serialize for Base64Json<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = Vec::with_capacity(USUAL / 2);
         serde_json::to_writer(&mut json, self.0).map_err(S::Error::custom)?;
-        serializer.serialize_str(&BASE64_STANDARD.encode(json))
+        serializer.serialize_bytes(&json)
+    }
+}
+
+/// Compact JSON with bytes as texts in base64, as Go writes a `[]byte`. The patch is one: as a text of its own it would be
+/// copied once more and searched for characters to escape, of which base64 has none.
+struct BytesAsBase64;
+
+impl Formatter for BytesAsBase64 {
+    fn write_byte_array<W: Write + ?Sized>(
+        &mut self,
+        mut to: &mut W,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        self.begin_string(to)?;
+        EncoderWriter::new(&mut to, &BASE64_STANDARD).write_all(bytes)?;
+        self.end_string(to)
     }
 }
 
