@@ -55,7 +55,7 @@ impl Contestants {
     }
 
     fn start(&self, name: &'static str) -> Contestant {
-        // pdeathsig kills the server when this process ends, for whatever reason.
+        // pdeathsig kills the server when this process ends, even after a crash.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "taskset", "-c", SERVERS]);
         let file = |name| self.dir.path().join(name);

@@ -14,7 +14,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program whose output goes to `LOG_DIR/NAME.log`.
+    /// Starts a program. Its output goes to `LOG_DIR/NAME.log`.
     pub(crate) fn start(program: &Path, args: &[String], log_dir: &Path, name: &str) -> Self {
         let log = log_dir.join(format!("{name}.log"));
         let out = File::create(&log).expect("a log file");

@@ -326,7 +326,7 @@ pub(crate) fn register(plane: &ControlPlane, test: &str, chart: &str, endpoint: 
     }
 }
 
-/// Returns the objects of a rendered chart whose kinds end with one of these texts.
+/// Returns the objects of a rendered chart that have a kind with one of these endings.
 fn documents(chart: &str, kinds: &[&str]) -> Vec<Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(chart).expect("YAML");
     let is_wanted = |document: &Value| {

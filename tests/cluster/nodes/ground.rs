@@ -258,7 +258,7 @@ impl Node {
                 .arg(&image)
                 .output()
                 .expect("ctr");
-            // The log helps people who look for a fault: it stays in the folder of the node.
+            // The log helps to find a fault: it stays in the folder of the node.
             std::fs::write(dir.join("import.log"), &imported.stderr).expect("a file");
             imported.status.success()
         });

@@ -154,7 +154,7 @@ impl Ground {
             .unwrap_or_default()
     }
 
-    /// Returns the pods of the release and their logs, for people who look for a fault.
+    /// Returns the pods of the release and their logs, to find a fault.
     pub(crate) fn pods_of_pullgate(&self) -> String {
         let selector = "app.kubernetes.io/name=pullgate";
         let show = |args: &[&str]| {
@@ -192,7 +192,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    /// Returns the answer of the admin port, whatever the status. Empty if the port does not answer.
+    /// Returns the answer of the admin port for any status. Empty if the port does not answer.
     pub(crate) fn admin(&self, path: &str) -> String {
         let ask = || -> std::io::Result<String> {
             let deadline = Duration::from_secs(5);

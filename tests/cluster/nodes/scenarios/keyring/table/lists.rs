@@ -26,8 +26,8 @@ pub(super) fn secrets() -> Vec<Pod> {
     ]
 }
 
-/// Entries of equal keys are tried in the listed order. Different keys are tried from the last to the first, in
-/// whatever secret they are.
+/// Entries of equal keys are tried in the listed order. Different keys are tried from the last to the first, across all
+/// Secrets.
 pub(super) fn order() -> Vec<Pod> {
     let keyring = &format!("{HOST}/keyring");
     let deeper = &format!("{HOST}/keyring/three");
