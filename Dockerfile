@@ -29,7 +29,7 @@ echo "export CARGO_TARGET_$(echo $target | tr a-z- A-Z_)_RUSTFLAGS='-C target-fe
 SETUP
 COPY Cargo.toml Cargo.lock ./
 COPY src src
-# Cargo demands the files of all targets in Cargo.toml, although this build compiles only the program.
+# Cargo requires the files of all targets in Cargo.toml, although this build compiles only the program.
 COPY benches benches
 COPY tests tests
 RUN . /env && cargo build --release --locked --target "$TARGET" --bin pullgate && cp "target/$TARGET/release/pullgate" /pullgate

@@ -36,7 +36,7 @@ struct Turn {
 }
 
 impl<'f> Contest<'f> {
-    /// Returns a contest between these. It runs only the parts that have the filter in their name.
+    /// Returns a contest between these contestants. It runs only the parts that have the filter in their name.
     pub(crate) fn new(contestants: Vec<Contestant>, rounds: usize, filter: &'f str) -> Self {
         let runtime = runtime();
         Self {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at};
 
-/// The number of connections at a steady pace, and of those that are open at a time where each request has its own.
+/// The number of connections at a steady pace.
 const CONNECTIONS: u32 = 16;
+/// The number of clients that work in parallel where each request has its own connection.
 const NEW_CONNECTIONS: usize = 4;
 
 /// Opens connections.
@@ -37,8 +38,8 @@ pub(crate) async fn closed_loop(
             took
         });
     }
-    // This task keeps the clients' processor awake. The server would have to wake a sleeping client, and would be
-    // charged for that although it is faster.
+    // This task keeps the clients' processor awake. Otherwise a server that is slower than its client would also be
+    // charged for waking the client.
     clients.spawn(async move {
         while Instant::now() < end {
             tokio::task::yield_now().await;
