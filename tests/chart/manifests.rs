@@ -139,7 +139,8 @@ fn the_program_takes_every_argument_that_is_rendered() {
     }
 }
 
-/// In managed mode Pullgate writes the caBundle itself. A rendered caBundle would be overwritten at each upgrade.
+/// In managed mode Pullgate writes the caBundle itself. With a rendered caBundle, each upgrade would remove the one
+/// that Pullgate wrote.
 #[test]
 fn a_ca_bundle_is_rendered_only_where_it_is_provided() {
     let rendered = |values: &[&str]| render(values).contains("caBundle:");

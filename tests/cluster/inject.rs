@@ -223,7 +223,7 @@ fn opt_outs(plane: &ControlPlane) {
 }
 
 /// The API server refuses a pod with a secret that such a `ServiceAccount` does not list, so injecting the secret would
-/// prevent the pod.
+/// stop the pod from being created.
 fn mountable_secrets(plane: &ControlPlane) {
     let site = Site::new(plane, "inject-mountable", POLICY);
     site.run(&[

@@ -298,7 +298,7 @@ fn shared(site: &Site<'_>) {
     assert!(other.ok, "{other:?}");
 }
 
-/// Measures with the memory that the process reports itself.
+/// Measures the memory that belongs to the process alone (`RssAnon`).
 fn twenty_thousand(plane: &ControlPlane) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(load(plane));

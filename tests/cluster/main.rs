@@ -28,7 +28,7 @@ type Test = (&'static str, fn(&ControlPlane));
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // The tests mostly wait for controllers, so more threads would not help a small machine.
+    // The tests mostly wait for controllers, so three run at a time on any machine.
     arguments.test_threads.get_or_insert(3);
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()

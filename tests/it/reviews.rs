@@ -45,7 +45,7 @@ fn answer(setting: &Setting, name: &str, review: &Value) -> Answer {
 }
 
 #[test]
-fn answers_are_as_they_were() {
+fn answers_are_unchanged() {
     let setting = setting();
     let answers: BTreeMap<_, _> = reviews()
         .into_iter()

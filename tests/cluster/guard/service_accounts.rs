@@ -69,7 +69,8 @@ pub(super) fn trap_25_odd_objects_hide_no_other(plane: &ControlPlane) {
 /// Creates a namespace, a `ServiceAccount` and a Secret with a managed-fields time in the year 9999.
 fn create_odd_objects(plane: &ControlPlane) {
     run(plane, &["create", "namespace", "odd-times"]);
-    // The label gives the first field manager a field to own: the API server records field managers only from then on.
+    // The ServiceAccount has a label from the start: the API server tracks field managers only of an object that was
+    // created with a field to own.
     let account =
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: odd, labels: {odd: first}}}";
     let output = plane.kubectl(&["-n", "odd-times", "create", "-f", "-"], account);

@@ -30,7 +30,7 @@ pub(crate) fn enter() -> Option<ExitCode> {
         });
     }
     build();
-    // The processes inside end with the namespaces. Their files remain here.
+    // The processes inside end with the namespaces. This folder keeps their files.
     let dir = tempfile::TempDir::with_prefix("pullgate-nodes-").expect("a folder");
     let me = std::env::current_exe().expect("a path");
     let status = Command::new("setpriv")
@@ -93,7 +93,7 @@ fn missing() -> Vec<&'static str> {
     missing
 }
 
-/// Mounts an own /run, because sockets and network namespaces are looked up there.
+/// Mounts a private /run, because sockets and network namespaces are looked up there.
 fn prepare() {
     sh("mount -t tmpfs none /run && mkdir /run/netns && ip link set lo up");
     // The kubelet and the network plugins use these fixed folders. The machine may be a node itself.

@@ -5,8 +5,8 @@ use crate::tls::{split, status};
 use pullgate::tls::self_signed::SelfSigned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// After the first SIGTERM the server is not ready at once, but serves on for the delay and asks clients to reconnect:
-/// so a rolling restart fails no call. A second SIGTERM ends the delay.
+/// After the first SIGTERM, readiness fails at once, but the server serves on for the delay and asks clients to
+/// reconnect: so a rolling restart fails no call. A second SIGTERM ends the delay.
 #[test]
 fn the_first_sigterm_drains_and_the_second_aborts() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -158,7 +158,7 @@ async fn the_first_start_makes_the_secret_and_patches_both_configurations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_certificate_of_a_replica_that_was_faster_is_used() {
+async fn the_certificate_of_a_faster_replica_is_used() {
     let mut cluster = Cluster::installed();
     let other = Keys::new(&names(), OffsetDateTime::now_utc()).expect("keys");
     let overtaken = Fault::Overtaken(secret_of(&other));

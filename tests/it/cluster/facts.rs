@@ -230,7 +230,7 @@ async fn after_a_list_of_an_unknown_version_the_newest_is_listed() {
     }
 }
 
-/// kube would repeat the same watch forever.
+/// Without this, kube would repeat the same watch forever.
 #[tokio::test(start_paused = true)]
 async fn a_watch_with_status_410_lists_again() {
     let cluster = Cluster::watched_namespaces().await;

@@ -32,7 +32,7 @@ fn the_inventory_is_current_in_each_mode_and_survives_the_api_server(ground: &Gr
         "{warned:?}"
     );
     ground.install(&["inventory=names"]);
-    a_missing_secret_is_told_and_its_pod_cannot_pull(ground);
+    a_missing_secret_is_reported_and_its_pod_cannot_pull(ground);
     ground.install(&["inventory=contents"]);
     let warned = ground.apply(&policy(&format!("{BANS}unmatched: allow\n")));
     assert!(!warned.stderr.contains("do nothing here"), "{warned:?}");
@@ -55,7 +55,7 @@ fn the_inventory_is_current_in_each_mode_and_survives_the_api_server(ground: &Gr
 }
 
 /// The pod cannot pull until the Secret is created with the command in the warning.
-fn a_missing_secret_is_told_and_its_pod_cannot_pull(ground: &Ground) {
+fn a_missing_secret_is_reported_and_its_pod_cannot_pull(ground: &Ground) {
     ground.run(&["create", "namespace", "lacking"]);
     let image = "contoso.azurecr.io/shop/api:1";
     let told = ground.apply(&deployment("lacking", "api", image, ""));

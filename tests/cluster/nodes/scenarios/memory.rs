@@ -19,9 +19,10 @@ pub(super) const TESTS: &[Test] = &[(
 const CONNECTIONS: usize = 1024;
 /// The number of connections with a large body without its last byte: as many as the memory for large bodies allows.
 const LARGE: usize = 13;
-/// The number of connections with a body just below that size: as many as the remaining memory for bodies allows.
+/// The connections up to this number have a body that just counts as small: as many as the remaining memory for bodies
+/// allows.
 const SMALL: usize = 127;
-/// The memory limit of the chart minus the largest cluster facts (`docs/performance.md`), in KiB.
+/// The memory limit of the chart minus the most that cluster facts take (`docs/performance.md`), in KiB.
 const LIMIT: u64 = (384 - 48) * 1024;
 
 fn promise_6_all_buffers_together_stay_below_the_memory_limit(_: &Ground) {

@@ -1,4 +1,4 @@
-//! Tests the purpose of Pullgate.
+//! Tests the main purpose of Pullgate: private images are pulled, and banned secrets are refused.
 
 use super::{POLICY, deployment, is_running, waiting_reason};
 use crate::Test;

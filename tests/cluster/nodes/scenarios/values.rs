@@ -59,7 +59,7 @@ fn with_a_certificate_of_your_own_on_the_network_of_the_node_and_a_policy_from_v
         &format!("{bans}.secrets[0]=regcred-shared"),
     ]);
     load::during(ground, "with a certificate of one's own", || {}).assert_clean();
-    a_pull_secret_under_a_banned_name_is_warned_of(ground);
+    a_pull_secret_with_a_banned_name_gives_a_warning(ground);
     ground.uninstall();
     wait_for("nothing is refused any more", || {
         let banned = deployment(
@@ -103,7 +103,7 @@ fn own_certificate(ground: &Ground) -> String {
 }
 
 /// `inventory=contents` registers the webhook for this warning.
-fn a_pull_secret_under_a_banned_name_is_warned_of(ground: &Ground) {
+fn a_pull_secret_with_a_banned_name_gives_a_warning(ground: &Ground) {
     let secret = ground.plane.kubectl(
         &[
             "-n",

@@ -43,7 +43,7 @@ enum End {
 fn the_kubelet_does_what_the_keyring_says_with_chosen_secrets(ground: &Ground) {
     let pods = table::pods();
     make_namespace(ground);
-    the_api_server_refuses_what_is_no_table_row(ground);
+    the_api_server_refuses_invalid_secrets(ground);
     for pod in &pods {
         let image = format!("{}:1", pod.repository());
         ground.registry.copy(APP, &image);
@@ -90,7 +90,7 @@ fn make_namespace(ground: &Ground) {
 }
 
 /// Asserts that the API server refuses these Secrets, so that the kubelet never sees them.
-fn the_api_server_refuses_what_is_no_table_row(ground: &Ground) {
+fn the_api_server_refuses_invalid_secrets(ground: &Ground) {
     for secret in table::refused() {
         let refused = ground.try_apply(&secret.manifest("refused", NAMESPACE).to_string());
         assert!(
@@ -105,7 +105,7 @@ fn list(items: impl Iterator<Item = Value>) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
-/// The Secrets as `kubectl get` shows them, by name.
+/// Returns the Secrets as `kubectl get` shows them, by name.
 fn stored_secrets(ground: &Ground) -> BTreeMap<String, Value> {
     let got = ground.run(&["-n", NAMESPACE, "get", "secrets", "-o", "json"]);
     let got: Value = serde_json::from_str(&got).expect("JSON");
