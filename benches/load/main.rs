@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     }
     if !pin_clients() {
         println!(
-            "install taskset and setpriv (util-linux): servers and clients need a processor each"
+            "install taskset and setpriv (util-linux), and use two processors: servers and clients need one each"
         );
         return ExitCode::FAILURE;
     }

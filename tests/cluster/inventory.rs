@@ -61,7 +61,7 @@ fn create_secret(site: &Site<'_>, name: &str, user: &str, password: &str) -> Out
 /// of other users do not matter here.
 fn assert_nothing_was_forbidden(plane: &ControlPlane, user: &str) {
     let calls = calls(plane, user);
-    assert!(calls.len() > 3, "{user} made more than 3 calls");
+    assert!(calls.len() > 3, "{user} has to make more than 3 calls");
     let forbidden: Vec<_> = calls
         .iter()
         .filter(|call| call["responseStatus"]["code"] == 403)

@@ -1,7 +1,7 @@
 //! Tests of the policy in a `ConfigMap`, and of the second `ConfigMap` with accepted policies.
 //!
-//! The clock is real here, for the reason in `tests/it/cluster/mod.rs`. The keeper repeats a failed request after five seconds,
-//! or as soon as its `ConfigMap` changes in any way: so these tests set a label instead of waiting.
+//! The clock is real here, for the reason in `tests/it/cluster/mod.rs`. The keeper repeats a failed request after five
+//! seconds, or as soon as its `ConfigMap` changes in any way: so these tests set a label instead of waiting.
 
 use super::{Cluster, name};
 use crate::api_server::Resource::ConfigMaps;
