@@ -1,9 +1,9 @@
-//! What `check` takes for 1 000 objects. `cargo bench --bench check`
+//! Measures the time that `check` needs for 1 000 objects. `cargo bench --bench check`
 
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "it prints, or says why not"
+    reason = "a benchmark prints results and panics on errors"
 )]
 
 use jiff::Timestamp;
@@ -25,9 +25,9 @@ fn main() {
         "1000 objects", "size", "median", "slowest"
     );
     for (what, offenders) in [
-        ("none with a finding", 0),
-        ("every tenth with a finding", 100),
-        ("each with a finding", 1000),
+        ("no object with a finding", 0),
+        ("a finding in every tenth object", 100),
+        ("a finding in each object", 1000),
     ] {
         let text = manifests(1000, offenders);
         let mut times: Vec<Duration> = (0..ROUNDS).map(|_| check(&text, &policy)).collect();
@@ -65,7 +65,7 @@ fn check(text: &str, policy: &Policy) -> Duration {
     took
 }
 
-/// Deployments as people write them: labels, resources, probes, variables, volumes.
+/// Returns deployments like real ones: with labels, resources, probes, variables and volumes.
 fn manifests(count: usize, offenders: usize) -> String {
     let mut text = String::new();
     for i in 0..count {

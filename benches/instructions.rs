@@ -1,17 +1,17 @@
-//! How many instructions a review takes: the same number on a busy machine as on an idle one.
+//! Counts the instructions of a review: a number that does not depend on the load of the machine.
 //! `cargo bench --bench instructions [-- FILTER]`
 //!
-//! Each case runs under callgrind twice, with few reviews and with more; the difference is what reviews cost.
-//! `docs/performance.md` says how to see where one of them spends its instructions.
+//! Each case runs under callgrind twice, with few reviews and with more; the difference is the cost of the additional
+//! reviews. `docs/performance.md` shows how to find the functions that take the instructions.
 
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "it prints, or says why not"
+    reason = "a benchmark prints results and panics on errors"
 )]
 
 #[path = "common/scene.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod scene;
 #[path = "common/typed.rs"]
 mod typed;
@@ -21,11 +21,11 @@ use scene::{Scene, Size};
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
-/// How many reviews the two runs have.
+/// The numbers of reviews in the two runs.
 const FEW: u64 = 20;
 const MANY: u64 = 120;
 
-/// What is counted of a scene.
+/// The part of a review that is counted.
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Parse,
@@ -35,7 +35,7 @@ enum Part {
     Typed,
 }
 
-/// Something to count.
+/// A scene, and the part of it that is counted.
 struct Case {
     name: String,
     part: Part,
@@ -120,7 +120,7 @@ fn table(filter: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The instructions of a whole process that looks at so many reviews.
+/// Returns the instructions of a whole process that handles the given number of reviews.
 fn instructions(name: &str, count: u64) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -134,10 +134,10 @@ fn instructions(name: &str, count: u64) -> u64 {
         .find_map(|line| line.split("Collected : ").nth(1));
     collected
         .and_then(|number| number.trim().parse().ok())
-        .unwrap_or_else(|| unreachable!("callgrind says what it collected: {talk}"))
+        .unwrap_or_else(|| unreachable!("callgrind prints what it collected: {talk}"))
 }
 
-/// What callgrind looks at.
+/// Does the work that callgrind counts.
 fn run(name: &str, count: u64) -> ExitCode {
     let cases = cases();
     let case = cases.iter().find(|case| case.name == name).expect("a case");

@@ -1,12 +1,12 @@
-//! The memory of a server that knows many Secrets. `cargo bench --bench inventory [-- NUMBER]`
+//! Measures the memory of a server that knows many Secrets. `cargo bench --bench inventory [-- NUMBER]`
 //!
-//! The API server is a stand-in on loopback that lists and watches like a real one, so that nothing but the Secrets
-//! differs between the rows; `cargo test --test cluster inventory` has the real one, with fewer.
+//! The API server is a stand-in on loopback that lists and watches like a real one, so that the rows differ only in
+//! their Secrets. `cargo test --test cluster inventory` uses the real API server, with fewer Secrets.
 
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "it prints, or says why not"
+    reason = "a benchmark prints results and panics on errors"
 )]
 
 use axum::Router;
@@ -26,10 +26,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
-/// How many Secrets a namespace has.
+/// The number of Secrets in a namespace.
 const EACH: usize = 10;
 
-/// What the Secrets are.
+/// The Secrets of the cluster.
 #[derive(Clone, Copy)]
 struct Stock {
     number: usize,
@@ -38,15 +38,15 @@ struct Stock {
 
 #[derive(Clone, Copy)]
 enum Credentials {
-    /// Ten names, a hundred credentials, copied everywhere.
+    /// Ten names and a hundred credentials, copied to all namespaces.
     Copied,
-    /// Ten names, and each namespace has credentials of its own.
+    /// Ten names, and other credentials in each namespace.
     Own,
-    /// No two have anything in common, not even their names.
+    /// Every Secret has its own name and its own credentials.
     Unlike,
 }
 
-/// Ended also when something fails.
+/// A server process and the address of its admin port. The process is killed on drop, so also after a panic.
 struct Server(Child, String);
 
 impl Drop for Server {
@@ -65,8 +65,8 @@ fn main() {
     );
     row(0, Credentials::Copied, "");
     row(number, Credentials::Copied, "100, copied to all namespaces");
-    row(number, Credentials::Own, "of each namespace its own");
-    row(number, Credentials::Unlike, "and names, nothing in common");
+    row(number, Credentials::Own, "different in each namespace");
+    row(number, Credentials::Unlike, "all different, also the names");
 }
 
 fn row(number: usize, credentials: Credentials, what: &str) {
@@ -87,7 +87,7 @@ fn row(number: usize, credentials: Credentials, what: &str) {
     while known(&server.1) < number {
         assert!(
             began.elapsed() < Duration::from_mins(5),
-            "they are not known"
+            "the server does not know all Secrets after 5 minutes"
         );
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -107,7 +107,7 @@ fn start(dir: &Path, api_server: &str) -> Server {
         std::fs::write(&path, text).expect("a file");
         path
     };
-    // As a pod has one; without, that of the operating system would be loaded, with all its authorities.
+    // The kubeconfig names a CA, as in a pod. Without it, the client would load all CAs of the operating system.
     let authority = SelfSigned::new(&["localhost"]).expect("a certificate");
     let authority = BASE64_STANDARD.encode(authority.certificate);
     let kubeconfig = format!(
@@ -142,10 +142,10 @@ fn start(dir: &Path, api_server: &str) -> Server {
     let mut lines = log.lines().map_while(Result::ok);
     let admin = lines.find_map(|line| Some(line.split("admin port address=").nth(1)?.to_owned()));
     std::thread::spawn(move || lines.count());
-    Server(child, admin.expect("it has an admin port"))
+    Server(child, admin.expect("the log names the admin port"))
 }
 
-/// How many Secrets the metrics speak of.
+/// Returns the number of Secrets in the metrics.
 fn known(admin: &str) -> usize {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(admin)?;
@@ -163,8 +163,8 @@ fn known(admin: &str) -> usize {
         .sum()
 }
 
-/// What a process holds in memory, in KiB, by a line of proc(5): `RssAnon` is its own, `VmRSS` also has what is mapped of
-/// its file, which the kernel may drop at any time.
+/// Returns the memory of a process in KiB, by a line of proc(5): `RssAnon` is its own memory, `VmRSS` also counts
+/// mapped pages of the program file, which the kernel may drop at any time.
 fn memory(server: &Server, line: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.0.id())).expect("Linux");
     let found = status.lines().find_map(|text| text.strip_prefix(line));
@@ -176,7 +176,7 @@ async fn answer(State(stock): State<Stock>, uri: Uri) -> Response {
     let query = query(&uri);
     let is = |key: &str, value: &str| query.get(key).is_some_and(|found| found == value);
     if is("watch", "true") {
-        // Open, and nothing ever happens.
+        // The watch stays open and never sends an event.
         return Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>())
             .into_response();
     }
@@ -206,7 +206,7 @@ async fn answer(State(stock): State<Stock>, uri: Uri) -> Response {
     ([("content-type", "application/json")], answer.to_string()).into_response()
 }
 
-/// The parameters; of escapes those that a client of Kubernetes needs.
+/// Returns the parameters. Decodes only the escapes that a Kubernetes client sends.
 fn query(uri: &Uri) -> HashMap<String, String> {
     let text = uri.query().unwrap_or_default();
     let pairs = text.split('&').filter_map(|pair| pair.split_once('='));

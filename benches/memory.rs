@@ -1,19 +1,19 @@
-//! The memory of a server before and after a million reviews. `cargo bench --bench memory [-- NUMBER]`
+//! Measures the memory of a server before and after a million reviews. `cargo bench --bench memory [-- NUMBER]`
 //!
-//! The server is a process of its own; the reviews are those that a real API server sent (`tests/reviews`), over 16
-//! kept connections.
+//! The server runs in its own process. The reviews were recorded from a real API server (`tests/reviews`), and are sent
+//! over 16 connections that stay open.
 
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "it prints, or says why not"
+    reason = "a benchmark prints results and panics on errors"
 )]
 
 #[path = "common/client.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod client;
 #[path = "common/process.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod process;
 #[path = "common/recorded.rs"]
 mod recorded;
@@ -44,7 +44,7 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    // The rest of what is resident are pages of the program's file.
+    // The other resident pages belong to the program file.
     let memory = || {
         let [resident, own] = ["VmRSS", "RssAnon"].map(|what| server.memory(what));
         format!("{resident:>9} KiB {own:>9} KiB")
@@ -60,7 +60,10 @@ fn main() {
         let count = part - done;
         runtime.block_on(load(&target, &requests, count));
         done = part;
-        #[expect(clippy::cast_precision_loss, reason = "it is for people")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the rounded number is only printed"
+        )]
         let rate = count as f64 / began.elapsed().as_secs_f64();
         println!("{done:>10} {} {rate:>10.0}", memory());
     }

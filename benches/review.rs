@@ -1,13 +1,13 @@
-//! What the parts of a review take, and how much memory they ask for. `cargo bench --bench review [-- FILTER]`
+//! Measures the time and the allocations of the parts of a review. `cargo bench --bench review [-- FILTER]`
 //!
-//! Times differ from run to run by a fifth and more; `cargo bench --bench instructions` counts what does not.
+//! Times differ between runs by a fifth and more. `cargo bench --bench instructions` counts instructions, which do not.
 
-#![expect(clippy::expect_used, reason = "it measures, or says why not")]
+#![expect(clippy::expect_used, reason = "a benchmark panics on errors")]
 
 #[path = "common/recorded.rs"]
 mod recorded;
 #[path = "common/scene.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod scene;
 #[path = "common/typed.rs"]
 mod typed;
@@ -35,7 +35,7 @@ fn main() {
     divan::main();
 }
 
-/// From bytes to a subject.
+/// Measures parsing: from the body to the subject.
 #[divan::bench(args = Size::ALL)]
 fn parse(bencher: Bencher<'_, '_>, size: Size) {
     let scene = Scene::new(size);
@@ -44,7 +44,7 @@ fn parse(bencher: Bencher<'_, '_>, size: Size) {
         .bench_local(|| drop(black_box(scene.parse())));
 }
 
-/// The rule for an image.
+/// Measures finding the rule for an image.
 #[divan::bench(args = RULES)]
 fn find_rule(bencher: Bencher<'_, '_>, rules: usize) {
     let policy = scene::policy(rules);
@@ -60,7 +60,7 @@ fn find_rule(bencher: Bencher<'_, '_>, rules: usize) {
     });
 }
 
-/// From a subject to what becomes of it.
+/// Measures the verdict: from the subject to the ruling.
 #[divan::bench(args = Size::ALL)]
 fn judge(bencher: Bencher<'_, '_>, size: Size) {
     let scene = Scene::new(size);
@@ -68,7 +68,7 @@ fn judge(bencher: Bencher<'_, '_>, size: Size) {
     bencher.bench_local(|| drop(black_box(scene.judge(&review))));
 }
 
-/// From what becomes of it to bytes.
+/// Measures the answer: from the ruling to bytes.
 #[divan::bench(args = Size::ALL)]
 fn answer(bencher: Bencher<'_, '_>, size: Size) {
     let scene = Scene::new(size);
@@ -77,35 +77,35 @@ fn answer(bencher: Bencher<'_, '_>, size: Size) {
     bencher.bench_local(|| drop(black_box(review.answer(&mutation))));
 }
 
-/// All of it, for a pod that gets a secret.
+/// Measures a whole review of a pod that gets a secret.
 #[divan::bench(args = Size::ALL)]
 fn injected(bencher: Bencher<'_, '_>, size: Size) {
     let scene = Scene::new(size);
     bencher.bench_local(|| drop(black_box(scene.answer())));
 }
 
-/// All of it, for a pod that needs nothing.
+/// Measures a whole review of a pod that needs nothing.
 #[divan::bench(args = Size::ALL)]
 fn admitted(bencher: Bencher<'_, '_>, size: Size) {
     let scene = Scene::with_nothing_to_do(size);
     bencher.bench_local(|| drop(black_box(scene.answer())));
 }
 
-/// All of it, with so many rules.
+/// Measures a whole review under the given number of rules.
 #[divan::bench(args = RULES)]
 fn with_rules(bencher: Bencher<'_, '_>, rules: usize) {
     let scene = Scene::new(Size::Typical).with_rules(rules);
     bencher.bench_local(|| drop(black_box(scene.answer())));
 }
 
-/// All of it, with so many namespaces, service accounts and Secrets known.
+/// Measures a whole review with the given number of known namespaces, `ServiceAccount`s and Secrets.
 #[divan::bench(args = KNOWN)]
 fn with_facts(bencher: Bencher<'_, '_>, known: usize) {
     let scene = Scene::new(Size::Typical).with_facts(known);
     bencher.bench_local(|| drop(black_box(scene.answer())));
 }
 
-/// All reviews that a real API server sent, one after the other.
+/// Measures all reviews recorded from a real API server, one after the other.
 #[divan::bench]
 fn recorded_reviews(bencher: Bencher<'_, '_>) {
     let example = include_str!("../src/commands/example-policy.yaml");
@@ -130,7 +130,7 @@ fn recorded_reviews(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// What most webhooks do, for a pod that gets a secret.
+/// Measures the approach of most webhooks, for a pod that gets a secret.
 #[divan::bench(args = Size::ALL)]
 fn typed_and_compared(bencher: Bencher<'_, '_>, size: Size) {
     let scene = Scene::new(size);

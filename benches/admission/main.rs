@@ -1,36 +1,35 @@
-//! What a webhook adds to the creation of a pod, through a real API server: none, Pullgate, and one that does nothing but
-//! patch and validate. `cargo bench --bench admission [-- PODS]`
+//! Measures the time that a webhook adds to the creation of a pod, through a real API server: without a webhook, with
+//! Pullgate, and with a webhook that only returns constant answers. `cargo bench --bench admission [-- PODS]`
 //!
-//! That variable is for the API server: only to webhooks at a URL on loopback it would speak HTTP/2.
-//!
-//! Pods are created by dry run, so that nothing but their admission is new in each. All are asked for in turn, in one run.
+//! Pods are created by dry run, so that each creation costs its admission and little else. The sites take turns within
+//! one run.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "it prints, or says why not"
+    reason = "a benchmark prints results and panics on errors"
 )]
 
 #[path = "../common/client.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod client;
 #[path = "../../tests/cluster/control_plane.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
+#[allow(dead_code, reason = "the tests use the other items")]
 mod control_plane;
 #[path = "../../tests/cluster/process.rs"]
 mod process;
 #[path = "../common/scene.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod scene;
 #[path = "../common/process.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod server;
 mod sites;
 #[path = "../common/stand_in.rs"]
 mod stand_in;
 #[path = "../../tests/cluster/webhook.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
+#[allow(dead_code, reason = "the tests use the other items")]
 mod webhook;
 
 use client::Target;
@@ -41,7 +40,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-/// How many pods are created in each place by each creator.
+/// The number of pods that each creator creates at each site.
 const PODS: usize = 1_000;
 const WARM_UP: usize = 50;
 
@@ -71,15 +70,15 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What came out at one site.
+/// The measurements of one site.
 struct Took {
-    /// What each pod took, in ascending order.
+    /// The duration of each creation, in ascending order.
     latencies: Vec<Duration>,
-    /// What the webhook used of a processor for each, in seconds.
+    /// The processor time of the webhook per pod, in seconds.
     cpu: f64,
 }
 
-/// Clients that each create a pod at one site after the other.
+/// Runs clients in parallel; each creates one pod after the other, at each site in turn.
 fn contest(
     runtime: &Runtime,
     target: &Target,
@@ -114,7 +113,7 @@ fn contest(
     sites.iter().enumerate().map(of).collect()
 }
 
-/// The latencies by site.
+/// Creates pods at the sites in turn, and returns the latencies by site.
 async fn create(target: Target, requests: Vec<Vec<u8>>, each: usize) -> Vec<Vec<Duration>> {
     let mut connection = target.connect().await;
     let mut took = vec![Vec::new(); requests.len()];

@@ -1,4 +1,4 @@
-//! Where pods are created: namespaces of one API server, each with another webhook or none.
+//! The sites where pods are created: namespaces of one API server, each with a different webhook or none.
 
 use crate::client::Target;
 use crate::control_plane::ControlPlane;
@@ -15,19 +15,19 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
 
-/// A namespace, and its webhook.
+/// A namespace and its webhook.
 pub(crate) struct Site {
-    /// The name of both.
+    /// The name of the namespace and of the webhook.
     pub(crate) name: &'static str,
     webhook: Option<Process>,
 }
 
-/// Who creates pods.
+/// The creator of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Creator {
-    /// The controller of `ReplicaSet`s, whose pods Pullgate judges in one call.
+    /// The ReplicaSet controller. Pullgate judges its pods in one call.
     Controller,
-    /// Somebody, whose pods it is asked about twice.
+    /// A user. Pullgate is called twice for each of these pods.
     Person,
 }
 
@@ -40,10 +40,10 @@ impl fmt::Display for Creator {
     }
 }
 
-/// The namespace where Pullgate is called. Its own, `pullgate`, the chart leaves out.
+/// The namespace that calls Pullgate. The chart excludes Pullgate's own namespace `pullgate`.
 const OURS: &str = "with-pullgate";
 
-/// First without a webhook, then with one that does nothing, then with Pullgate.
+/// Creates all sites: without a webhook, with the constant webhook, and with Pullgate.
 pub(crate) fn all(plane: &ControlPlane) -> Vec<Site> {
     let names = ["none", "constant", OURS];
     for name in names {
@@ -61,7 +61,7 @@ pub(crate) fn all(plane: &ControlPlane) -> Vec<Site> {
     sites
 }
 
-/// A client of the API server.
+/// Returns a client for the API server.
 pub(crate) fn api_server(plane: &ControlPlane) -> Target {
     let config = std::fs::read_to_string(plane.kubeconfig()).expect("a kubeconfig");
     let address = config.split("https://").nth(1).expect("an address");
@@ -70,7 +70,8 @@ pub(crate) fn api_server(plane: &ControlPlane) -> Target {
     Target::new(address, "127.0.0.1", &certificate.expect("a certificate"))
 }
 
-/// The answer that Pullgate would give, but for the uid, and that all is well. It does not look at the rest of the body.
+/// Serves constant answers with only the uid exchanged: the patch that Pullgate would return on `/mutate`, and
+/// `allowed` on `/validate`. The rest of the body is not read.
 pub(crate) fn serve_constant(dir: &Path) {
     let answer = Scene::new(Size::Typical).answer();
     let mut answer: Value = serde_json::from_slice(&answer).expect("JSON");
@@ -92,20 +93,20 @@ pub(crate) fn serve_constant(dir: &Path) {
     stand_in::serve(dir, router);
 }
 
-/// The first uid of a review is that of its request, or response.
+/// Returns the first uid in a review, which is the uid of the request or of the response.
 fn response_uid(review: &str) -> &str {
     let rest = review.split(r#""uid":""#).nth(1).expect("a uid");
     rest.split('"').next().expect("a quote")
 }
 
 impl Site {
-    /// What its webhook has used of a processor, in seconds.
+    /// Returns the processor time that the webhook has used, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
         let id = self.webhook.as_ref().map(Process::id);
         id.map_or(0.0, server::cpu)
     }
 
-    /// A request to create a pod here, by dry run.
+    /// Returns a request that creates a pod here by dry run.
     pub(crate) fn request(&self, creator: Creator) -> Vec<u8> {
         let user = match creator {
             Creator::Controller => {
@@ -122,7 +123,7 @@ impl Site {
         (head + &body).into_bytes()
     }
 
-    /// Whether a pod gets its pull secret here.
+    /// Returns whether a pod gets its pull secret here.
     fn injects(&self, plane: &ControlPlane) -> bool {
         let pod = Creator::Person.pod().to_string();
         let create = "create --dry-run=server -o yaml -f -";
@@ -137,7 +138,7 @@ impl Site {
 }
 
 impl Creator {
-    /// A pod as it sends it.
+    /// Returns a pod as this creator sends it.
     fn pod(self) -> Value {
         let mut pod = scene::pod(Size::Typical, &[]);
         let metadata = pod["metadata"].as_object_mut().expect("an object");
@@ -149,7 +150,7 @@ impl Creator {
     }
 }
 
-/// Pullgate as the chart registers it, with a policy from a file and the cluster to watch.
+/// Starts Pullgate as the chart registers it, with a policy from a file, and watching the cluster.
 fn pullgate(plane: &ControlPlane) -> Process {
     let dir = certified(plane, OURS);
     let file = |name: &str| dir.join(name);
@@ -170,7 +171,7 @@ fn pullgate(plane: &ControlPlane) -> Process {
     process
 }
 
-/// A webhook that is called twice for each pod.
+/// Starts the constant webhook, which is called twice for each pod.
 fn constant(plane: &ControlPlane) -> Process {
     let dir = certified(plane, "constant");
     let this = std::env::current_exe().expect("this program");
@@ -202,7 +203,7 @@ fn constant(plane: &ControlPlane) -> Process {
     process
 }
 
-/// A folder with a certificate.
+/// Creates a folder with a certificate.
 fn certified(plane: &ControlPlane, name: &str) -> std::path::PathBuf {
     let dir = plane.dir().join(name);
     let pair = SelfSigned::new(&["127.0.0.1"]).expect("a certificate");
@@ -212,7 +213,7 @@ fn certified(plane: &ControlPlane, name: &str) -> std::path::PathBuf {
     dir
 }
 
-/// A server that says in its log where it serves.
+/// Starts a server, and reads its port from its log.
 fn started(program: &Path, args: &[String], dir: &Path) -> (Process, Endpoint) {
     let mut process = Process::start(program, args, dir, "webhook");
     let log = process.log.clone();

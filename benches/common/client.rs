@@ -1,4 +1,4 @@
-//! A client as the API server is one: HTTP/1.1 over TLS, on connections that are kept.
+//! A client that works like the API server: HTTP/1.1 over TLS, on connections that are kept open.
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Where to connect to, and whom to trust.
+/// The address of a server, its name, and the certificates to trust.
 #[derive(Clone)]
 pub(crate) struct Target {
     address: String,
@@ -16,14 +16,15 @@ pub(crate) struct Target {
     connector: TlsConnector,
 }
 
-/// A connection, on which one request follows the other.
+/// A connection for one request after the other.
 pub(crate) struct Connection {
     stream: TlsStream<TcpStream>,
     buffer: Vec<u8>,
 }
 
 impl Target {
-    /// A server on this address, of this name, that has one of these certificates (PEM), or one that they issued.
+    /// Returns the server with this address and this name. It must present one of these certificates (PEM), or one that
+    /// they issued.
     pub(crate) fn new(address: &str, name: &str, certificate: &str) -> Self {
         let mut roots = rustls::RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(certificate.as_bytes()) {
@@ -32,7 +33,7 @@ impl Target {
         let mut config = rustls::ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        // A client that is new each time is what a server has to cope with.
+        // Resumption is off because clients that are new each time are the expensive case for a server.
         config.resumption = rustls::client::Resumption::disabled();
         Self {
             address: address.to_owned(),
@@ -56,7 +57,7 @@ impl Target {
 }
 
 impl Connection {
-    /// Sends a request and waits for the whole answer, which has to be 200 or 201.
+    /// Sends a request and reads the whole answer. Panics unless the status is 200 or 201.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).await.expect("written");
         let (mut length, mut wanted) = (0, usize::MAX);
@@ -73,7 +74,7 @@ impl Connection {
     }
 }
 
-/// A whole request.
+/// Returns a whole HTTP request.
 pub(crate) fn request(endpoint: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
@@ -82,7 +83,8 @@ pub(crate) fn request(endpoint: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Head and body of an answer whose head is there, and in chunks its end too.
+/// Returns the length of head and body, or `None` until the head is complete (and, in a chunked answer, also the last
+/// chunk).
 fn answer_length(answer: &[u8]) -> Option<usize> {
     let place = |what: &[u8]| answer.windows(what.len()).position(|part| part == what);
     let end = place(b"\r\n\r\n")? + 4;
@@ -96,10 +98,10 @@ fn answer_length(answer: &[u8]) -> Option<usize> {
     Some(end + length)
 }
 
-/// A runtime of one thread.
+/// Returns a runtime with one thread.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
-        // To see answers soon even where something is always ready.
+        // The runtime polls sockets often, so that answers are noticed soon even while some task is always ready.
         .event_interval(8)
         .enable_all()
         .build()

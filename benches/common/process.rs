@@ -1,19 +1,19 @@
-//! A server in a process of its own, and what the operating system says of it.
+//! A server in its own process, measured through the operating system.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A server. It is ended also when something fails.
+/// A server process. It is killed on drop, so also after a panic.
 pub(crate) struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address that the server listens on.
     pub(crate) address: String,
 }
 
 impl Server {
-    /// Starts a program that says on stderr where it serves, and waits until it does.
+    /// Starts a program that logs its address on stderr, and waits for that line.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("a server");
         let log = BufReader::new(child.stderr.take().expect("piped"));
@@ -26,7 +26,7 @@ impl Server {
         }
     }
 
-    /// A line of `/proc/PID/status` in KiB (proc(5)): `VmRSS` is what it holds in memory, `VmHWM` the most it held.
+    /// Returns a line of `/proc/PID/status` in KiB (proc(5)): `VmRSS` is the resident memory, `VmHWM` its peak.
     pub(crate) fn memory(&self, line: &str) -> u64 {
         let file = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(file).expect("Linux");
@@ -38,13 +38,13 @@ impl Server {
         value.trim().parse().expect("a number")
     }
 
-    /// The time that its threads were on a processor, in seconds.
+    /// Returns the processor time of the server's threads, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
         cpu(self.child.id())
     }
 }
 
-/// The time that the threads of a process were on a processor, in seconds.
+/// Returns the processor time of a process's threads, in seconds.
 pub(crate) fn cpu(process: u32) -> f64 {
     let threads = std::fs::read_dir(format!("/proc/{process}/task"));
     let nanos = |thread: std::fs::DirEntry| -> Option<f64> {
@@ -62,7 +62,7 @@ impl Drop for Server {
     }
 }
 
-/// The arguments with which Pullgate serves a policy from files, on ports that are free.
+/// Returns the arguments with which Pullgate serves a policy from files, on free ports.
 pub(crate) fn serve(policy: &Path, certificate: &Path, key: &Path) -> Vec<Box<OsStr>> {
     let any = "127.0.0.1:0";
     let args: [&OsStr; 13] = [
@@ -77,7 +77,7 @@ pub(crate) fn serve(policy: &Path, certificate: &Path, key: &Path) -> Vec<Box<Os
         certificate.as_ref(),
         "--tls-key".as_ref(),
         key.as_ref(),
-        // Denials would be written to the terminal.
+        // The filter keeps denials out of the terminal.
         "--log-filter".as_ref(),
         "warn,pullgate::commands=info".as_ref(),
     ];

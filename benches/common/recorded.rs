@@ -1,6 +1,6 @@
-//! The reviews that a real API server sent.
+//! Reviews recorded from a real API server.
 
-/// Each with the endpoint that it was sent to, which is the last part of the file's name.
+/// Returns each review with its endpoint, which is the last part of the file name.
 pub(crate) fn reviews() -> Vec<(&'static str, Vec<u8>)> {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reviews");
     let mut paths: Vec<_> = std::fs::read_dir(dir)

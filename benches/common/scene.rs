@@ -1,4 +1,4 @@
-//! What is measured: a review of some size, judged by some policy with some knowledge of the cluster.
+//! The scenes that are measured: a review of a certain size, a policy, and facts of the cluster.
 
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -14,20 +14,20 @@ use serde_json::{Map, Value, json};
 use std::fmt::{self, Write};
 use zeroize::Zeroizing;
 
-/// How large a review is.
+/// The size of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
     /// One container and nothing else: 2 KB.
     Minimal,
-    /// A little more than what real clusters average: 8.5 KB.
+    /// A little more than the average in real clusters: 8.5 KB.
     Typical,
-    /// Sidecars with many variables: 60 KB.
+    /// A pod with sidecars and many variables: 60 KB.
     Large,
-    /// A typical one with an annotation of 1 MB, more than the API server keeps and no more than it sends.
+    /// A typical pod with an annotation of 1 MB. The API server sends that much, but does not store it.
     Annotated,
 }
 
-/// A review, and all that an answer to it depends on.
+/// A review and everything that its answer depends on.
 pub(crate) struct Scene {
     /// The body of the request.
     pub(crate) body: Vec<u8>,
@@ -38,7 +38,7 @@ pub(crate) struct Scene {
 }
 
 impl Size {
-    /// All of them.
+    /// All sizes.
     pub(crate) const ALL: [Self; 4] = [Self::Minimal, Self::Typical, Self::Large, Self::Annotated];
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Size {
 }
 
 impl Scene {
-    /// A pod of this size whose pull secret is yet to be injected, in a small cluster with a small policy.
+    /// Returns a pod of this size that still lacks its pull secret, in a small cluster with a small policy.
     pub(crate) fn new(size: Size) -> Self {
         Self {
             body: review(size, &[]),
@@ -64,7 +64,7 @@ impl Scene {
         }
     }
 
-    /// The same with the pull secret listed already, so that there is nothing to do.
+    /// Returns the same scene with the pull secret already listed, so that there is nothing to do.
     pub(crate) fn with_nothing_to_do(size: Size) -> Self {
         Self {
             body: review(size, &["contoso-pull"]),
@@ -72,19 +72,19 @@ impl Scene {
         }
     }
 
-    /// The same with so many registry rules.
+    /// Returns this scene with the given number of registry rules.
     pub(crate) fn with_rules(self, rules: usize) -> Self {
         let policy = policy(rules);
         Self { policy, ..self }
     }
 
-    /// The same with so many namespaces, service accounts and Secrets known.
+    /// Returns this scene with the given number of known namespaces, `ServiceAccount`s and Secrets.
     pub(crate) fn with_facts(self, known: usize) -> Self {
         let facts = facts(known);
         Self { facts, ..self }
     }
 
-    /// What the judgement depends on.
+    /// Returns the world that the verdict depends on.
     pub(crate) fn world(&self) -> World<'_> {
         World {
             policy: &self.policy,
@@ -94,31 +94,32 @@ impl Scene {
         }
     }
 
-    /// The review, read.
+    /// Parses the review.
     pub(crate) fn parse(&self) -> Review<'_> {
         admission::parse(&self.body).expect("a review")
     }
 
-    /// The judgement of `/mutate`, which for a pod of a controller is that of `/validate` too.
+    /// Returns the verdict of `/mutate`, which for a pod of a controller is also that of `/validate`.
     pub(crate) fn judge<'s>(&'s self, review: &'s Review<'_>) -> Mutation<'s> {
         verdict::mutate(&self.world(), &review.subject)
     }
 
-    /// From the body to the answer.
+    /// Runs the whole way from the body to the answer.
     pub(crate) fn answer(&self) -> Vec<u8> {
         let review = self.parse();
         review.answer(&self.judge(&review)).expect("JSON")
     }
 }
 
-/// A policy with so many rules.
+/// Returns a policy with the given number of rules.
 pub(crate) fn policy(rules: usize) -> Policy {
     Policy::load(&policy_text(rules), date(2026, 1, 1))
         .policy
         .expect("a policy")
 }
 
-/// The text of it: the first rule covers what is pulled here, and every tenth has a glob for a host.
+/// Returns the text of such a policy. Its first rule covers the images of these scenes, and every tenth rule has a glob
+/// in the host.
 pub(crate) fn policy_text(rules: usize) -> String {
     let mut text = String::from(
         "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nbans:\n  - {name: legacy, secrets: [regcred-shared, 'legacy-*']}\n\
@@ -138,8 +139,8 @@ pub(crate) fn policy_text(rules: usize) -> String {
     text
 }
 
-/// A cluster of which so many namespaces are known, each with a `ServiceAccount` and a docker-type Secret; with none, Secrets
-/// are not watched.
+/// Returns a cluster with the given number of known namespaces, each with a `ServiceAccount` and a docker-type Secret.
+/// With zero, Secrets are not watched.
 pub(crate) fn facts(known: usize) -> Facts {
     let mut facts = Facts::default();
     facts.set_service_accounts_synced();
@@ -171,7 +172,7 @@ fn secret(number: usize) -> SecretFacts {
     }
 }
 
-/// What the API server asks about a pod that the controller of a ReplicaSet creates, its fields in its order.
+/// Returns a review of a pod that the ReplicaSet controller creates, with the fields in the API server's order.
 pub(crate) fn review(size: Size, pull_secrets: &[&str]) -> Vec<u8> {
     let object = pod(size, pull_secrets);
     let review = format!(
@@ -187,7 +188,7 @@ pub(crate) fn review(size: Size, pull_secrets: &[&str]) -> Vec<u8> {
     review.replace("\n        ", "").into_bytes()
 }
 
-/// A pod as the API server gives it to webhooks.
+/// Returns a pod as the API server sends it to webhooks.
 pub(crate) fn pod(size: Size, pull_secrets: &[&str]) -> Value {
     let (containers, variables) = match size {
         Size::Minimal => (1, 0),
@@ -287,7 +288,7 @@ fn container(number: usize, variables: usize) -> Value {
     container
 }
 
-/// What `managedFields` says of a value that one manager owns.
+/// Returns the `managedFields` entry of a value that one manager owns.
 fn fields(value: &Value) -> Value {
     let mut owned = Map::new();
     match value {

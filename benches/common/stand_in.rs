@@ -1,4 +1,4 @@
-//! A server with the connection code of Pullgate and another answer.
+//! A server with Pullgate's connection code and a different router.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -8,7 +8,7 @@ use pullgate::tls::certificate::Certificate;
 use std::io::Write;
 use std::path::Path;
 
-/// Serves until the process is ended, with `tls.crt` and `tls.key` of a folder.
+/// Serves until the process is killed. The folder holds `tls.crt` and `tls.key`.
 pub(crate) fn serve(dir: &Path, router: Router) {
     let router = router.layer(DefaultBodyLimit::disable());
     let runtime = tokio::runtime::Builder::new_multi_thread()

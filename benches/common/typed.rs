@@ -1,5 +1,5 @@
-//! What most webhooks do, to compare with: every field of the object is read into a type, the object is changed, and the
-//! patch is the difference between two trees.
+//! The approach of most webhooks, for comparison: read every field of the object into a type, change the object, and
+//! compute the patch as the difference of two trees.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use k8s_openapi::api::core::v1::{LocalObjectReference, Pod};
@@ -21,7 +21,7 @@ struct Request {
     object: Pod,
 }
 
-/// From the body to the answer.
+/// Runs the whole way from the body to the answer.
 pub(crate) fn answer(body: &[u8], policy: &Policy) -> Vec<u8> {
     let Review { request } = serde_json::from_slice(body).expect("a review");
     let mut changed = request.object.clone();

@@ -1,4 +1,4 @@
-//! Rounds, and what comes out of them.
+//! Rounds of the load test and their results.
 
 use crate::client::{request, runtime};
 use crate::contestants::Contestant;
@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// How long each contestant has in a round, and before it without being watched.
+/// The length of a contestant's turn in a round, and of the unmeasured time before it.
 const TURN: Duration = Duration::from_millis(1500);
 const WARM_UP: Duration = Duration::from_millis(200);
-/// A steady pace needs longer for as many requests.
+/// At a steady pace, the same number of requests takes longer.
 const STEADY_TURN: Duration = Duration::from_secs(4);
 const STEADY: u32 = 500;
 
-/// The contestants, and how often each of them has its turn.
+/// The contestants and the number of rounds.
 pub(crate) struct Contest<'f> {
     contestants: Vec<Contestant>,
     rounds: usize,
@@ -23,20 +23,20 @@ pub(crate) struct Contest<'f> {
     runtime: Runtime,
 }
 
-/// What one turn came to: the smaller the better, but for the rate.
+/// The results of one turn. Smaller is better, except for the rate.
 #[derive(Clone, Copy)]
 struct Turn {
     rate: f64,
-    /// In milliseconds.
+    /// In milliseconds, as are `p99` and `p999`.
     p50: f64,
     p99: f64,
     p999: f64,
-    /// Of the server, in microseconds a request.
+    /// The processor time of the server, in microseconds per request.
     cpu: f64,
 }
 
 impl<'f> Contest<'f> {
-    /// Between these; only what has a text in its name.
+    /// Returns a contest between these contestants. It runs only the parts that have the filter in their name.
     pub(crate) fn new(contestants: Vec<Contestant>, rounds: usize, filter: &'f str) -> Self {
         let runtime = runtime();
         Self {
@@ -47,7 +47,7 @@ impl<'f> Contest<'f> {
         }
     }
 
-    /// One request after the other on each connection.
+    /// Measures throughput: each connection sends one request after the other.
     pub(crate) fn throughput(&self, size: Size, connections: usize) {
         let request = body(size);
         let what = format!("{size}, {connections} connections");
@@ -63,7 +63,7 @@ impl<'f> Contest<'f> {
         });
     }
 
-    /// 500 requests a second.
+    /// Measures latency at 500 requests a second.
     pub(crate) fn steady(&self, size: Size) {
         let request = body(size);
         let what = format!("{size}, {STEADY} requests/s");
@@ -78,7 +78,7 @@ impl<'f> Contest<'f> {
         });
     }
 
-    /// A new connection for each request.
+    /// Measures requests that each use a new connection.
     pub(crate) fn churn(&self, size: Size) {
         let request = body(size);
         let what = format!("{size}, new connections");
@@ -91,12 +91,12 @@ impl<'f> Contest<'f> {
         });
     }
 
-    /// The memory that they take before they were asked anything.
+    /// Shows the memory of each server before the first request.
     pub(crate) fn idle(&self) {
         self.resident("memory, idle");
     }
 
-    /// The memory that they take after all.
+    /// Shows the memory of each server after all requests.
     pub(crate) fn memory(&self) {
         self.resident("memory, after all of it");
     }
@@ -110,13 +110,13 @@ impl<'f> Contest<'f> {
             "resident", "own", "at most"
         );
         for Contestant { name, server, .. } in &self.contestants {
-            // What is not its own are pages of its file.
+            // Resident memory that is not the server's own consists of pages of the program file.
             let [now, own, most] = ["VmRSS", "RssAnon", "VmHWM"].map(|what| server.memory(what));
             println!("  {name:<28} {now:>8} KiB {own:>8} KiB {most:>8} KiB");
         }
     }
 
-    /// All of them in turn, round by round.
+    /// Lets all contestants take turns, round by round.
     fn play(&self, what: &str, turn: impl Fn(&Contestant) -> Turn) {
         if !what.contains(self.filter) {
             return;
@@ -153,7 +153,7 @@ fn body(size: Size) -> Arc<Vec<u8>> {
     Arc::new(request("/mutate", &scene::review(size, &[])))
 }
 
-/// What a contestant does for a while.
+/// The measurement of a contestant during its turn.
 struct Watch<'c> {
     contestant: &'c Contestant,
     began: Instant,
@@ -199,7 +199,7 @@ impl Turn {
     }
 }
 
-/// The median of each figure.
+/// Returns the median of each figure.
 fn medians(turns: impl Iterator<Item = [f64; 5]>) -> [f64; 5] {
     let turns: Vec<_> = turns.collect();
     std::array::from_fn(|i| {

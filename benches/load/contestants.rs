@@ -1,4 +1,4 @@
-//! Who is compared, and how each is started.
+//! The servers that are compared, and how each is started.
 
 use crate::client::{Connection, Target, request, runtime};
 use crate::process::{self, Server};
@@ -9,30 +9,30 @@ use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// Where the servers run, and where the clients do.
+/// The processor of the servers. The clients run on another.
 const SERVERS: &str = "0";
 
-/// Who is compared.
+/// The names of the servers that are compared.
 pub(crate) const NAMES: [&str; 3] = ["constant", "pullgate", "typed"];
 
-/// What they are started with.
+/// The files that the servers are started with.
 pub(crate) struct Contestants {
     dir: TempDir,
     certificate: String,
 }
 
-/// One of them, at work.
+/// A running server.
 pub(crate) struct Contestant {
-    /// Who it is.
+    /// The name of the server.
     pub(crate) name: &'static str,
-    /// Its process.
+    /// The process of the server.
     pub(crate) server: Server,
-    /// How it is reached.
+    /// The address for clients.
     pub(crate) target: Target,
 }
 
 impl Contestants {
-    /// A policy and a certificate, the same for all.
+    /// Writes a policy and a certificate, the same for all servers.
     pub(crate) fn prepare() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let pair = SelfSigned::new(&["localhost"]).expect("a certificate");
@@ -49,13 +49,13 @@ impl Contestants {
         }
     }
 
-    /// All of them, started.
+    /// Starts all servers.
     pub(crate) fn start_all(&self) -> Vec<Contestant> {
         NAMES.into_iter().map(|name| self.start(name)).collect()
     }
 
     fn start(&self, name: &'static str) -> Contestant {
-        // It ends with this process, however that ends.
+        // pdeathsig kills the server when this process ends, even after a crash.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "taskset", "-c", SERVERS]);
         let file = |name| self.dir.path().join(name);
@@ -77,7 +77,7 @@ impl Contestants {
         }
     }
 
-    /// From the start of a process to its first answer.
+    /// Measures the time from the start of the process to its first answer.
     pub(crate) fn starts(&self, times: usize) {
         let request = request("/mutate", &scene::review(Size::Typical, &[]));
         println!("{:<30} {:>9}", "start to first answer", "median");

@@ -1,13 +1,14 @@
-//! The load test: Pullgate, a server of the same stack that gives a constant answer (the limit), and one that does what
-//! most webhooks do, in one run. `cargo bench --bench load [-- ROUNDS] [FILTER]`, with `typical, 16` for a part of it
+//! The load test. It compares Pullgate with a server of the same stack that gives a constant answer (the limit), and
+//! with a server that works like most webhooks. `cargo bench --bench load [-- ROUNDS] [FILTER]`; the filter
+//! `typical, 16` selects one part.
 //!
-//! Servers are on one processor and the clients on another. What is compared is asked in turns, round by round, and the
-//! ratios are medians of the rounds: a machine that others use is not the same from one minute to the next.
+//! The servers run on one processor and the clients on another. The servers take turns, round by round, and the ratios
+//! are medians over the rounds, because the speed of a shared machine changes from minute to minute.
 
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "it prints, or says why not"
+    reason = "a benchmark prints results and panics on errors"
 )]
 
 #[path = "../common/client.rs"]
@@ -18,7 +19,7 @@ mod patterns;
 #[path = "../common/process.rs"]
 mod process;
 #[path = "../common/scene.rs"]
-#[allow(dead_code, reason = "each benchmark uses a part of it")]
+#[allow(dead_code, reason = "each benchmark uses only some items")]
 mod scene;
 #[path = "../common/stand_in.rs"]
 mod stand_in;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     }
     if !pin_clients() {
         println!(
-            "taskset and setpriv (util-linux) and two processors are needed, so that nobody gets in the way of the other"
+            "install taskset and setpriv (util-linux), and use two processors: servers and clients need one each"
         );
         return ExitCode::FAILURE;
     }
@@ -74,7 +75,7 @@ fn run(rounds: usize, filter: &str) {
     contest.memory();
 }
 
-/// This process, before it has any threads.
+/// Moves this process to its processor, before it starts threads.
 fn pin_clients() -> bool {
     let this = std::process::id().to_string();
     let mut taskset = Command::new("taskset");

@@ -1,4 +1,4 @@
-//! How clients ask: at once when they have an answer, at a steady pace, or each time on a new connection.
+//! The load patterns: the next request at once after an answer, at a steady pace, or each on a new connection.
 
 use crate::client::{Connection, Target};
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at};
 
-/// How many connections there are at a steady pace, and where each request has one of its own.
+/// The number of connections at a steady pace.
 const CONNECTIONS: u32 = 16;
+/// The number of clients that work in parallel where each request has its own connection.
 const NEW_CONNECTIONS: usize = 4;
 
 /// Opens connections.
@@ -19,7 +20,7 @@ pub(crate) async fn connect(target: &Target, number: usize) -> Vec<Connection> {
     connections
 }
 
-/// On each connection one request after the other. What each took.
+/// Sends one request after the other on each connection, and returns the duration of each.
 pub(crate) async fn closed_loop(
     connections: Vec<Connection>,
     request: &Arc<Vec<u8>>,
@@ -37,7 +38,8 @@ pub(crate) async fn closed_loop(
             took
         });
     }
-    // A client that sleeps has to be woken by the server, which then pays for being the slower of the two.
+    // This task keeps the clients' processor awake. Otherwise a server that is slower than its client would also be
+    // charged for waking the client.
     clients.spawn(async move {
         while Instant::now() < end {
             tokio::task::yield_now().await;
@@ -47,7 +49,7 @@ pub(crate) async fn closed_loop(
     gather(clients).await
 }
 
-/// So many requests a second, in turn on 16 connections, however long each takes.
+/// Sends the given number of requests a second, in turn on 16 connections, however long each takes.
 pub(crate) async fn steady(
     target: &Target,
     request: &Arc<Vec<u8>>,
@@ -73,7 +75,7 @@ pub(crate) async fn steady(
     gather(clients).await
 }
 
-/// Each request on a connection of its own, four at a time. What each took, the handshake with it.
+/// Sends each request on a new connection, four at a time, and returns the duration of each, including the handshake.
 pub(crate) async fn churn(
     target: &Target,
     request: &Arc<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! The servers that Pullgate is compared with: its own connection code, and another answer.
+//! The servers that Pullgate is compared with: Pullgate's connection code and another answer.
 
 use crate::scene::{self, Scene, Size};
 use crate::{stand_in, typed};
@@ -9,7 +9,7 @@ use axum::routing::post;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Serves until the process is ended.
+/// Serves until the process is killed.
 pub(crate) fn serve(name: &str, dir: &Path) {
     let router = match name {
         "constant" => constant(),
@@ -18,7 +18,7 @@ pub(crate) fn serve(name: &str, dir: &Path) {
     stand_in::serve(dir, router);
 }
 
-/// Reads the body and does not look at it. Gives the answer that Pullgate would give to a typical pod.
+/// Reads the body without parsing it. Returns the answer that Pullgate would give to a typical pod.
 fn constant() -> Router {
     let answer = Bytes::from(Scene::new(Size::Typical).answer());
     let handler = |body: Bytes| async move {
@@ -28,7 +28,7 @@ fn constant() -> Router {
     Router::new().route("/mutate", post(handler))
 }
 
-/// What most webhooks do.
+/// Serves the approach of most webhooks.
 fn typed() -> Router {
     let policy = Arc::new(scene::policy(10));
     let handler = |body: Bytes| async move {

@@ -1,17 +1,17 @@
-//! Bodies and texts of about so many bytes, made to be as expensive as they can be.
+//! Bodies and texts of about a given size, made to be as expensive as possible.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pullgate::objects::kind::Kind;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// How many entries of a Secret are kept.
+/// The number of entries of a Secret that are kept.
 pub(crate) const ENTRIES: usize = 256;
 
 /// The head of every policy.
 pub(crate) const HEAD: &str = "apiVersion: pullgate.dev/v1\nkind: PullPolicy\n";
 
-/// Repeats a text that depends on its number, until there are about so many bytes.
+/// Repeats a text that depends on its number, until it has about the given number of bytes.
 pub(crate) fn fill(bytes: usize, part: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
     let mut number = 0;
@@ -22,7 +22,7 @@ pub(crate) fn fill(bytes: usize, part: impl Fn(usize) -> String) -> String {
     text
 }
 
-/// As many values as take about so many bytes.
+/// Returns as many values as take about the given number of bytes.
 fn values(bytes: usize, value: impl Fn(usize) -> Value) -> Vec<Value> {
     let mut values = Vec::new();
     let mut length = 0;
@@ -34,7 +34,7 @@ fn values(bytes: usize, value: impl Fn(usize) -> Value) -> Vec<Value> {
     values
 }
 
-/// A review of an object that a person creates.
+/// Returns a review of an object that a user creates.
 pub(crate) fn review(kind: Kind, object: &Value) -> Vec<u8> {
     let name = object["metadata"]["name"].clone();
     let review = json!({
@@ -48,7 +48,7 @@ pub(crate) fn review(kind: Kind, object: &Value) -> Vec<u8> {
     review.to_string().into_bytes()
 }
 
-/// A review of an object with this pod spec, wherever its kind has one.
+/// Returns a review of an object with this pod spec, in the place where its kind has one.
 pub(crate) fn with_spec(kind: Kind, spec: Value) -> Vec<u8> {
     let mut object = spec;
     for field in kind
@@ -63,7 +63,8 @@ pub(crate) fn with_spec(kind: Kind, spec: Value) -> Vec<u8> {
     review(kind, &object)
 }
 
-/// A pod spec: images of distinct repositories, references to distinct secrets in variables, and pull secrets.
+/// Returns a pod spec with images of distinct repositories, references to distinct Secrets in variables, and pull
+/// secrets.
 pub(crate) fn busy_spec(bytes: usize) -> Value {
     let variable = |i: usize| json!({"name": "V", "valueFrom": {"secretKeyRef": {"name": format!("legacy-{i}"), "key": "k"}}});
     let container = |i| json!({"name": format!("c{i}"), "image": format!("reg.io/team/{i}"), "env": [variable(i)]});
@@ -73,17 +74,17 @@ pub(crate) fn busy_spec(bytes: usize) -> Value {
     })
 }
 
-/// Pull secrets, each with its name.
+/// Returns pull secrets, each with its name.
 pub(crate) fn pull_secrets(bytes: usize, name: impl Fn(usize) -> String) -> Vec<Value> {
     values(bytes, |i| json!({"name": name(i)}))
 }
 
-/// Containers, each with its image.
+/// Returns containers, each with its image.
 pub(crate) fn containers(bytes: usize, image: impl Fn(usize) -> String) -> Vec<Value> {
     values(bytes, |i| json!({"name": "c", "image": image(i)}))
 }
 
-/// A docker configuration with so many entries; one of them is the administrator of a registry.
+/// Returns a docker configuration with the given number of entries. One of them is a registry administrator.
 pub(crate) fn docker_config(entries: usize) -> String {
     let auth = |user: &str| BASE64_STANDARD.encode(format!("{user}:s3cret"));
     let mut text = String::from("{\"auths\":{");
@@ -102,7 +103,7 @@ pub(crate) fn docker_config(entries: usize) -> String {
     text
 }
 
-/// A review of a docker-type Secret with this content.
+/// Returns a review of a docker-type Secret with this content.
 pub(crate) fn secret(content: &str) -> Vec<u8> {
     let data = json!({".dockerconfigjson": BASE64_STANDARD.encode(content)});
     let object =
@@ -110,7 +111,7 @@ pub(crate) fn secret(content: &str) -> Vec<u8> {
     review(Kind::Secret, &object)
 }
 
-/// A policy of two rules with the same patterns, and globs of namespaces that begin alike.
+/// Returns a policy of two rules with the same patterns, and with namespace globs that begin alike.
 pub(crate) fn policy_of_globs(bytes: usize) -> String {
     let images = fill(bytes / 4, |i| format!("a.io/{i},"));
     let rule = |name: &str, end: &str| {
@@ -122,7 +123,7 @@ pub(crate) fn policy_of_globs(bytes: usize) -> String {
     format!("{HEAD}registries:\n{}{}", rule("a", "a"), rule("b", "b"))
 }
 
-/// A policy of rules that have one pattern, each for the namespaces with a label of its own.
+/// Returns a policy of rules with one common pattern, each for the namespaces with a different label.
 pub(crate) fn policy_of_selectors(bytes: usize) -> String {
     let rule = |i| {
         format!(
@@ -155,7 +156,7 @@ pub(crate) fn policy_of_exceptions(bytes: usize) -> String {
     )
 }
 
-/// A policy with an unknown key in each rule, and an exception to bans that are not there.
+/// Returns a policy with an unknown key in each rule, and with exceptions to bans that do not exist.
 pub(crate) fn policy_of_faults(bytes: usize) -> String {
     let rules = fill(bytes / 3, |i| {
         format!("- {{name: r{i}, imagez: [a.io], secretz: [s]}}\n")
@@ -169,7 +170,7 @@ pub(crate) fn policy_of_faults(bytes: usize) -> String {
     )
 }
 
-/// Manifests of which each names a banned secret.
+/// Returns manifests that each name a banned secret.
 pub(crate) fn manifests(bytes: usize) -> String {
     fill(bytes, |i| {
         format!(

@@ -12,9 +12,9 @@ use std::hint::black_box;
 /// An expensive input.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// The kinds, readers and checks that it is the case of, by name.
+    /// The names of the kinds, readers and checks that this case covers.
     pub(crate) of: &'static [&'static str],
-    /// The work on an input of about so many bytes.
+    /// Returns the work on an input of about the given number of bytes.
     pub(crate) work: fn(usize) -> Work,
 }
 
@@ -28,8 +28,8 @@ macro_rules! kinds {
     };
 }
 
-/// All of them.
-#[expect(clippy::too_many_lines, reason = "a row for each case")]
+/// Returns all cases.
+#[expect(clippy::too_many_lines, reason = "one row per case")]
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = kinds![
         Pod,
@@ -53,12 +53,16 @@ pub(crate) fn cases() -> Vec<Case> {
             bodies::review(Kind::ServiceAccount, &object),
         )
     });
-    add("Secret, all entries that are kept", &["Secret"], |bytes| {
-        let content = bodies::docker_config(bodies::ENTRIES.min(bytes / 128));
-        let pad = "x".repeat(bytes.saturating_sub(content.len()));
-        let content = content.replacen('{', &format!("{{\"pad\":\"{pad}\","), 1);
-        reviewed(Endpoint::Validate, bodies::secret(&content))
-    });
+    add(
+        "Secret, as many entries as are kept",
+        &["Secret"],
+        |bytes| {
+            let content = bodies::docker_config(bodies::ENTRIES.min(bytes / 128));
+            let pad = "x".repeat(bytes.saturating_sub(content.len()));
+            let content = content.replacen('{', &format!("{{\"pad\":\"{pad}\","), 1);
+            reviewed(Endpoint::Validate, bodies::secret(&content))
+        },
+    );
     add(
         "Secret, many entries",
         &["Secret", "docker config"],
@@ -140,7 +144,7 @@ pub(crate) fn cases() -> Vec<Case> {
     add("selectors, images", &["selectors"], |bytes| {
         deployment(json!({"containers": bodies::containers(bytes, |i| format!("tenants.io/{i}"))}))
     });
-    add("words, images that are not one", &["words"], |bytes| {
+    add("words, invalid images", &["words"], |bytes| {
         deployment(json!({"containers": bodies::containers(bytes, |i| format!("!{i}"))}))
     });
     add("patch, secrets in reverse", &["patch"], |bytes| {

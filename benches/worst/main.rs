@@ -1,15 +1,15 @@
 //! Counts the cost of the worst inputs known, for every kind of object and for every reader and check.
-//! `cargo bench --profile worst --bench worst [-- FILTER]`: the cases whose name has the filter in it, or that are of that
-//! kind or reader.
+//! `cargo bench --profile worst --bench worst [-- FILTER]` runs the cases with the filter in their name, or those of
+//! that kind or reader.
 //!
 //! Each case runs under callgrind with an input, with one of twice its size, and with one of four times. Fails where a
 //! case takes more than 2.2 times the work for twice the bytes, and names those that take more than 300 instructions a
-//! byte. Policies and manifests do: their reader makes a tree that knows the place of each value.
+//! byte. Policies and manifests take more than that: their reader makes a tree that knows the position of each value.
 
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "it prints, or says why not"
+    reason = "a benchmark prints results and panics on errors"
 )]
 
 mod bodies;
@@ -20,11 +20,11 @@ use cases::{Case, cases};
 use std::process::{Command, ExitCode};
 use std::thread;
 
-/// The approximate size of the smallest input, in bytes. Fixed costs of a case weigh little from this size on.
+/// The approximate size of the smallest input, in bytes. From this size on, the fixed costs of a case weigh little.
 const SMALLEST: usize = 32 * 1024;
-/// How many instructions a byte should cost.
+/// The number of instructions a byte above which a case is named.
 const MOST_A_BYTE: f64 = 300.0;
-/// How many times the work twice the bytes may cost.
+/// The limit for the growth of the work when the input doubles.
 const MOST_GROWTH: f64 = 2.2;
 
 fn main() -> ExitCode {
@@ -99,13 +99,14 @@ impl Cost {
         self.instructions / self.bytes
     }
 
-    /// How many times the work twice the bytes cost. The larger input has not exactly twice the bytes.
+    /// Returns how many times the work grows for twice the bytes. Corrects for a larger input that has not exactly
+    /// twice the bytes.
     fn growth_to(&self, larger: &Self) -> f64 {
         2.0 * larger.a_byte() / self.a_byte()
     }
 }
 
-/// The instructions of the work on an input, without those that make the input.
+/// Returns the instructions of the work on an input, without those that make the input.
 fn instructions(name: &str, size: usize) -> usize {
     let output = Command::new("valgrind")
         .args([
@@ -123,7 +124,7 @@ fn instructions(name: &str, size: usize) -> usize {
     let number = collected.and_then(|number| number.trim().parse().ok());
     number
         .filter(|number| *number > 0)
-        .unwrap_or_else(|| unreachable!("callgrind says what it collected: {talk}"))
+        .unwrap_or_else(|| unreachable!("callgrind prints what it collected: {talk}"))
 }
 
 /// Runs one case once, under callgrind.
@@ -135,8 +136,9 @@ fn run(name: &str, size: usize) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs the work. Callgrind counts the instructions within this function, which it finds by its name. An instruction follows
-/// the call, so that the call does not become a jump, of which callgrind would not see the end.
+/// Runs the work. Callgrind counts the instructions within this function, which it finds by name. An instruction
+/// follows the call, so that the compiler does not turn the call into a jump: callgrind would not see the end of a
+/// jump.
 #[inline(never)]
 fn measured(work: &dyn Fn()) {
     work();

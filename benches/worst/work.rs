@@ -1,4 +1,4 @@
-//! The work of the cases on an input, under a policy and with a cluster that make it expensive.
+//! The work that the cases measure, under a policy and in a cluster that make it expensive.
 
 use super::bodies::{self, HEAD};
 use jiff::Timestamp;
@@ -22,15 +22,15 @@ use zeroize::Zeroizing;
 
 const TODAY: Date = date(2026, 1, 1);
 
-/// Work to be counted.
+/// The work on an input.
 pub(crate) struct Work {
-    /// How long the input is.
+    /// The length of the input, in bytes.
     pub(crate) bytes: usize,
-    /// Does it once.
+    /// Does the work once.
     pub(crate) run: Box<dyn Fn()>,
 }
 
-/// A policy and a cluster that make judgements expensive.
+/// A policy and a cluster that make verdicts expensive.
 struct Stage {
     policy: Policy,
     facts: Facts,
@@ -38,7 +38,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// The one of this thread.
+    /// Returns the stage of this thread.
     fn shared() -> Rc<Self> {
         thread_local! {
             static STAGE: Rc<Stage> = Rc::new(Stage::new());
@@ -46,7 +46,7 @@ impl Stage {
         STAGE.with(Rc::clone)
     }
 
-    /// A policy that asks for everything, and a cluster that knows Secrets.
+    /// Builds a policy that uses every feature, and a cluster with known Secrets.
     fn new() -> Self {
         let tenants = (0..1_000).map(|i| {
             format!("- {{name: tenant-{i}, images: [tenants.io], secrets: [t-{i}], namespaces: {{names: ['t{i}-*']}}}}\n")
@@ -108,7 +108,7 @@ fn reduce(content: &str, key: Option<&FingerprintKey>) -> Content {
         .reduce(key)
 }
 
-/// Returns the work of a whole review: parse, look for lacking Secrets, judge, answer.
+/// Returns the work of a whole review: parse, look for missing Secrets, judge, answer.
 pub(crate) fn reviewed(endpoint: Endpoint, body: Vec<u8>) -> Work {
     let stage = Stage::shared();
     Work {
@@ -179,7 +179,7 @@ pub(crate) fn checked(text: String, show: fn(&Report)) -> Work {
     }
 }
 
-/// Returns the work of the preview of a policy edit on one workload.
+/// Returns the work of previewing a policy edit on one workload.
 pub(crate) fn previewed(bytes: usize) -> Work {
     let stage = Stage::shared();
     let after = Policy::load(&bodies::policy_of_selectors(10_000), TODAY)

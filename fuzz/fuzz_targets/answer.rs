@@ -1,4 +1,4 @@
-//! Of any object: the patch applies, asking again changes nothing, and no answer denies and patches.
+//! For any object: the patch applies, a second review changes nothing, and no answer both denies and patches.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::Timestamp;
@@ -82,7 +82,7 @@ fuzz_target!(|data: &[u8]| {
     let mut patched = object.clone();
     json_patch::patch(&mut patched, patch).expect("the patch applies");
     let bytes = request(&patched);
-    let review = admission::parse(bytes.as_bytes()).expect("what was patched is still a review");
+    let review = admission::parse(bytes.as_bytes()).expect("the patched review can be parsed");
     assert!(matches!(
         mutate(&world, &review.subject).outcome,
         Outcome::Admit

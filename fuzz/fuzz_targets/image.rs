@@ -1,4 +1,4 @@
-//! Any text is an image reference or an error, and what was parsed can be written and parsed again.
+//! Any text is an image reference or an error, and a parsed reference can be written and parsed again.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use pullgate::kubelet::image::Image;
@@ -10,13 +10,14 @@ fuzz_target!(|text: &str| {
         let shown = image.to_string();
         assert_eq!(
             Image::parse(&shown)
-                .expect("what was read can be read again")
+                .expect("a parsed reference can be parsed again")
                 .to_string(),
             shown
         );
     }
     if let Ok(pattern) = text.parse::<ImagePattern>() {
-        // Hosts are shown in lower case, which a name without a dot only is as a repository.
+        // Hosts are written in lower case. A name without a dot is then a repository and not a host, and may not be a
+        // valid pattern.
         if let Ok(again) = pattern.to_string().parse() {
             assert_eq!(pattern, again);
         }

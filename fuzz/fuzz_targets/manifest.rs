@@ -1,4 +1,4 @@
-//! Any text is judged by `check` without a panic, in each of its formats.
+//! `check` judges any text without a panic, in each of its formats.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::Timestamp;

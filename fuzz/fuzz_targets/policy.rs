@@ -1,4 +1,4 @@
-//! Any text is a policy or has faults, each of which can be shown.
+//! Any text is a policy or has faults, and each fault can be shown.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::civil::date;

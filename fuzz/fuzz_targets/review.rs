@@ -1,4 +1,4 @@
-//! Any bytes are a review or an error, and every review has an answer that says its uid.
+//! Any bytes are a review or an error, and every review gets an answer with its uid.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use jiff::Timestamp;

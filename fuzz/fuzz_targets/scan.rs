@@ -1,4 +1,4 @@
-//! What is skimmed of a text is what `serde_json` reads, unless what nobody asks for is malformed.
+//! The scanner reads the same values as `serde_json`, unless a skipped part of the text is malformed.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use pullgate::text::scan::{Raw, from_slice, skimmed};
@@ -20,7 +20,7 @@ struct Wanted<'a> {
 fuzz_target!(|bytes: &[u8]| {
     let read = serde_json::from_slice::<Wanted<'_>>(bytes);
     match (&read, from_slice::<Wanted<'_>>(bytes)) {
-        (Ok(read), scanned) => assert_eq!(*read, scanned.expect("what can be read")),
+        (Ok(read), scanned) => assert_eq!(*read, scanned.expect("a text that serde_json reads")),
         (Err(read), Err(scanned)) => assert_eq!(read.to_string(), scanned.to_string()),
         (Err(_), Ok(_)) => {}
     }

@@ -1,4 +1,4 @@
-//! Contents of Secrets: whatever they are, they are reduced, and no password is among what is kept.
+//! Any content of a Secret is reduced, and the result holds no password.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use pullgate::kubelet::docker_config::{self, Form};
@@ -6,7 +6,7 @@ use pullgate::secrets::credentials::{FingerprintKey, SecretContent};
 use pullgate_fuzz::fuzz_target;
 use zeroize::Zeroizing;
 
-/// Shorter passwords may well be a part of something else that is shown.
+/// A shorter password may by chance be part of another text that is shown.
 const LONG: usize = 24;
 
 fuzz_target!(|bytes: &[u8]| {

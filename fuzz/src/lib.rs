@@ -1,5 +1,5 @@
-//! What the fuzz targets share: `fuzz_target!`, which is libFuzzer's with the feature `libfuzzer`. Without it, each target
-//! is a program that replays the files of folders, for which a stable compiler is enough.
+//! The common part of the fuzz targets: the macro `fuzz_target!`. With the feature `libfuzzer` it is the one of
+//! libFuzzer. Without it, each target is a program that replays the files of folders, and a stable compiler is enough.
 
 #[cfg(feature = "libfuzzer")]
 pub use libfuzzer_sys::fuzz_target;

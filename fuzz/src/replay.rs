@@ -1,4 +1,4 @@
-//! Replays kept inputs: each has to end without a panic, and in time.
+//! Replays kept inputs: each must finish without a panic, and in time.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long one input may take. It is far more than any needs, even unoptimised and on a busy machine.
+/// The time limit for one input. It is far more than any input needs, even unoptimised and on a busy machine.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Makes a function of a target, and a program that replays files with it.
+/// Defines the target as a function, and a program that replays files with it.
 #[macro_export]
 macro_rules! fuzz_target {
     (|$bytes:ident: &[u8]| $body:block) => {
@@ -59,7 +59,7 @@ pub fn replay(target: fn(&[u8])) -> ExitCode {
     }
 }
 
-/// The number of inputs, and the time and file of the slowest.
+/// Returns the number of inputs, and the time and file of the slowest.
 fn replay_all(
     target: fn(&[u8]),
     folders: &[String],
@@ -80,14 +80,14 @@ fn replay_all(
     Ok((times.len(), *time, slowest.to_path_buf()))
 }
 
-/// How long the target takes for the file.
+/// Returns the time that the target takes for the file.
 fn replay_one(target: fn(&[u8]), file: &Path) -> Result<Duration, Box<dyn Error>> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file).map_err(|error| format!("{name}: {error}"))?;
     let (done, is_done) = sync_channel(1);
     let start = Instant::now();
-    // A thread can be given up. It has the name of the file because a panic says it, and so does the end of a stack,
-    // which nothing can catch.
+    // A thread can be abandoned when it takes too long. It is named after the file because a panic message contains the
+    // thread's name, and so does the message of a stack overflow, which cannot be caught.
     thread::Builder::new().name(name.clone()).spawn(move || {
         target(&bytes);
         let _ = done.send(());

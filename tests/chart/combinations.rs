@@ -1,6 +1,6 @@
-//! The sets of values that the tests render the chart with.
+//! Sets of values for the tests of the chart.
 
-/// Each is a set of `--set` arguments.
+/// Each set is a list of `--set` arguments.
 pub(super) const COMBINATIONS: &[&[&str]] = &[
     &[],
     &["replicas=1", "podDisruptionBudget.enabled=false"],

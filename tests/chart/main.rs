@@ -1,4 +1,5 @@
-//! The chart, rendered and linted by a real helm. `BLESS=1` writes `default.yaml` here and the table in the chart's README.
+//! Tests of the chart, rendered and linted by the real helm. `BLESS=1` writes `default.yaml` in this folder, and the
+//! table in the chart's README.
 
 #![expect(
     clippy::expect_used,
@@ -36,7 +37,7 @@ fn helm(args: &[&str], values: &[&str]) -> Output {
     helm.output().expect("helm")
 }
 
-/// What helm makes of values.
+/// Returns the objects that helm renders from these values.
 fn render(values: &[&str]) -> String {
     let output = helm(&["template", "pullgate", "--namespace", "pullgate"], values);
     assert!(
@@ -66,7 +67,7 @@ fn blessed(path: &Path, text: &str) {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         found == text,
-        "{} is not what it should be: run with BLESS=1",
+        "{} is not up to date: run with BLESS=1",
         path.display()
     );
 }

@@ -10,11 +10,11 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Command;
 
-/// The oldest and the newest Kubernetes that the chart is for.
+/// The oldest and the newest version of Kubernetes that the chart supports.
 const MINORS: RangeInclusive<u32> = 28..=37;
 
-/// Trap 13: nothing is made up while rendering, so that two of them are equal, and GitOps sees no change. The file is what
-/// the other tests register.
+/// Trap 13: rendering generates no random or changing values, so two renderings are equal and GitOps sees no change.
+/// Other tests register the webhooks in this file.
 #[test]
 fn trap_13_the_defaults_render_as_recorded() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/default.yaml");
@@ -42,7 +42,7 @@ fn trap_13_the_defaults_render_as_recorded() {
     assert_eq!(changing("random: {{ .Values.now }} now"), [""; 0]);
 }
 
-/// The functions of a template that give another value at each rendering.
+/// Returns the functions in a template that give a different value at each rendering.
 fn changing(template: &str) -> Vec<&str> {
     let parts = template.split("{{").skip(1);
     let expressions = parts.filter_map(|part| part.split("}}").next());
@@ -68,7 +68,7 @@ fn changing(template: &str) -> Vec<&str> {
     words.filter(changes).collect()
 }
 
-/// What is rendered has fields that Kubernetes knows, in each version.
+/// The rendered objects have only fields that every supported version of Kubernetes knows.
 #[test]
 fn every_combination_is_valid_for_every_kubernetes() {
     let mut known = BTreeSet::new();
@@ -76,7 +76,8 @@ fn every_combination_is_valid_for_every_kubernetes() {
         let lint = helm(&["lint", "--strict"], values);
         let told = String::from_utf8_lossy(&lint.stdout);
         assert!(lint.status.success(), "{values:?}: {told}");
-        // What CRDs define is known to nobody here. Most objects are the same in most combinations.
+        // Objects defined by CRDs are left out: no schema is available here. Most objects are equal in most
+        // combinations, hence the set.
         let documents = documents(&render(values)).into_iter().filter(|document| {
             let version = document["apiVersion"].as_str().expect("a text");
             !version.contains("cert-manager.io") && !version.contains("monitoring.coreos.com")
@@ -86,7 +87,7 @@ fn every_combination_is_valid_for_every_kubernetes() {
     assert_valid(&known, MINORS);
 }
 
-/// The policy that docs/operations.md offers to copy is for Kubernetes 1.30 and newer.
+/// The example policy of docs/operations.md is for Kubernetes 1.30 and newer.
 #[test]
 fn the_admission_policy_to_copy_is_valid() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/admission/namespace-labels.yaml");
@@ -95,7 +96,7 @@ fn the_admission_policy_to_copy_is_valid() {
     assert_valid(&known, 30..=*MINORS.end());
 }
 
-/// Holds objects (JSON) against the schemas of Kubernetes.
+/// Validates objects (JSON) against the schemas of Kubernetes.
 fn assert_valid(objects: &BTreeSet<String>, minors: RangeInclusive<u32>) {
     let dir = tempfile::tempdir().expect("a folder");
     for (number, text) in objects.iter().enumerate() {
@@ -116,7 +117,7 @@ fn assert_valid(objects: &BTreeSet<String>, minors: RangeInclusive<u32>) {
     );
 }
 
-/// The chart and the program know the same flags.
+/// The program accepts every flag that the chart renders.
 #[test]
 fn the_program_takes_every_argument_that_is_rendered() {
     for values in COMBINATIONS {
@@ -138,7 +139,8 @@ fn the_program_takes_every_argument_that_is_rendered() {
     }
 }
 
-/// In managed mode Pullgate keeps the caBundle: rendered, each upgrade would take it away.
+/// In managed mode Pullgate writes the caBundle itself. With a rendered caBundle, each upgrade would remove the one
+/// that Pullgate wrote.
 #[test]
 fn a_ca_bundle_is_rendered_only_where_it_is_provided() {
     let rendered = |values: &[&str]| render(values).contains("caBundle:");
@@ -158,7 +160,7 @@ fn a_ca_bundle_is_rendered_only_where_it_is_provided() {
     );
 }
 
-/// One value for both: a controller that the API server does not ask about has to be one that Pullgate knows.
+/// One value feeds both places: every controller that is excluded in the API server must also be known to Pullgate.
 #[test]
 fn extra_controllers_are_in_the_condition_and_in_the_arguments() {
     let user = "system:serviceaccount:platform:job-runner";
@@ -167,7 +169,7 @@ fn extra_controllers_are_in_the_condition_and_in_the_arguments() {
     assert!(text.contains(&format!("- \"--controller={user}\"")));
 }
 
-/// Flux puts a commit behind the version.
+/// Flux appends build metadata with a commit to the version.
 #[test]
 fn a_version_with_build_metadata_renders_valid_labels() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -189,13 +191,13 @@ fn a_version_with_build_metadata_renders_valid_labels() {
     assert!(text.contains("app.kubernetes.io/instance: \"123\""));
 }
 
-/// The pod specs of the Deployment and of the pod of `helm test`.
+/// Returns the pod specs of the Deployment and of the `helm test` Pod.
 fn pod_specs(text: &str) -> Vec<Value> {
     let deployment = of_kind(text, "Deployment")[0]["spec"]["template"]["spec"].clone();
     vec![deployment, of_kind(text, "Pod")[0]["spec"].clone()]
 }
 
-/// `OpenShift` gives each namespace a range of ids, and admits no pod with one of another range.
+/// `OpenShift` gives each namespace a range of ids, and refuses pods with ids outside that range.
 #[test]
 fn null_drops_the_fixed_ids() {
     for spec in pod_specs(&render(&[])) {
@@ -222,7 +224,7 @@ fn null_drops_the_fixed_ids() {
     }
 }
 
-/// A guard behind `Fail` must not be what a node evicts first; on GKE a pod of such a class needs a quota.
+/// With failurePolicy `Fail`, nodes must not evict Pullgate first. On GKE, pods of such a priority class need a quota.
 #[test]
 fn the_pods_are_critical_and_have_a_quota() {
     let class = |values: &[&str]| {
@@ -246,7 +248,8 @@ fn the_pods_are_critical_and_have_a_quota() {
     assert_eq!(class(&["priorityClassName="]), (None, None));
 }
 
-/// Spread over the nodes that take pods, revision by revision: otherwise one node that is left could not take an upgrade.
+/// The spread counts only nodes that take pods, and each revision on its own. Otherwise an upgrade would not fit on the
+/// only node that is left.
 #[test]
 fn replicas_are_spread_over_the_nodes_that_take_pods() {
     let spec = pod_specs(&render(&[]))[0].clone();

@@ -11,9 +11,9 @@ fn words(text: &str, prefix: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Alerts and dashboard ask for metrics that there are, and the operations guide says what each alert means.
+/// Alerts and dashboard use only metrics that exist, and the operations guide explains each alert.
 #[test]
-fn alerts_and_dashboard_name_what_is_documented() {
+fn alerts_and_dashboard_name_documented_metrics() {
     let read = |path: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         std::fs::read_to_string(path).expect("a file")

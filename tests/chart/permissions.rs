@@ -3,7 +3,7 @@
 use crate::{of_kind, render};
 use serde_json::Value;
 
-/// What the security reviewer asks first.
+/// The first question of a security review.
 #[test]
 fn without_inventory_no_secret_outside_our_own_namespace_can_be_read() {
     for values in [&[][..], &["inventory=off"], &["policy.preview=false"]] {

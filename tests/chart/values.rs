@@ -1,4 +1,4 @@
-//! Tests of the chart's values: their schema, their documentation, and which are refused.
+//! Tests of the chart's values: their schema, their documentation, and the refusal of bad values.
 
 use crate::{blessed, chart, helm};
 use serde_json::Value;
@@ -46,7 +46,7 @@ fn values() -> String {
     std::fs::read_to_string(chart().join("values.yaml")).expect("values.yaml")
 }
 
-/// The schema lets nothing else in, and each of its keys is a value with a default.
+/// The schema allows no other keys, and each of its keys is a value with a default.
 #[test]
 fn the_schema_has_the_keys_of_the_values() {
     let values: Value = serde_saphyr::from_str(&values()).expect("YAML");
@@ -55,7 +55,7 @@ fn the_schema_has_the_keys_of_the_values() {
     compare("", &values, &schema);
 }
 
-/// Every value has a description, and the README has them all.
+/// Every value has a description, and the README lists every value.
 #[test]
 fn the_readme_of_the_chart_has_every_value() {
     let path = chart().join("README.md");
@@ -111,7 +111,7 @@ fn table() -> String {
             }
             None => assert!(
                 found.is_object(),
-                "{} has no description: a line `# -- …` before it",
+                "{} has no description: add a line `# -- …` before it",
                 keys.join(".")
             ),
         }

@@ -1,4 +1,4 @@
-//! The commands, on what kubectl makes and on what the cluster says.
+//! Tests of the commands, with manifests that kubectl makes and with answers of the cluster.
 
 use crate::Test;
 use crate::control_plane::ControlPlane;
@@ -78,7 +78,7 @@ fn check(plane: &ControlPlane) {
     );
 }
 
-/// A namespace with the policy and an offender, and a folder for kustomize.
+/// Creates a namespace with the policy and a workload that violates it, and a folder for kustomize.
 fn prepare(plane: &ControlPlane, ns: &str) -> String {
     namespace(plane, ns, "none", "");
     let dir = plane.dir().join(ns);
@@ -140,7 +140,7 @@ fn pullgate(args: &[&str], stdin: &str) -> (Option<i32>, String, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("pullgate");
-    // It may end without reading.
+    // The program may exit without reading its stdin.
     let _ = child
         .stdin
         .take()

@@ -1,4 +1,5 @@
-//! A real control plane: etcd, kube-apiserver, kube-controller-manager; on loopback, or where nodes can join it.
+//! A real control plane (etcd, kube-apiserver, kube-controller-manager), on loopback or at an address that nodes can
+//! reach.
 
 use crate::process::{Process, free_port};
 use std::path::{Path, PathBuf};
@@ -7,24 +8,24 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The token by which everything in the tests that is not a user of its own talks to the API server.
+/// The token of the administrator. The tests use it for every call that needs no user of its own.
 const ADMIN_TOKEN: &str = "admin";
 
-/// Where a control plane is reached.
+/// The network where a control plane is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// On loopback; there are no nodes, and webhooks are called by their URL.
+    /// On loopback, without nodes. Webhooks are called at a URL.
     Loopback,
-    /// By nodes, at [`ADDRESS`]; webhooks are called through their Service.
+    /// At [`ADDRESS`], with nodes. Webhooks are called through their Service.
     Nodes,
 }
 
 /// The address of a control plane with nodes.
 pub(crate) const ADDRESS: &str = "10.99.0.1";
 
-/// The control plane. Everything of it is in one folder, and ends when this is dropped.
+/// The control plane. All its files are in one folder, and its processes are killed on drop.
 pub(crate) struct ControlPlane {
-    // In the order in which they have to end: an API server without its etcd hangs for a minute.
+    // Fields drop in this order: an API server without its etcd hangs for a minute.
     controller_manager: Process,
     api_server: Mutex<Process>,
     etcd: Process,
@@ -33,19 +34,19 @@ pub(crate) struct ControlPlane {
     dir: TempDir,
 }
 
-/// What a program said and how it ended.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct Output {
-    /// Whether it ended well.
+    /// Whether the program succeeded.
     pub ok: bool,
-    /// What it wrote to stdout.
+    /// The text on stdout.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// The text on stderr.
     pub stderr: String,
 }
 
 impl ControlPlane {
-    /// Builds what is missing, and starts it.
+    /// Builds the missing binaries, and starts the control plane.
     pub(crate) fn start(reach: Reach) -> Self {
         let bin = binaries();
         let dir = TempDir::with_prefix("pullgate-cluster-").expect("a folder");
@@ -79,12 +80,12 @@ impl ControlPlane {
         plane
     }
 
-    /// Ends the API server, and starts it again after a while.
+    /// Stops the API server, and starts it again after a pause.
     pub(crate) fn restart_api_server(&self, pause: Duration) {
         self.while_api_server_is_gone(|| std::thread::sleep(pause));
     }
 
-    /// Ends the API server, does this, and starts it again.
+    /// Stops the API server, runs the action, and starts the API server again.
     pub(crate) fn while_api_server_is_gone(&self, action: impl FnOnce()) {
         let mut api_server = self.api_server.lock().expect("no panic");
         api_server.end();
@@ -92,7 +93,7 @@ impl ControlPlane {
         *api_server = start_api_server(&self.bin, self.dir.path(), &self.api_server_args);
     }
 
-    /// The folder of the binaries.
+    /// Returns the folder of the binaries.
     pub(crate) fn bin(&self) -> &Path {
         &self.bin
     }
@@ -102,17 +103,17 @@ impl ControlPlane {
         kubectl(&self.bin, &self.kubeconfig(), args, stdin)
     }
 
-    /// The administrator's kubeconfig.
+    /// Returns the administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.dir.path().join("kubeconfig")
     }
 
-    /// A folder that goes with the control plane.
+    /// Returns a folder that is deleted with the control plane.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The audit log of the API server.
+    /// Returns the audit log of the API server.
     pub(crate) fn audit_log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("audit.log")).unwrap_or_default()
     }
@@ -129,11 +130,11 @@ impl Drop for ControlPlane {
     }
 }
 
-/// The folder of the binaries, which `tests/cluster/build` fills where it has to.
+/// Returns the folder of the binaries, after `tests/cluster/build` has built the missing ones.
 fn binaries() -> PathBuf {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/build");
     let mut build = Command::new(script);
-    // Which Kubernetes, for the version matrix.
+    // The variable selects the version of Kubernetes, for the version matrix.
     build.args(std::env::var_os("PULLGATE_TEST_KUBERNETES"));
     let output = build.stderr(Stdio::inherit()).output().expect("bash");
     assert!(output.status.success(), "{script} failed: see above");
@@ -151,7 +152,7 @@ fn start_etcd(bin: &Path, dir: &Path, client: u16, peer: u16) -> Process {
     Process::start(&bin.join("etcd"), &args, dir, "etcd")
 }
 
-/// The tokens, the key that signs the tokens of service accounts, the audit policy and the kubeconfig.
+/// Writes the tokens, the key that signs the tokens of service accounts, the audit policy and the kubeconfig.
 fn write_identities(dir: &Path, reach: Reach, port: u16) {
     let address = reach.address();
     let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect("a file");
@@ -219,7 +220,7 @@ fn api_server_args(dir: &Path, reach: Reach, etcd: u16, port: u16) -> Vec<String
             "--service-cluster-ip-range=10.96.0.0/24",
             "--authorization-mode=Node,RBAC",
             "--allow-privileged=true",
-            // Webhook Services go straight to the pods: there is no kube-proxy.
+            // There is no kube-proxy, so the API server calls the pods behind webhook Services directly.
             "--enable-aggregator-routing=true",
             "--kubelet-preferred-address-types=InternalIP",
         ],
@@ -237,7 +238,7 @@ impl Reach {
     }
 }
 
-/// With credentials for each controller, as every distribution runs it: then pods come from
+/// Each controller has its own credentials, as in every distribution, so that pods are created by
 /// `system:serviceaccount:kube-system:replicaset-controller` and its siblings.
 fn start_controller_manager(bin: &Path, dir: &Path) -> Process {
     let in_dir = |name: &str| dir.join(name).display().to_string();
@@ -252,7 +253,7 @@ fn start_controller_manager(bin: &Path, dir: &Path) -> Process {
         ),
         format!("--root-ca-file={}", in_dir("certs/apiserver.crt")),
         "--controllers=*,-node-ipam-controller".to_owned(),
-        // 50 s by default: that long the tests need not wait for a dead node.
+        // The default is 50 s. With less, the tests wait a shorter time for a dead node.
         "--node-monitor-grace-period=20s".to_owned(),
     ];
     Process::start(
@@ -278,7 +279,7 @@ fn kubectl(bin: &Path, kubeconfig: &Path, args: &[&str], stdin: &str) -> Output 
     let mut pipe = child.stdin.take().expect("piped");
     let text = stdin.to_owned();
     let writer = std::thread::spawn(move || {
-        // kubectl may end without reading.
+        // kubectl may exit without reading its stdin.
         let _ = std::io::Write::write_all(&mut pipe, text.as_bytes());
     });
     let output = child.wait_with_output().expect("kubectl");

@@ -1,4 +1,4 @@
-//! Injection, as the API server stores it.
+//! Tests of injection: the objects as the API server stores them.
 
 use crate::Test;
 use crate::control_plane::ControlPlane;
@@ -62,7 +62,7 @@ fn keeps_the_others(plane: &ControlPlane) {
         site.get("pod", "plain")["metadata"]["annotations"]["pullgate.dev/injected"],
         "contoso-pull"
     );
-    // Trap 1: `add /spec/imagePullSecrets` would replace this list.
+    // Trap 1: a patch `add /spec/imagePullSecrets` would replace this list.
     site.applied(&pod(
         "listed",
         ", imagePullSecrets: [{name: one}, {name: contoso-pull}, {name: two}]",
@@ -81,7 +81,7 @@ fn keeps_the_others(plane: &ControlPlane) {
     );
     site.applied("{apiVersion: v1, kind: Pod, metadata: {name: public}, spec: {containers: [{name: c, image: nginx}]}}");
     assert_eq!(site.pull_secrets("public"), Vec::<String>::new());
-    // Trap 3: when the webhook is called, the API server has copied the list of the ServiceAccount already.
+    // Trap 3: the API server has already copied the list of the ServiceAccount when it calls the webhook.
     site.run(&[
         "patch",
         "serviceaccount",
@@ -118,12 +118,13 @@ fn pods_of_controllers(plane: &ControlPlane) {
             assert_eq!(names(&pod), ["contoso-pull"], "{app}");
         }
     }
-    // The next full minute.
+    // The CronJob runs at the next full minute.
     wait_for("the CronJob ticks", || !site.pods("app=cron").is_empty());
     assert_eq!(names(&site.pods("app=cron")[0]), ["contoso-pull"]);
 }
 
-/// Another webhook, called after ours, adds a container: we are called again and add what it needs.
+/// Another webhook, which is called after Pullgate, adds a container. The API server calls Pullgate again, and Pullgate
+/// adds the secret for that container.
 fn reinvocation(plane: &ControlPlane) {
     let site = Site::new(plane, "inject-again", POLICY);
     let adds_a_sidecar = |review: &Value| {
@@ -149,7 +150,7 @@ fn reinvocation(plane: &ControlPlane) {
 fn updates(plane: &ControlPlane) {
     let site = Site::new(plane, "inject-update", "");
     site.applied(&pod("early", ""));
-    // The rule comes when the pod is there: its list is immutable now.
+    // The rule is added after the pod was created: the pod's list is immutable now.
     site.set_policy(POLICY);
     site.run(&["label", "pod", "early", "color=blue"]);
     site.run(&["annotate", "pod", "early", "note=1"]);
@@ -221,8 +222,8 @@ fn opt_outs(plane: &ControlPlane) {
     );
 }
 
-/// The API server refuses a pod with a secret that such a `ServiceAccount` does not list, so that injecting it would
-/// stop the pod.
+/// The API server refuses a pod with a secret that such a `ServiceAccount` does not list, so injecting the secret would
+/// stop the pod from being created.
 fn mountable_secrets(plane: &ControlPlane) {
     let site = Site::new(plane, "inject-mountable", POLICY);
     site.run(&[
@@ -231,7 +232,7 @@ fn mountable_secrets(plane: &ControlPlane) {
         "default",
         "kubernetes.io/enforce-mountable-secrets=true",
     ]);
-    // The watch is a moment behind; until then the API server refuses the pod.
+    // The watch is a moment behind. Until it has caught up, the API server refuses the pod.
     wait_for("the annotation is known", || {
         site.apply(&pod("strict", "")).ok
     });
@@ -257,7 +258,8 @@ fn mountable_secrets(plane: &ControlPlane) {
     });
 }
 
-/// While labels are unknown a rule by labels matches: only the other way round shows that they were waited for.
+/// While its labels are unknown, a namespace matches every rule with a label selector. So only the rule that must not
+/// match shows that Pullgate waited for the labels.
 fn fresh_namespaces(plane: &ControlPlane) {
     let _site = Site::new(plane, "inject-fresh", POLICY);
     for number in 0..10 {

@@ -1,4 +1,4 @@
-//! What is known of Secrets, in each mode and with the rights of the chart for it.
+//! Tests of the facts about Secrets, in each mode of the inventory and with the rights that the chart gives for it.
 
 use crate::Test;
 use crate::control_plane::{ControlPlane, Output};
@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("inventory_off_asks_for_no_secret", off),
-    ("inventory_names_tells_who_lacks_a_secret", names),
-    ("inventory_contents_knows_what_secrets_hold", contents),
+    ("inventory_off_reads_no_secret", off),
+    ("inventory_names_reports_missing_secrets", names),
+    (
+        "inventory_contents_knows_the_credentials_in_secrets",
+        contents,
+    ),
     ("inventory_of_20_000_secrets", twenty_thousand),
 ];
 
@@ -41,7 +44,7 @@ fn deployment(name: &str, image: &str) -> String {
     )
 }
 
-/// `kubectl create secret docker-registry`.
+/// Runs `kubectl create secret docker-registry`.
 fn create_secret(site: &Site<'_>, name: &str, user: &str, password: &str) -> Output {
     site.kubectl(&[
         "create",
@@ -54,10 +57,11 @@ fn create_secret(site: &Site<'_>, name: &str, user: &str, password: &str) -> Out
     ])
 }
 
-/// A call that is forbidden is a right that the chart forgot. Others of the control plane are nobody's business here.
+/// Asserts that no call of this user was forbidden: a forbidden call means that a right is missing in the chart. Calls
+/// of other users do not matter here.
 fn assert_nothing_was_forbidden(plane: &ControlPlane, user: &str) {
     let calls = calls(plane, user);
-    assert!(calls.len() > 3, "{user} asked for something");
+    assert!(calls.len() > 3, "{user} has to make more than 3 calls");
     let forbidden: Vec<_> = calls
         .iter()
         .filter(|call| call["responseStatus"]["code"] == 403)
@@ -65,7 +69,7 @@ fn assert_nothing_was_forbidden(plane: &ControlPlane, user: &str) {
     assert!(forbidden.is_empty(), "{forbidden:#?}");
 }
 
-/// The audit log of what somebody asked for.
+/// Returns the entries of the audit log for the calls of one user.
 fn calls(plane: &ControlPlane, user: &str) -> Vec<Value> {
     let log = plane.audit_log();
     let events = log.lines().filter(|line| line.contains(user));
@@ -75,7 +79,7 @@ fn calls(plane: &ControlPlane, user: &str) -> Vec<Value> {
         .collect()
 }
 
-/// What was asked of Secrets of all namespaces: the verb and the URI.
+/// Returns the verb and the URI of each call for the Secrets of all namespaces.
 fn of_secrets(calls: &[Value]) -> Vec<(String, String)> {
     let text = |call: &'static str| {
         move |value: &Value| value[call].as_str().unwrap_or_default().to_owned()
@@ -86,7 +90,7 @@ fn of_secrets(calls: &[Value]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Tries to create something until it is answered as it should be, and says how long that took.
+/// Tries to create an object until the answer is the expected one. Returns the time that this took.
 fn until(site: &Site<'_>, manifest: &str, is_answer: impl Fn(&Output) -> bool) -> Duration {
     let began = Instant::now();
     wait_for("facts follow", || {
@@ -121,7 +125,7 @@ fn names(plane: &ControlPlane) {
             .contains(&format!("Deployment inventory-names/b: {missing}")),
         "{told:?}"
     );
-    // A Secret that comes in the same apply is on its way.
+    // A Secret in the same apply is not reported as missing.
     let secret = "{apiVersion: v1, kind: Secret, metadata: {name: contoso-pull}, type: kubernetes.io/dockerconfigjson, \
                   stringData: {.dockerconfigjson: '{}'}}";
     let told = site.applied(&format!("{secret}\n---\n{}", pod("c", "")));
@@ -130,7 +134,7 @@ fn names(plane: &ControlPlane) {
     until(&site, &pod("d", ""), |output| {
         output.stderr.contains("missing")
     });
-    // What it holds is nobody's business in this mode.
+    // This mode does not know the content of the Secret.
     assert!(create_secret(&site, "contoso-pull", "contoso", "x").ok);
     until(
         &site,
@@ -141,7 +145,7 @@ fn names(plane: &ControlPlane) {
     assert_one_list_and_watch(&calls(plane, &user));
 }
 
-/// Of each type one list, in pages, and one watch, which is asked for again when it has ended.
+/// Asserts one list (in pages) for each Secret type, and one watch, which may be renewed when it ends.
 fn assert_one_list_and_watch(calls: &[Value]) {
     let asked = of_secrets(calls);
     for form in ["dockerconfigjson", "dockercfg"] {
@@ -180,7 +184,7 @@ fn contents(plane: &ControlPlane) {
     until(&site, &pod("a", ""), |output| {
         output.stderr.is_empty() && output.ok
     });
-    // An admin account that was there before the ban.
+    // The admin account was created before the ban.
     site.set_policy(
         "registries: [{name: contoso, images: [contoso.azurecr.io], secrets: [contoso-pull]}]",
     );
@@ -208,7 +212,7 @@ fn contents(plane: &ControlPlane) {
     assert_one_list_and_watch(&calls(plane, &user));
 }
 
-/// The promise is two seconds; half of the edits may be slower on a machine that is busy.
+/// The promised limit is two seconds. Up to half of the edits may take longer, for a busy machine.
 fn facts_follow_edits(site: &Site<'_>) {
     let broken = json!({"data": {".dockerconfigjson": BASE64_STANDARD.encode("{\"auths\": {\"reg.io\": {\"auth\": \"!\"}}}")}});
     let good = json!({"data": {".dockerconfigjson": BASE64_STANDARD.encode("{\"auths\": {\"contoso.azurecr.io\": {\"auth\": \"YTpi\"}}}")}});
@@ -226,7 +230,7 @@ fn facts_follow_edits(site: &Site<'_>) {
     }
     took.sort();
     assert!(took[took.len() / 2] < Duration::from_secs(2), "{took:?}");
-    // The object that is made has no such secret.
+    // The stored object does not get this secret either.
     site.run(&["patch", "secret", "contoso-pull", "-p", &broken.to_string()]);
     until(site, mixed, |output| output.stderr.contains(withheld));
     site.applied(mixed);
@@ -253,7 +257,7 @@ fn inherited(site: &Site<'_>) {
     });
 }
 
-/// Two namespaces may have a credential.
+/// Two namespaces may share a credential; a third may not.
 fn shared(site: &Site<'_>) {
     for other in ["inventory-contents-2", "inventory-contents-3"] {
         site.namespace(other, "");
@@ -289,16 +293,16 @@ fn shared(site: &Site<'_>) {
         ]);
         refused.stderr.contains("holds a credential of contoso.azurecr.io that is in more than 2 namespaces, banned by \"spread\"")
     });
-    // Another password is another credential.
+    // The same user with another password is another credential.
     let other = create_secret(site, "four", "ci", "not-shared");
     assert!(other.ok, "{other:?}");
 }
 
-/// Memory is what the process itself says.
+/// Measures the memory that belongs to the process alone (`RssAnon`).
 fn twenty_thousand(plane: &ControlPlane) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(load(plane));
-    // Of this name no other test has a Secret.
+    // No other test has a Secret of this name.
     let policy = "registries: [{name: many, images: [many.test], secrets: [many-pull]}]";
     let (site, user) = Site::with_inventory(plane, "inventory-many", policy, "contents");
     let lacks = pod("a", "").replace("contoso.azurecr.io/a", "many.test/a");
@@ -354,7 +358,7 @@ async fn load(plane: &ControlPlane) {
         .await;
 }
 
-/// Other tests would have them too.
+/// Deletes the Secrets: otherwise other tests would see them.
 async fn unload(plane: &ControlPlane) {
     let client = client(plane).await;
     for number in 0..NAMESPACES {

@@ -1,6 +1,6 @@
-//! Pullgate on a real API server, as kubectl sees it.
+//! Tests of Pullgate on a real API server, through kubectl.
 //!
-//! `cargo test --test cluster [FILTER]`. The control plane is started once for all tests and ends with this process.
+//! `cargo test --test cluster [FILTER]`. One control plane serves all tests and stops with this process.
 
 #![expect(
     clippy::expect_used,
@@ -9,7 +9,7 @@
 )]
 
 mod commands;
-#[allow(dead_code, reason = "what the tests with nodes use of it")]
+#[allow(dead_code, reason = "only the tests with nodes use the other items")]
 mod control_plane;
 mod guard;
 mod inject;
@@ -28,7 +28,7 @@ type Test = (&'static str, fn(&ControlPlane));
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // They mostly wait for controllers.
+    // The tests mostly wait for controllers, so three run at a time on any machine.
     arguments.test_threads.get_or_insert(3);
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()

@@ -1,4 +1,4 @@
-//! Processes that end with whoever started them.
+//! Processes that end with the process that started them.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A process, killed when this is dropped, and by the kernel when the test run is killed.
+/// A process. It is killed on drop, and by the kernel when the test run is killed.
 pub(crate) struct Process {
     child: Child,
-    /// What it wrote to stdout and stderr.
+    /// The file with stdout and stderr.
     pub log: PathBuf,
 }
 
 impl Process {
-    /// Starts a program whose output goes to `LOG_DIR/NAME.log`.
+    /// Starts a program. Its output goes to `LOG_DIR/NAME.log`.
     pub(crate) fn start(program: &Path, args: &[String], log_dir: &Path, name: &str) -> Self {
         let log = log_dir.join(format!("{name}.log"));
         let out = File::create(&log).expect("a log file");
@@ -35,7 +35,7 @@ impl Process {
         Self { child, log }
     }
 
-    /// Waits until the process is ready, and shows its log if it is not.
+    /// Waits until the process is ready. On failure, panics with the process's log.
     pub(crate) fn wait_until(&mut self, what: &str, ready: impl FnMut() -> bool) {
         let log = self.log.clone();
         let child = &mut self.child;
@@ -50,12 +50,12 @@ impl Process {
         }
     }
 
-    /// Its id.
+    /// Returns the process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it now. The API server has to go before etcd, so the order is not left to chance.
+    /// Kills the process now. The order matters: the API server must end before etcd.
     pub(crate) fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -68,7 +68,7 @@ impl Drop for Process {
     }
 }
 
-/// Waits for something that is there within seconds, or with the next full minute; and for long on a slow machine.
+/// Waits for a condition that takes seconds, or until the next full minute. The limit is generous, for slow machines.
 pub(crate) fn wait_for(what: &str, ready: impl FnMut() -> bool) {
     if let Err(why) = wait(ready, || None) {
         panic!("{what}: {why}");
@@ -92,7 +92,7 @@ fn wait(
     Ok(())
 }
 
-/// A port that nobody listens on.
+/// Returns a free port.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()

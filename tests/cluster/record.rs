@@ -1,6 +1,6 @@
-//! Reviews as a real API server sends them, recorded into `tests/reviews/` by `RECORD=1`, and compared otherwise.
+//! Records reviews of a real API server into `tests/reviews/` with `RECORD=1`; otherwise compares them.
 //!
-//! Nobody judges here: the webhook admits everything. What is kept is the first review of each kind that a step causes.
+//! The webhook here admits everything. Only the first review of each kind in a step is kept.
 
 use crate::Test;
 use crate::control_plane::ControlPlane;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub(crate) const TESTS: &[Test] = &[("reviews_are_as_they_were_recorded", record)];
 
-/// Every way to change what is judged, and what belongs to it.
+/// Rules for every change of a judged resource and of its subresources.
 const RULES: &str = r#"[
   {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE", "DELETE"], "resources":
     ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers", "replicationcontrollers/scale",
@@ -27,7 +27,7 @@ const RULES: &str = r#"[
 
 const POD_SPEC: &str = "{containers: [{name: app, image: contoso.azurecr.io/shop/app:1.4}], imagePullSecrets: [{name: regcred-shared}]}";
 
-/// A step: its name, arguments for kubectl and what it reads from stdin.
+/// A step: its name, the arguments of kubectl, and its stdin.
 type Step<'a> = (&'a str, &'a [&'a str], String);
 
 fn record(plane: &ControlPlane) {
@@ -62,7 +62,8 @@ fn record(plane: &ControlPlane) {
     let kept: BTreeSet<String> = kept
         .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
         .collect();
-    // What controllers still do after a step can be seen with the next one; what people do cannot.
+    // A controller's requests may arrive after the step, and are then recorded with the next one. Users' requests are
+    // not.
     let by_people = |name: &&String| !name.contains(".by-");
     let missing: Vec<_> = kept
         .iter()
@@ -80,13 +81,13 @@ fn record(plane: &ControlPlane) {
     );
 }
 
-/// What Pullgate registers for; to `/mutate` only pods are sent that are created.
+/// Keeps the reviews that Pullgate registers for: on `/mutate`, only created pods.
 fn is_kept((endpoint, review): &(String, Value)) -> bool {
     let request = &review["request"];
     endpoint == "validate" || request["kind"]["kind"] == "Pod" && request["operation"] == "CREATE"
 }
 
-/// `deployment-apply.Pod.create.by-replicaset-controller.mutate`
+/// Returns the name of a review, like `deployment-apply.Pod.create.by-replicaset-controller.mutate`.
 fn name(step: &str, endpoint: &str, review: &Value) -> String {
     let request = &review["request"];
     let text = |pointer: &str| {
@@ -197,7 +198,7 @@ fn steps() -> Vec<Step<'static>> {
 
 const IMAGE_VOLUME: &str = "{containers: [{name: app, image: nginx}], volumes: [{name: model, image: {reference: contoso.azurecr.io/model:1}}]}";
 
-/// One of each field that names a Secret.
+/// A pod spec with one of each field that names a Secret.
 pub(crate) const EVERY_REFERENCE: &str = "{
   imagePullSecrets: [{name: legacy-1}],
   initContainers: [{name: i, image: nginx, env: [{name: A, value: x}, {name: B, valueFrom: {secretKeyRef: {name: legacy-2, key: k}}}]}],

@@ -1,4 +1,4 @@
-//! Webhooks that the tests answer themselves, over the server of Pullgate.
+//! Webhooks with answers from the tests, on Pullgate's server.
 
 use crate::control_plane::ControlPlane;
 use crate::process::wait_for;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
-/// A webhook whose answers are a function of the request: a JSON Patch, or nothing.
+/// A webhook that computes its answer from the request: a JSON Patch, or nothing.
 pub(crate) struct Responder<'c> {
     plane: &'c ControlPlane,
     name: String,
@@ -25,7 +25,7 @@ pub(crate) struct Responder<'c> {
 }
 
 impl<'c> Responder<'c> {
-    /// Serves and registers as a mutating webhook for pods that are created in the namespaces of a test.
+    /// Starts a webhook, and registers it as mutating for pods created in the namespaces of a test.
     pub(crate) fn register(
         plane: &'c ControlPlane,
         name: &str,
@@ -39,7 +39,7 @@ impl<'c> Responder<'c> {
         responder
     }
 
-    /// Serves and registers for whatever these rules say, mutating and validating, and admits everything.
+    /// Starts a webhook that admits everything, and registers it with these rules as mutating and as validating.
     pub(crate) fn record(plane: &'c ControlPlane, name: &str, test: &str, rules: &Value) -> Self {
         let (responder, port, certificate) = Self::serve(plane, name, |_| None);
         responder.configure("mutate", port, &certificate, test, rules);
@@ -48,12 +48,12 @@ impl<'c> Responder<'c> {
         responder
     }
 
-    /// What was asked since the last call: the endpoint and the review.
+    /// Returns the endpoint and the review of each request since the last call.
     pub(crate) fn take(&self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.seen.lock().expect("no panic"))
     }
 
-    /// How many questions are there to take.
+    /// Returns the number of requests that `take` would return.
     pub(crate) fn count(&self) -> usize {
         self.seen.lock().expect("no panic").len()
     }
@@ -96,7 +96,7 @@ impl<'c> Responder<'c> {
                     server.local_addr().expect("an address").port(),
                     made.certificate,
                 ))
-                .expect("somebody waits");
+                .expect("the test waits for the port");
                 server.run(async { drop(stopped.await) }).await;
             });
         });

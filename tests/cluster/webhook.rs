@@ -1,4 +1,4 @@
-//! Webhooks of one test: registered by the files of the chart, for the namespaces of that test alone.
+//! The webhooks of one test, registered from the files of the chart for that test's namespaces only.
 
 use crate::control_plane::{ControlPlane, Output};
 use crate::process::{Process, wait_for};
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a label says of which test a namespace belongs to.
+/// The label that names the test of a namespace.
 pub(crate) const LABEL: &str = "pullgate-test";
-/// A policy by which a test can see that the API server knows its webhooks.
+/// A policy that shows when the API server knows the webhooks of a test.
 const PROBE: &str = "
 registries: [{name: probe, images: [probe.test], secrets: [probe-pull]}]
 bans: [{name: probe, secrets: [probe-banned]}]
 ";
 
-/// One test: namespaces of its own, a Pullgate of its own, and the webhooks between them.
+/// The site of one test: its namespaces, its Pullgate process, and its webhooks.
 pub(crate) struct Site<'c> {
     plane: &'c ControlPlane,
     name: String,
@@ -23,7 +23,7 @@ pub(crate) struct Site<'c> {
     server: Process,
 }
 
-/// Where webhooks are served, and how that is trusted.
+/// The address of a webhook server, and its certificate.
 pub(crate) struct Endpoint {
     /// The port on loopback.
     pub port: u16,
@@ -32,12 +32,12 @@ pub(crate) struct Endpoint {
 }
 
 impl<'c> Site<'c> {
-    /// Starts `pullgate serve` with a policy and registers it. The namespace `NAME` is there, and belongs to the test.
+    /// Starts `pullgate serve` with a policy and registers it. Creates the namespace `NAME` for the test.
     pub(crate) fn new(plane: &'c ControlPlane, name: &str, policy: &str) -> Self {
         Self::with_args(plane, name, policy, &[])
     }
 
-    /// The same, with more arguments for `pullgate serve`.
+    /// Does the same with more arguments for `pullgate serve`.
     pub(crate) fn with_args(
         plane: &'c ControlPlane,
         name: &str,
@@ -49,7 +49,8 @@ impl<'c> Site<'c> {
         Self::start(plane, name, policy, chart, (&plane.kubeconfig(), more))
     }
 
-    /// The same, with no more rights than the chart gives with this value of `inventory`, by the user that is returned too.
+    /// Does the same with the rights that the chart gives for this value of `inventory`. Also returns the user with
+    /// these rights.
     pub(crate) fn with_inventory(
         plane: &'c ControlPlane,
         name: &str,
@@ -135,12 +136,12 @@ impl<'c> Site<'c> {
         site
     }
 
-    /// Makes a namespace of the test, with more labels (`key: value, ...`), and waits for its `ServiceAccount`.
+    /// Creates a namespace of the test with these labels (`key: value, ...`), and waits for its `ServiceAccount`.
     pub(crate) fn namespace(&self, name: &str, labels: &str) {
         namespace(self.plane, name, &self.name, labels);
     }
 
-    /// Writes another policy and waits until it is in force.
+    /// Writes another policy, and waits until it is in force.
     pub(crate) fn set_policy(&self, policy: &str) {
         let changes = || self.log().matches("the policy changed").count();
         let before = changes();
@@ -148,17 +149,17 @@ impl<'c> Site<'c> {
         wait_for("the policy is read", || changes() > before);
     }
 
-    /// A file of the server: `policy.yaml`, `tls.crt`, `tls.key`.
+    /// Returns the path of a file of the server: `policy.yaml`, `tls.crt` or `tls.key`.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.policy.with_file_name(name)
     }
 
-    /// Ends the server; the webhooks stay registered.
+    /// Stops the server. The webhooks stay registered.
     pub(crate) fn end_server(&mut self) {
         self.server.end();
     }
 
-    /// How much memory of its own the server has, in KiB: all but what is read from its file.
+    /// Returns the server's own memory in KiB, without the mapped pages of the program file.
     pub(crate) fn memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.server.id());
         let status = std::fs::read_to_string(path).expect("a process");
@@ -169,53 +170,53 @@ impl<'c> Site<'c> {
         words.expect("a number").parse().expect("a number")
     }
 
-    /// What the server logged.
+    /// Returns the server's log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.server.log).unwrap_or_default()
     }
 
-    /// kubectl in the namespace of the test.
+    /// Runs kubectl in the namespace of the test.
     pub(crate) fn kubectl(&self, args: &[&str]) -> Output {
         self.plane
             .kubectl(&[&["-n", &self.name], args].concat(), "")
     }
 
-    /// kubectl in the namespace of the test, with something to read.
+    /// Runs kubectl in the namespace of the test, with a text on stdin.
     pub(crate) fn kubectl_with(&self, args: &[&str], stdin: &str) -> Output {
         self.plane
             .kubectl(&[&["-n", &self.name], args].concat(), stdin)
     }
 
-    /// `kubectl apply -f -`.
+    /// Runs `kubectl apply -f -`.
     pub(crate) fn apply(&self, manifest: &str) -> Output {
         self.kubectl_with(&["apply", "-f", "-"], manifest)
     }
 
-    /// An apply that has to go well.
+    /// Runs `kubectl apply -f -`, and panics if it fails.
     pub(crate) fn applied(&self, manifest: &str) -> Output {
         let output = self.apply(manifest);
         assert!(output.ok, "{output:?}");
         output
     }
 
-    /// A kubectl that has to go well; what it printed.
+    /// Runs kubectl, panics if it fails, and returns its stdout.
     pub(crate) fn run(&self, args: &[&str]) -> String {
         let output = self.kubectl(args);
         assert!(output.ok, "{args:?}: {output:?}");
         output.stdout
     }
 
-    /// An object as the API server stored it.
+    /// Returns an object as the API server stored it.
     pub(crate) fn get(&self, kind: &str, name: &str) -> Value {
         serde_json::from_str(&self.run(&["get", kind, name, "-o", "json"])).expect("JSON")
     }
 
-    /// The names in `imagePullSecrets` of a stored Pod.
+    /// Returns the names in `imagePullSecrets` of a stored Pod.
     pub(crate) fn pull_secrets(&self, pod: &str) -> Vec<String> {
         names(&self.get("pod", pod))
     }
 
-    /// The pods that a selector finds.
+    /// Returns the pods that match a selector.
     pub(crate) fn pods(&self, selector: &str) -> Vec<Value> {
         let list: Value =
             serde_json::from_str(&self.run(&["get", "pods", "-l", selector, "-o", "json"]))
@@ -223,7 +224,7 @@ impl<'c> Site<'c> {
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Waits for as many pods by a selector.
+    /// Waits until the given number of pods match a selector.
     pub(crate) fn wait_for_pods(&self, selector: &str, count: usize) -> Vec<Value> {
         wait_for(
             &format!("{count} pods by {selector} in {}", self.name),
@@ -270,14 +271,14 @@ impl Drop for Site<'_> {
     }
 }
 
-/// The port that a server says in its log.
+/// Returns the port in a server's log.
 pub(crate) fn port(log: &Path) -> Option<u16> {
     let text = std::fs::read_to_string(log).ok()?;
     let rest = text.split("serving address=127.0.0.1:").nth(1)?;
     rest.lines().next()?.trim().parse().ok()
 }
 
-/// The names in `imagePullSecrets` of a Pod.
+/// Returns the names in `imagePullSecrets` of a Pod.
 pub(crate) fn names(pod: &Value) -> Vec<String> {
     let list = pod["spec"]["imagePullSecrets"]
         .as_array()
@@ -288,7 +289,7 @@ pub(crate) fn names(pod: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Makes a namespace that belongs to a test, and waits for its `ServiceAccount`.
+/// Creates a namespace of a test, and waits for its `ServiceAccount`.
 pub(crate) fn namespace(plane: &ControlPlane, name: &str, test: &str, labels: &str) {
     let manifest = format!(
         "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{{LABEL}: {test}, {labels}}}}}}}"
@@ -325,7 +326,7 @@ pub(crate) fn register(plane: &ControlPlane, test: &str, chart: &str, endpoint: 
     }
 }
 
-/// The objects of a rendered chart whose kinds end so.
+/// Returns the objects of a rendered chart that have a kind with one of these endings.
 fn documents(chart: &str, kinds: &[&str]) -> Vec<Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(chart).expect("YAML");
     let is_wanted = |document: &Value| {
@@ -347,7 +348,7 @@ fn rendered(plane: &ControlPlane, release: &str, namespace: &str, inventory: &st
     String::from_utf8(helm.stdout).expect("UTF-8")
 }
 
-/// The ServiceAccount of the chart, and all that it may do.
+/// Creates the ServiceAccount of the chart with its rights.
 fn rights(plane: &ControlPlane, namespace: &str, chart: &str) {
     let made = plane.kubectl(&["create", "namespace", namespace], "");
     assert!(made.ok, "{made:?}");
@@ -357,7 +358,7 @@ fn rights(plane: &ControlPlane, namespace: &str, chart: &str) {
     }
 }
 
-/// Takes the webhooks of a test away.
+/// Removes the webhooks of a test.
 pub(crate) fn unregister(plane: &ControlPlane, test: &str) {
     let name = format!("pullgate-{test}");
     for kind in [
@@ -368,7 +369,7 @@ pub(crate) fn unregister(plane: &ControlPlane, test: &str) {
     }
 }
 
-/// As the kubelet would do it: another file in the place of the first.
+/// Replaces the file by another one, as the kubelet does.
 fn write_policy(path: &Path, body: &str) {
     let new = path.with_extension("new");
     std::fs::write(
@@ -379,7 +380,7 @@ fn write_policy(path: &Path, body: &str) {
     std::fs::rename(new, path).expect("a file");
 }
 
-/// In base64, with padding.
+/// Encodes a text in base64 with padding.
 pub(crate) fn base64(text: &str) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine};
     BASE64_STANDARD.encode(text)

@@ -1,13 +1,14 @@
-//! How often a review asks for memory. Times are for `benches`; this can be held to a number.
+//! Limits on the number of allocations of a review. Times depend on the machine, so `benches` measures them; the number
+//! of allocations can be tested.
 
 #[path = "../../benches/common/scene.rs"]
-#[allow(dead_code, reason = "benchmarks use the rest of it")]
+#[allow(dead_code, reason = "only benchmarks use the other items")]
 mod scene;
 
 use scene::{Scene, Size};
 
 fn allocations(scene: &Scene) -> u64 {
-    // Something may be made once for all reviews.
+    // The first review is not counted: it may initialise data that all reviews share.
     drop(scene.answer());
     allocation_counter::measure(|| drop(scene.answer())).count_total
 }
@@ -24,7 +25,7 @@ fn a_typical_pod_that_gets_a_secret() {
     assert!(counted <= 38, "{counted} allocations");
 }
 
-/// Nothing is kept of what is not judged, however much it is.
+/// Skipped parts of a review are not copied, however large they are.
 #[test]
 fn an_annotation_of_a_megabyte() {
     let counted = allocations(&Scene::new(Size::Annotated));

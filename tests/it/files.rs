@@ -1,4 +1,4 @@
-//! Files that change under a running server.
+//! Tests of files that change while a server runs.
 
 use pullgate::runtime::files::{self, Taken};
 use std::os::unix::fs::symlink;
@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// As the kubelet updates a mounted `ConfigMap`: a new folder, and `..data` points to it from one moment to the next.
+/// Updates a file like the kubelet updates a mounted `ConfigMap`: it makes a new folder, and swaps the link `..data`
+/// atomically.
 fn swap(dir: &Path, version: &str, text: &str) {
     std::fs::create_dir(dir.join(version)).expect("a folder");
     std::fs::write(dir.join(version).join("policy.yaml"), text).expect("a file");
@@ -14,7 +15,8 @@ fn swap(dir: &Path, version: &str, text: &str) {
     std::fs::rename(dir.join("..new"), dir.join("..data")).expect("a link");
 }
 
-/// After the first swap an inotify watch on the file is dead; so swap twice, and let the file be gone for a while.
+/// An inotify watch on the file would be dead after the first swap. So this test swaps twice, and removes the file for
+/// a while.
 #[tokio::test]
 async fn trap_16_a_mounted_file_is_seen_to_change_each_time() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -23,7 +25,7 @@ async fn trap_16_a_mounted_file_is_seen_to_change_each_time() {
     symlink("..data/policy.yaml", &path).expect("a link");
     let (tell, mut told) = mpsc::unbounded_channel();
     let poll = files::poll(vec![path], vec!["one".to_owned()], move |texts, _| {
-        tell.send(texts[0].clone()).expect("somebody listens");
+        tell.send(texts[0].clone()).expect("the receiver is open");
         Taken::Yes
     });
     let changes = async {
@@ -39,13 +41,16 @@ async fn trap_16_a_mounted_file_is_seen_to_change_each_time() {
         () = poll => panic!("the poll ended"),
         () = changes => {}
     }
-    assert!(told.is_empty(), "told of a change where there was none");
+    assert!(
+        told.is_empty(),
+        "a change was reported although there was none"
+    );
 }
 
-/// What cannot be used now may be used later, as a certificate that is not valid yet: it is offered again, and is new
-/// only once. What was written halfway is not offered at all.
+/// A text that cannot be used now may be usable later, for example a certificate that is not valid yet. So it is
+/// offered again, but is new only once. A text that was only half written is not offered.
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_used_is_offered_again() {
+async fn an_unusable_text_is_offered_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("tls.crt");
     std::fs::write(&path, "one").expect("a file");
@@ -76,7 +81,7 @@ async fn what_cannot_be_used_is_offered_again() {
     let is = |text: &str, is_new| (text.to_owned(), is_new);
     offers.dedup();
     offers.truncate(9);
-    // Put back, the good one ends the refusal; and the bad one is news each time it comes.
+    // The good text ends the refusal when it comes back, and the bad text is new each time it comes.
     assert_eq!(
         offers,
         [

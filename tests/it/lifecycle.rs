@@ -1,4 +1,4 @@
-//! Beginning and end.
+//! Tests of the start and the end of a process.
 
 use pullgate::runtime::lifecycle::{Part, Readiness, Tasks};
 use std::future::pending;
@@ -17,7 +17,7 @@ async fn promise_6_the_first_task_to_end_is_named_also_when_it_panics() {
 async fn readiness_says_what_is_missing_and_why() {
     let readiness = Readiness::waiting_for(&[Part::Certificate, Part::Policy]);
     readiness.lacks(Part::Policy, "it has faults".to_owned());
-    // Nothing waits for this one.
+    // No part waits for the facts, so they are not reported.
     readiness.lacks(Part::Facts, "nobody asked".to_owned());
     assert_eq!(
         readiness.report(),
@@ -29,7 +29,7 @@ async fn readiness_says_what_is_missing_and_why() {
     readiness.has(Part::Policy);
     readiness.has(Part::Certificate);
     readiness.has_all(&[Part::Certificate, Part::Policy]).await;
-    // What is there once does not go away again.
+    // A part that has become ready stays ready.
     readiness.lacks(Part::Policy, "too late".to_owned());
     assert_eq!(readiness.report(), (true, "ready\n".to_owned()));
 }

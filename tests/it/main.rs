@@ -1,4 +1,4 @@
-//! Everything that needs no cluster. One crate, so that it links once.
+//! All tests that need no cluster. They form one crate, so that they are linked once.
 
 #![expect(
     clippy::expect_used,

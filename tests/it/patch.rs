@@ -1,10 +1,10 @@
-//! The patch of an injection at its limits: very long lists, and annotations.
+//! Tests of injection patches at their limits: very long lists, and annotations.
 
 use crate::inject::{containers, names};
 use crate::support::{POLICY, Setting, create_pod};
 use serde_json::{Value, json};
 
-/// A tenant may list very many secrets. To move each of them would take time that grows with the square of their number.
+/// A tenant may list very many secrets. Moving each of them would take quadratic time.
 #[test]
 fn a_very_long_list_is_replaced_as_a_whole() {
     let listed: Vec<String> = (0..1_000).map(|i| format!("s{}", i % 900)).collect();
@@ -18,14 +18,14 @@ fn a_very_long_list_is_replaced_as_a_whole() {
     assert_eq!(
         patch.as_array().map(Vec::len),
         Some(2),
-        "and the annotation"
+        "the list and the annotation"
     );
     let applied = answer.applied(&review["request"]["object"]);
     let expected = std::iter::once("contoso-pull").chain(listed.iter().map(String::as_str));
     assert!(names(&applied).into_iter().eq(expected));
 }
 
-/// The API server refuses an object whose annotations have more than 256 KiB, keys and values together.
+/// The API server refuses an object with more than 256 KiB of annotations, keys and values together.
 #[test]
 fn the_annotation_is_left_out_where_it_does_not_fit() {
     const ROOM: usize = 256 * 1024 - "pullgate.dev/injected".len() - "contoso-pull".len();
@@ -41,14 +41,14 @@ fn the_annotation_is_left_out_where_it_does_not_fit() {
             .expect("a list")
             .len()
     };
-    // The quotes of the value count too.
+    // The two quotes around the value count as well.
     assert_eq!(patch(ROOM - 2), 2);
     assert_eq!(patch(ROOM - 1), 1);
     assert_eq!(patch(ROOM + 30), 1);
 }
 
 #[test]
-fn the_annotation_names_what_was_put_in_now_and_before() {
+fn the_annotation_names_all_injected_secrets_including_earlier_ones() {
     let setting = Setting::new(
         "registries: [{name: a, images: [a.io], secrets: [a]}, {name: b, images: [b.io], secrets: [b]}]\n",
     );

@@ -1,4 +1,4 @@
-//! The reviews that a real API server sent, and our answers to them: `tests/answers.json`, written by `BLESS=1`.
+//! Tests with reviews recorded from a real API server. The answers are in `tests/answers.json`, which `BLESS=1` writes.
 
 use crate::support::{Answer, Setting};
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ fn answer(setting: &Setting, name: &str, review: &Value) -> Answer {
 }
 
 #[test]
-fn answers_are_as_they_were() {
+fn answers_are_unchanged() {
     let setting = setting();
     let answers: BTreeMap<_, _> = reviews()
         .into_iter()
@@ -72,17 +72,17 @@ fn answers_are_as_they_were() {
         assert_eq!(
             kept.get(name),
             Some(answer),
-            "{name}: if that is meant, BLESS=1"
+            "{name}: if this change is intended, run with BLESS=1"
         );
     }
     assert_eq!(
         kept.len(),
         answers.len(),
-        "answers of reviews that are gone: BLESS=1"
+        "some answers have no review: run with BLESS=1"
     );
 }
 
-/// Promise 1, on what an API server really sends.
+/// Promise 1, with recorded requests.
 #[test]
 fn promise_1_patches_apply_to_recorded_objects_and_asking_again_changes_nothing() {
     let setting = setting();
@@ -134,7 +134,7 @@ fn promise_2_answers_have_the_uid_and_never_deny_and_patch() {
     );
 }
 
-/// Trap 11: whichever endpoint is asked about a pod of a controller, the findings are the same.
+/// Trap 11: for a pod of a controller, both endpoints give the same findings.
 #[test]
 fn trap_11_both_endpoints_judge_alike() {
     let setting = setting();
@@ -152,10 +152,10 @@ fn trap_11_both_endpoints_judge_alike() {
         );
         judged += usize::from(bans(&mutate).is_some());
     }
-    assert!(judged >= 10, "only {judged} were found fault with");
+    assert!(judged >= 10, "only {judged} reviews have findings");
 }
 
-/// Promise 5: the password of the recorded Secret is nowhere, in no form.
+/// Promise 5: the password of the recorded Secret appears in no output, in no encoding.
 #[test]
 fn promise_5_no_secret_value_is_in_an_answer_or_in_debug() {
     use base64::prelude::{BASE64_STANDARD, Engine};
@@ -190,9 +190,9 @@ fn promise_5_no_secret_value_is_in_an_answer_or_in_debug() {
     assert!(secrets >= 2);
 }
 
-/// Audit annotations are for the API server to take: it drops keys that are none.
+/// The API server drops audit annotations with an invalid key.
 #[test]
-fn audit_keys_are_names() {
+fn audit_keys_are_valid_names() {
     let setting = Setting::new(
         "bans: [{name: 'Ünï cödé / and / slashes, and a name that is quite a bit long', secrets: ['*']}]\n",
     );
@@ -218,7 +218,7 @@ fn audit_keys_are_names() {
 }
 
 #[test]
-fn what_is_no_review_is_told_why() {
+fn the_error_for_an_invalid_review_names_the_reason() {
     let parse = |text: &str| admission::parse(text.as_bytes()).map(|_| ()).unwrap_err();
     assert!(matches!(parse(""), ReviewError::Json { .. }));
     assert!(matches!(parse("[]"), ReviewError::Json { .. }));
@@ -247,9 +247,9 @@ fn what_is_no_review_is_told_why() {
     ));
 }
 
-/// Escapes cannot be borrowed; unknown fields, nulls and 2 MiB of annotation are skipped.
+/// A text with escapes cannot be borrowed. Unknown fields, nulls and an annotation of 2 MiB are skipped.
 #[test]
-fn odd_json_is_no_problem() {
+fn odd_json_is_parsed() {
     let padding = "\\u0041\\n".repeat(2 * 1024 * 1024 / 8);
     let text = format!(
         r#"{{"kind": "AdmissionReview", "unknown": [[[{{}}]]], "apiVersion": "admission.k8s.io/v1", "request": {{
@@ -274,9 +274,9 @@ fn odd_json_is_no_problem() {
     );
 }
 
-/// What costs a review is copying; without escapes nothing has to be.
+/// Copying is the main cost of a review. A text without escapes needs no copy.
 #[test]
-fn what_can_be_borrowed_is_borrowed() {
+fn texts_without_escapes_are_borrowed() {
     let bytes = std::fs::read(dir().join("pod-every-reference.Pod.create.validate.json")).unwrap();
     let subject = admission::parse(&bytes).unwrap().subject;
     let is_borrowed = |text: &Cow<'_, str>| matches!(text, Cow::Borrowed(_));
@@ -299,7 +299,7 @@ proptest! {
         let _ = admission::parse(&bytes);
     }
 
-    /// A recorded review with a piece of it overwritten: mostly no JSON any more, sometimes JSON of another shape.
+    /// A recorded review with an overwritten part: mostly no longer JSON, sometimes JSON of another shape.
     #[test]
     fn damaged_reviews_are_judged_without_a_panic(which in 0..1_000_usize, at in 0.0..1.0_f64, with in "[\\[\\]{}\",:0-9a-z]{1,8}") {
         let reviews = CORPUS.with(Clone::clone);

@@ -1,11 +1,11 @@
-//! The scanner against its oracle: what it makes of a text, `serde_json` does.
+//! Tests that the JSON scanner reads the same values as `serde_json`.
 
 use proptest::prelude::*;
 use pullgate::text::scan::{Nested, Raw, from_slice, from_str, skimmed};
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// Every shape that objects are read by.
+/// A type with every kind of field that the types of objects have.
 #[derive(Debug, PartialEq, Deserialize)]
 struct Wanted<'a> {
     #[serde(borrow)]
@@ -17,7 +17,7 @@ struct Wanted<'a> {
     raw: Option<Raw<'a>>,
 }
 
-/// Something of which only an object matters.
+/// A type with a field that matters only if it is an object.
 #[derive(Deserialize)]
 struct Variable<'a> {
     #[serde(borrow)]
@@ -34,7 +34,7 @@ fn oracle(json: &str) -> Result<Wanted<'_>, serde_json::Error> {
     serde_json::from_str(json)
 }
 
-/// Texts long and short, with brackets, quotes and whatever else could lead astray.
+/// Generates short and long texts with brackets, quotes and other characters that could mislead the scanner.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => "[a-z]{1,12}",
@@ -93,7 +93,7 @@ fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String>
     })
 }
 
-/// An object with texts and perhaps `from`, which is an object or null.
+/// Generates an object with texts and perhaps `from`, which is an object or null.
 fn variable() -> impl Strategy<Value = String> {
     let texts = || prop::collection::vec((text(), text()), 0..3);
     let from = prop_oneof![
@@ -124,16 +124,16 @@ proptest! {
     }
 
     #[test]
-    fn what_is_skimmed_is_what_is_read(json in object(value())) {
+    fn skimming_reads_the_same_values_as_serde_json(json in object(value())) {
         let read = oracle(&json);
         if let Some(skimmed) = skimmed::<Wanted<'_>>(&json) {
             prop_assert_eq!(Some(skimmed), read.ok());
         }
     }
 
-    /// What is malformed where nobody looks may be read all the same; what is fine is, and as it is.
+    /// The scanner may accept JSON that is malformed in a skipped part. It reads valid JSON like `serde_json`.
     #[test]
-    fn damage_changes_nothing_that_is_read(json in object(value()), at in any::<prop::sample::Index>(), with in "[{}\\[\\]\",:\\\\x0 ]") {
+    fn damaged_json_is_read_as_serde_json_reads_it(json in object(value()), at in any::<prop::sample::Index>(), with in "[{}\\[\\]\",:\\\\x0 ]") {
         let mut bytes = json.into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = with.as_bytes()[0];
@@ -146,9 +146,9 @@ proptest! {
     }
 }
 
-/// What the API server sends is never read twice.
+/// Ordinary JSON, as from the API server, is read in one pass.
 #[test]
-fn nothing_of_this_is_out_of_the_ordinary() {
+fn ordinary_json_is_read_in_one_pass() {
     for json in [
         "{}",
         r#" { "list" : [ null , {"text":"a"} , {} ] , "flag" : true }"#,
@@ -163,9 +163,9 @@ fn nothing_of_this_is_out_of_the_ordinary() {
     assert_eq!(raw, Some(Raw(r#"{"a": "}"}"#)));
 }
 
-/// What is wrong, and where, is told as `serde_json` tells it.
+/// Errors have the text and the position that `serde_json` gives.
 #[test]
-fn errors_have_their_places() {
+fn errors_are_those_of_serde_json() {
     for json in [
         "",
         "{",
@@ -190,9 +190,9 @@ fn errors_have_their_places() {
     }
 }
 
-/// No stack is deep enough for what anyone may send.
+/// JSON of any depth must not overflow the stack.
 #[test]
-fn depth_is_no_danger() {
+fn deep_nesting_does_not_overflow_the_stack() {
     let deep = format!(
         "{{\"other\":{}{}}}",
         "[".repeat(1_000_000),
@@ -204,7 +204,7 @@ fn depth_is_no_danger() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_skipped_too() {
+fn bytes_that_are_not_utf_8_are_skipped() {
     let json = b"{\"other\": \"\xff\", \"text\": \"a\"}";
     assert_eq!(
         from_slice::<Wanted<'_>>(json).unwrap().text.as_deref(),
@@ -212,9 +212,9 @@ fn bytes_that_are_no_text_are_skipped_too() {
     );
 }
 
-/// A quote where none can be, so that texts and what is between them change places.
+/// After a misplaced quote, the scanner could take texts for structure and structure for texts.
 #[test]
-fn a_quote_out_of_place_leads_nobody_astray() {
+fn a_misplaced_quote_is_an_error() {
     for json in [
         r#"{"x":1"2,"y":{"a":"}"},"text":"a"}"#,
         r#"{"x":1{2,"text":"a"}"#,

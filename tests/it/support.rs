@@ -1,4 +1,4 @@
-//! Requests, policies and judgements in a few words.
+//! Short forms for requests, policies and verdicts in tests.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 
 pub(crate) const TODAY: Date = date(2026, 11, 22);
 
-/// The policy that most tests judge by.
+/// The policy of most tests.
 pub(crate) const POLICY: &str = "
 registries:
   - {name: contoso, images: [contoso.azurecr.io], secrets: [contoso-pull]}
@@ -29,7 +29,7 @@ bans:
 exempt: {namespaces: {names: [exempt]}}
 ";
 
-/// A world to judge in.
+/// The world in which tests judge a review.
 pub(crate) struct Setting {
     pub(crate) policy: Policy,
     pub(crate) facts: Facts,
@@ -74,7 +74,7 @@ impl Setting {
         self
     }
 
-    /// Midnight of its day.
+    /// Returns midnight of the setting's day.
     pub(crate) fn now(&self) -> Timestamp {
         let midnight = self.today.to_zoned(TimeZone::UTC).expect("a time");
         midnight.timestamp()
@@ -88,7 +88,7 @@ impl Setting {
         self.validate_text(&review.to_string())
     }
 
-    /// The same of a text, which may say what a [`Value`] cannot.
+    /// Validates a review given as text, which can have forms that a [`Value`] cannot hold.
     pub(crate) fn validate_text(&self, review: &str) -> Answer {
         self.answer(review, |world, subject| {
             Endpoint::Validate.judge(world, subject)
@@ -133,7 +133,7 @@ impl Answer {
         self.response["allowed"] == true
     }
 
-    /// What whoever asked is told; empty where it is admitted.
+    /// Returns the message of the denial, or an empty text for an admission.
     pub(crate) fn message(&self) -> &str {
         self.response["status"]["message"]
             .as_str()
@@ -153,7 +153,7 @@ impl Answer {
         self.response["auditAnnotations"][key].as_str()
     }
 
-    /// The object after the patch, which has to apply.
+    /// Returns the object after the patch. Panics if the patch does not apply.
     pub(crate) fn applied(&self, object: &Value) -> Value {
         let mut object = object.clone();
         if let Some(patch) = &self.patch {
@@ -166,7 +166,7 @@ impl Answer {
     }
 }
 
-/// A request to create something in the namespace `ns`.
+/// Returns a request to create an object in the namespace `ns`.
 pub(crate) fn create(group: &str, kind: &str, object: Value) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
@@ -178,7 +178,7 @@ pub(crate) fn create(group: &str, kind: &str, object: Value) -> Value {
     })
 }
 
-/// A request to create a Pod of this spec.
+/// Returns a request to create a Pod with this spec.
 pub(crate) fn create_pod(spec: Value) -> Value {
     create(
         "",
@@ -187,34 +187,34 @@ pub(crate) fn create_pod(spec: Value) -> Value {
     )
 }
 
-/// The same request, of a pod that a built-in controller makes.
+/// Turns a request into one for a pod that a built-in controller creates.
 pub(crate) fn by_controller(mut review: Value, user: &str) -> Value {
     review["request"]["userInfo"]["username"] = json!(user);
     review["request"]["object"]["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "controller": true}]);
     review
 }
 
-/// The request turned into an update from another object.
+/// Turns a request into an update of this old object.
 pub(crate) fn update(mut review: Value, old: Value) -> Value {
     review["request"]["operation"] = json!("UPDATE");
     review["request"]["oldObject"] = old;
     review
 }
 
-/// The request in another namespace.
+/// Moves a request to another namespace.
 pub(crate) fn in_namespace(mut review: Value, namespace: &str) -> Value {
     review["request"]["namespace"] = json!(namespace);
     review
 }
 
-/// What came of a command.
+/// The result of a command.
 pub(crate) struct Run {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// Runs the command in a folder.
+/// Runs `pullgate` in a folder.
 pub(crate) fn run_in(dir: &Path, args: &[&str], stdin: &str) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
         .args(args)
@@ -225,7 +225,7 @@ pub(crate) fn run_in(dir: &Path, args: &[&str], stdin: &str) -> Run {
         .spawn()
         .expect("pullgate");
     let mut input = child.stdin.take().expect("piped");
-    // It may end without reading.
+    // The program may exit without reading its stdin.
     let _ = input.write_all(stdin.as_bytes());
     drop(input);
     let output = child.wait_with_output().expect("pullgate");
@@ -237,11 +237,11 @@ pub(crate) fn run_in(dir: &Path, args: &[&str], stdin: &str) -> Run {
     }
 }
 
-/// What a program in Go, a package of the module in that folder, says to each of these lines.
+/// Runs a Go program, a package of the module in this folder, and returns its answer to each line.
 pub(crate) fn ask_go(folder: &str, package: &str, lines: String) -> Vec<Value> {
     assert!(
         std::env::var_os("PULLGATE_TESTS").is_none_or(|which| which != "fast"),
-        "`tests/run fast` does without Go: name this test in tests/run, so that it is skipped there"
+        "`tests/run fast` runs without Go: name this test in tests/run, so that it is skipped there"
     );
     let mut go = Command::new("go")
         .args(["run", package])
@@ -250,7 +250,7 @@ pub(crate) fn ask_go(folder: &str, package: &str, lines: String) -> Vec<Value> {
         .stdout(Stdio::piped())
         .spawn()
         .expect(
-            "Go on the PATH (https://go.dev/dl): what is read as Go reads it is compared with Go",
+            "this test compares with Go: install Go and add it to the PATH (https://go.dev/dl)",
         );
     let mut stdin = go.stdin.take().expect("piped");
     let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));

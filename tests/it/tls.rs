@@ -1,4 +1,4 @@
-//! A server in this process, and clients of it.
+//! A TLS server in this process, and its clients.
 
 use axum::Router;
 use pullgate::runtime::metrics::Metrics;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// A server, which ends when `stop` is dropped.
+/// A server. It ends when `stop` is dropped.
 pub(crate) struct Running {
     pub address: SocketAddr,
     pub certificate: Arc<Certificate>,
@@ -26,25 +26,25 @@ pub(crate) struct Running {
     pub done: tokio::task::JoinHandle<()>,
 }
 
-/// How somebody connects.
+/// The settings of a client's connections.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub address: SocketAddr,
-    /// The certificate that is trusted.
+    /// The certificate that the client trusts.
     pub root: String,
-    /// The address that it comes from.
+    /// The source address.
     pub source: IpAddr,
     pub alpn: &'static [&'static str],
-    /// A certificate and its key (PEM).
+    /// The client certificate and its key (PEM).
     pub identity: Option<(String, String)>,
 }
 
-/// Serves anything.
+/// Serves a router with default limits.
 pub(crate) async fn serve(router: Router) -> Running {
     bind(router, Arc::default(), 4096, None).await
 }
 
-/// Serves a router, with so many connections and to these clients alone.
+/// Serves a router with this limit for connections, and only to these clients.
 pub(crate) async fn bind(
     router: Router,
     metrics: Arc<Metrics>,
@@ -65,7 +65,7 @@ pub(crate) async fn bind(
     let (stop, stopped) = oneshot::channel();
     #[expect(
         clippy::disallowed_methods,
-        reason = "the test waits for it by its handle"
+        reason = "the test awaits the task through its handle"
     )]
     let done = tokio::spawn(server.run(async { drop(stopped.await) }));
     Running {
@@ -89,7 +89,7 @@ impl Running {
         }
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Stops the server, and waits until it has ended.
     pub(crate) async fn end(self) {
         drop(self.stop);
         self.done.await.expect("no panic");
@@ -97,7 +97,7 @@ impl Running {
 }
 
 impl Client {
-    /// The same from another address of loopback.
+    /// Returns the same client with another loopback address.
     pub(crate) fn from(&self, last: u8) -> Self {
         Self {
             source: Ipv4Addr::new(127, 0, 0, last).into(),
@@ -122,7 +122,7 @@ impl Client {
         self.connect_with(rustls::ALL_VERSIONS).await
     }
 
-    /// The same, with these versions of TLS alone.
+    /// Connects with these versions of TLS only.
     pub(crate) async fn connect_with(
         &self,
         versions: &[&'static rustls::SupportedProtocolVersion],
@@ -153,7 +153,7 @@ impl Client {
             .await
     }
 
-    /// One request on a connection of its own: the status and the body of the answer.
+    /// Sends one request on a new connection. Returns status and body of the answer.
     pub(crate) async fn post(&self, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = self.connect().await.expect("a handshake");
         let length = body.len();
@@ -161,7 +161,7 @@ impl Client {
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.expect("written");
-        // The server may answer and close before it has read all.
+        // The server may answer and close the connection before it has read everything.
         let _ = stream.write_all(body).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -170,7 +170,7 @@ impl Client {
     }
 }
 
-/// Head and body of an answer.
+/// Splits an answer into head and body.
 pub(crate) fn split(answer: &[u8]) -> (String, Vec<u8>) {
     let text = String::from_utf8_lossy(answer).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));

@@ -15,12 +15,12 @@ pub(crate) async fn start() -> Running {
     start_with(4096, None).await
 }
 
-/// Serves reviews with so many connections, and to these clients alone.
+/// Serves reviews with this limit for connections, and only to these clients.
 pub(crate) async fn start_with(max_connections: usize, clients: Option<Arc<Clients>>) -> Running {
     start_all(max_connections, clients, PolicyEdits::default()).await
 }
 
-/// Serves reviews, and judges edits of the policy like this.
+/// Serves reviews with these settings for policy edits.
 pub(crate) async fn start_with_edits(edits: PolicyEdits) -> Running {
     start_all(4096, None, edits).await
 }

@@ -1,4 +1,4 @@
-//! The table of the worst inputs known (`benches/worst`) has a case for everything that a tenant can write.
+//! Tests that the table of worst inputs (`benches/worst`) has a case for every input that a tenant can write.
 
 #[path = "../../benches/worst/bodies.rs"]
 mod bodies;
@@ -11,7 +11,7 @@ use cases::cases;
 use pullgate::objects::kind::Kind;
 use std::collections::HashSet;
 
-/// What is read or checked, beside the kinds of objects.
+/// The readers and checks, besides the kinds of objects.
 const READERS: [&str; 11] = [
     "policy",
     "docker config",
@@ -41,13 +41,13 @@ fn every_kind_and_every_reader_has_a_case() {
     );
     assert!(
         covered.is_subset(&known),
-        "a case is of something else: {covered:?}"
+        "a case covers an unknown kind or reader: {covered:?}"
     );
     let names: HashSet<&str> = cases.iter().map(|case| case.name).collect();
-    assert_eq!(names.len(), cases.len(), "two cases have one name");
+    assert_eq!(names.len(), cases.len(), "two cases have the same name");
 }
 
-/// The cases run, and their inputs are as large as they say.
+/// Every case runs, and its inputs are as large as it says.
 #[test]
 fn every_case_does_its_work_on_inputs_of_any_size() {
     for case in cases() {

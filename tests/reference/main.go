@@ -1,5 +1,5 @@
-// Reads one JSON string per line and prints what distribution/reference makes of it, one JSON object per line:
-// the oracle of tests/it/image.rs. The kubelet has the sha512 package linked in, so it is linked in here.
+// Reads one JSON string per line, parses it with distribution/reference, and prints one JSON object per line: the
+// oracle of tests/it/image.rs. The kubelet links the sha512 package in, so this program does too.
 package main
 
 import (

@@ -1,4 +1,4 @@
-//! Tests of changes of what there is: updates, ephemeral containers and dry runs.
+//! Tests of changes to existing objects: updates, ephemeral containers and dry runs.
 
 use super::{BANNED, POLICY, deployment, pod};
 use crate::control_plane::ControlPlane;
@@ -10,7 +10,7 @@ pub(super) fn ratchet(plane: &ControlPlane) {
     site.applied(&deployment("web", BANNED));
     site.applied("{apiVersion: v1, kind: ServiceAccount, metadata: {name: app}, imagePullSecrets: [{name: regcred-shared}]}");
     site.set_policy(POLICY);
-    // What is not judged is not asked about, so that it also goes on while Pullgate is down.
+    // An update that changes nothing relevant does not call the webhook, so it also succeeds while Pullgate is down.
     let output = site.kubectl(&["label", "deployment", "web", "color=blue"]);
     assert!(output.ok && output.stderr.is_empty(), "{output:?}");
     let output = site.kubectl(&["set", "image", "deployment/web", "c=contoso.azurecr.io/b"]);
@@ -27,7 +27,7 @@ pub(super) fn ratchet(plane: &ControlPlane) {
         "-p",
         "{\"metadata\": {\"finalizers\": [\"test.pullgate.dev/wait\"]}}",
     ]);
-    // The same secret elsewhere is no new offence, another one is.
+    // The same secret in another field is not a new violation; another secret is one.
     let env = |secret: &str| {
         format!(
             "{{\"spec\": {{\"template\": {{\"spec\": {{\"containers\": [{{\"name\": \"c\", \"envFrom\": [{{\"secretRef\": {{\"name\": \"{secret}\"}}}}]}}]}}}}}}}}"
@@ -43,21 +43,24 @@ pub(super) fn ratchet(plane: &ControlPlane) {
         "{output:?}"
     );
     site.run(&["delete", "deployment", "web", "--wait=false"]);
-    // Being deleted excuses only what was there before, and a finalizer keeps the object for as long as its owner likes.
+    // For an object that is being deleted, only references from before are excused: a finalizer can keep the object as
+    // long as its owner likes.
     let output = site.kubectl(&["patch", "deployment", "web", "-p", &env("legacy-two")]);
     assert!(!output.ok, "{output:?}");
     let_go(&site, "deployment", "web");
 }
 
-/// Takes the finalizers away from an object that is being deleted, as a controller does: without a warning.
+/// Removes the finalizers of an object that is being deleted, as a controller does. There must be no warning.
 fn let_go(site: &Site<'_>, kind: &str, name: &str) {
     let patch = "[{\"op\": \"remove\", \"path\": \"/metadata/finalizers\"}]";
     let output = site.kubectl(&["patch", kind, name, "--type=json", "-p", patch]);
     assert!(output.ok && output.stderr.is_empty(), "{output:?}");
-    wait_for("it is gone", || !site.kubectl(&["get", kind, name]).ok);
+    wait_for("the object is gone", || {
+        !site.kubectl(&["get", kind, name]).ok
+    });
 }
 
-/// The pods of a workload get what its ServiceAccount lists, also while that is being deleted.
+/// Pods of a workload get the pull secrets of its ServiceAccount even while that ServiceAccount is being deleted.
 pub(super) fn kept_by_a_finalizer(plane: &ControlPlane) {
     let mut site = Site::new(plane, "kept", POLICY);
     site.applied(
@@ -80,7 +83,7 @@ pub(super) fn kept_by_a_finalizer(plane: &ControlPlane) {
         "{output:?}"
     );
     site.run(&["patch", "serviceaccount", "app", "-p", &list("other")]);
-    // What only lets it go never waits for Pullgate.
+    // Removing a finalizer never needs Pullgate.
     site.end_server();
     let_go(&site, "serviceaccount", "app");
 }

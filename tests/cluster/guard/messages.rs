@@ -1,4 +1,4 @@
-//! Tests of the denials that `kubectl` prints, all of them in docs/messages.md.
+//! Tests of the denials that `kubectl` prints. All of them are in docs/messages.md.
 
 use super::{BANNED, POLICY, cron_job, deployment, pod};
 use crate::control_plane::{ControlPlane, Output};
@@ -7,13 +7,13 @@ use crate::webhook::Site;
 use std::fmt::Write as _;
 use std::path::Path;
 
-#[expect(clippy::too_many_lines, reason = "a row for each message")]
-/// Twelve denials side by side, in `docs/messages.md`: `BLESS=1` writes it, otherwise it has to be as it would be written.
+#[expect(clippy::too_many_lines, reason = "one row per message")]
+/// Compares twelve denials with `docs/messages.md`; with `BLESS=1`, writes that file.
 pub(super) fn messages(plane: &ControlPlane) {
     let site = Site::new(plane, "payments", &format!("unmatched: deny\n{POLICY}"));
     site.run(&["create", "serviceaccount", "legacy"]);
     let patch = "{\"imagePullSecrets\": [{\"name\": \"regcred-shared\"}]}";
-    // Under another policy, so that the ServiceAccount can be an offender.
+    // The policy has no bans for a moment, so that the ServiceAccount can be given a banned secret.
     site.set_policy("unmatched: allow\n");
     site.run(&["patch", "serviceaccount", "legacy", "-p", patch]);
     site.set_policy(&format!("unmatched: deny\n{POLICY}"));

@@ -1,4 +1,4 @@
-//! Judgements as `kubectl` shows them, and what already runs.
+//! Tests of verdicts as `kubectl` shows them, and of workloads that already run.
 
 mod changes;
 mod messages;
@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
         running::keeps_running,
     ),
     (
-        "running_deny_bites_where_controllers_create",
+        "running_deny_refuses_new_pods_of_controllers",
         running::running_deny,
     ),
     (
@@ -37,7 +37,7 @@ pub(crate) const TESTS: &[Test] = &[
         changes::dry_run,
     ),
     (
-        "guard_tells_what_a_service_account_passes_on",
+        "guard_names_the_secrets_that_a_service_account_passes_on",
         service_accounts::service_accounts,
     ),
     (

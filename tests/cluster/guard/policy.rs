@@ -1,4 +1,4 @@
-//! Tests of what a policy says: its modes, its exceptions, and its ConfigMap.
+//! Tests of the policy: its modes, its exceptions, and its ConfigMap.
 
 use super::{BANNED, POLICY, deployment, pod};
 use crate::control_plane::ControlPlane;
@@ -96,7 +96,7 @@ pub(super) fn policy_config_map(plane: &ControlPlane) {
     ] {
         assert!(output.stderr.contains(expected), "{expected}\n{output:?}");
     }
-    // One that was bad before the webhook came: what does not change it passes.
+    // A ConfigMap that was bad before the webhook was registered may be changed as long as its policy stays the same.
     assert!(
         plane
             .kubectl(&["create", "namespace", "policy-early"], "")
@@ -115,12 +115,15 @@ pub(super) fn policy_config_map(plane: &ControlPlane) {
         )
         .ok
     };
-    assert!(!refused(), "another name is another ConfigMap");
+    assert!(
+        !refused(),
+        "a ConfigMap with another name is not the policy"
+    );
     assert!(early(&["label", "configmap", "pullgate-policy", "color=blue"], "").ok);
     assert!(!early(&["apply", "-f", "-"], &policy("    unmatched: perhaps\n")).ok);
 }
 
-/// The policy of `docs/admission`: a user who may label namespaces is kept from the labels that lift bans.
+/// The policy of `docs/admission`: a user who may label namespaces cannot set the labels that lift bans.
 pub(super) fn labels_that_lift_bans(plane: &ControlPlane) {
     let manifest = include_str!("../../../docs/admission/namespace-labels.yaml");
     let output = plane.kubectl(&["apply", "-f", "-"], manifest);
@@ -146,7 +149,7 @@ pub(super) fn labels_that_lift_bans(plane: &ControlPlane) {
                 "the labels example.com/pull-secrets decide where bans of pull secrets are lifted",
             )
     });
-    // Any other label may be set, and what an owner of the policy has set stays.
+    // The user may set any other label, and may keep a label that an owner of the policy has set.
     assert!(apply(&labels("lifts", other), &[]).ok);
     assert!(!apply(&labels("lifts", lifts), &[]).ok);
     assert!(apply(&labels("lifts", lifts), &owner).ok);

@@ -1,22 +1,23 @@
-//! Tests of what already runs: what its controllers create, and what goes on while Pullgate is down.
+//! Tests of running workloads: pods that their controllers create, and operations that must work while Pullgate is
+//! down.
 
 use super::{BANNED, POLICY, cron_job, deployment, pod};
 use crate::control_plane::{ControlPlane, Output};
 use crate::process::wait_for;
 use crate::webhook::Site;
 
-/// Trap 18: a policy edit must not become an outage.
+/// Trap 18: a policy edit must not cause an outage.
 pub(super) fn keeps_running(plane: &ControlPlane) {
     let site = Site::new(plane, "keeps-running", "");
     offenders(&site);
     site.set_policy(POLICY);
     assert!(
         !site.apply(&deployment("new", BANNED)).ok,
-        "a new offender is refused"
+        "a new violation is refused"
     );
     site.run(&["scale", "deployment", "web", "--replicas=3"]);
     site.wait_for_pods("app=web", 3);
-    // As an HPA does it: through the scale subresource.
+    // The scale subresource, as an HPA uses it.
     site.run(&[
         "patch",
         "deployment",
@@ -28,7 +29,7 @@ pub(super) fn keeps_running(plane: &ControlPlane) {
     site.wait_for_pods("app=web", 4);
     let before: Vec<String> = site.pods("app=web").iter().map(name).collect();
     site.run(&["delete", "pod", &before[0], "--grace-period=0", "--force"]);
-    wait_for("a pod in its place", || {
+    wait_for("a pod replaces the deleted one", || {
         let now: Vec<String> = site.pods("app=web").iter().map(name).collect();
         now.len() == 4 && now.iter().any(|name| !before.contains(name))
     });
@@ -54,7 +55,7 @@ pub(super) fn keeps_running(plane: &ControlPlane) {
     );
     assert!(output.ok, "{output:?}");
     wait_for("all pods are gone", || {
-        // No kubelet is here to end them.
+        // There is no kubelet to finish the deletion of pods.
         site.kubectl(&["delete", "pods", "--all", "--grace-period=0", "--force"]);
         !plane.kubectl(&["get", "namespace", "keeps-running"], "").ok
     });
@@ -66,7 +67,7 @@ fn offenders(site: &Site<'_>) {
     site.wait_for_pods("app=web", 1);
 }
 
-/// Lets the CronJob run, which is an update of an old offender too.
+/// Lets the CronJob run. This patch is also an update of an object from before the ban.
 fn tick(site: &Site<'_>) {
     site.run(&[
         "patch",
@@ -96,7 +97,7 @@ pub(super) fn running_deny(plane: &ControlPlane) {
     offenders(&site);
     let before = name(&site.pods("app=web")[0]);
     site.set_policy(&format!("{POLICY}    running: deny\n"));
-    // The workload itself may be changed, and its controller is told why nothing comes of it.
+    // The workload itself may be changed. Its controller gets the reason why it cannot create pods.
     site.run(&["scale", "deployment", "web", "--replicas=2"]);
     let says = |what: &str| {
         wait_for(what, || {
@@ -120,7 +121,7 @@ pub(super) fn running_deny(plane: &ControlPlane) {
     assert!(site.pods("app=cron").is_empty(), "the CronJob made a pod");
 }
 
-/// Nothing that is in place needs Pullgate to go on; only what people apply waits for it.
+/// Workloads in place go on without Pullgate; only objects that users apply need it.
 pub(super) fn pullgate_down(plane: &ControlPlane) {
     let mut site = Site::new(plane, "down", POLICY);
     site.applied(&deployment("web", ""));
@@ -150,8 +151,8 @@ pub(super) fn pullgate_down(plane: &ControlPlane) {
     });
 }
 
-/// Under `Fail` an expression that cannot be evaluated is a refusal; and only controllers are let through, not whoever
-/// writes what they write.
+/// With failurePolicy `Fail`, a match condition that cannot be evaluated refuses the request. Match conditions let
+/// controllers through, not other users who write the same fields.
 pub(super) fn match_conditions(plane: &ControlPlane) {
     let site = Site::new(plane, "conditions", POLICY);
     let owned_by = |name: &str, owner: &str, more: &str| {
@@ -189,11 +190,11 @@ pub(super) fn match_conditions(plane: &ControlPlane) {
     };
     assert!(
         denied(&[], &owned("forged", ", controller: true", BANNED)),
-        "anyone can write an ownerReference"
+        "a user can write any ownerReference"
     );
     assert!(
         denied(&[controller], &pod("alone", BANNED)),
-        "it belongs to no workload that was judged"
+        "the pod does not belong to a judged workload"
     );
     assert!(create(&[controller], &owned("kept", ", controller: true", BANNED)).ok);
     revisions(&create, &denied);
@@ -204,13 +205,13 @@ pub(super) fn match_conditions(plane: &ControlPlane) {
         let unjudged = format!("{owner}, controller: true");
         assert!(
             denied(&[controller], &owned_by("custom", &unjudged, BANNED)),
-            "nobody judged its owner: {unjudged}"
+            "its owner was not judged: {unjudged}"
         );
         assert!(create(&[controller], &owned_by("custom", &unjudged, "")).ok);
     }
 }
 
-/// The revisions that the controller of a `StatefulSet` keeps, and one that a person makes for it to find.
+/// The revisions that the `StatefulSet` controller keeps, and one that a user creates for the controller to adopt.
 fn revisions(create: &impl Fn(&[&str], &str) -> Output, denied: &impl Fn(&[&str], &str) -> bool) {
     let revision = |more: &str| {
         format!(

@@ -10,7 +10,7 @@ pub(super) fn service_accounts(plane: &ControlPlane) {
     let site = Site::new(plane, "passes-on", "");
     site.applied("{apiVersion: v1, kind: ServiceAccount, metadata: {name: app}, imagePullSecrets: [{name: other}, {name: legacy-one}]}");
     site.set_policy(POLICY);
-    // A template with pull secrets of its own switches those of the ServiceAccount off.
+    // A template with its own pull secrets does not get those of the ServiceAccount.
     site.applied(&deployment(
         "own",
         ", serviceAccountName: app, imagePullSecrets: [{name: mine}]",
@@ -32,7 +32,7 @@ pub(super) fn service_accounts(plane: &ControlPlane) {
                 .contains("inherited from ServiceAccount \"app\""),
         "{output:?}"
     );
-    // What the message says is what helps, and it helps at once.
+    // The advice of the message helps, and at once.
     site.run(&[
         "patch",
         "serviceaccount",
@@ -46,7 +46,7 @@ pub(super) fn service_accounts(plane: &ControlPlane) {
     });
 }
 
-/// Trap 25. The odd objects are there before Pullgate starts, so that its lists have them.
+/// Trap 25. The odd objects exist before Pullgate starts, so that its first lists contain them.
 pub(super) fn trap_25_odd_objects_hide_no_other(plane: &ControlPlane) {
     create_odd_objects(plane);
     let (site, _) = Site::with_inventory(plane, "beside-odd", POLICY, "contents");
@@ -66,10 +66,11 @@ pub(super) fn trap_25_odd_objects_hide_no_other(plane: &ControlPlane) {
     assert!(!log.contains("cannot read an object"), "{log}");
 }
 
-/// Creates a namespace, a `ServiceAccount` and a Secret that changed in the year 9999.
+/// Creates a namespace, a `ServiceAccount` and a Secret with a managed-fields time in the year 9999.
 fn create_odd_objects(plane: &ControlPlane) {
     run(plane, &["create", "namespace", "odd-times"]);
-    // The API server tracks the managers of an object that has a field to own from the beginning.
+    // The ServiceAccount has a label from the start: the API server tracks field managers only of an object that was
+    // created with a field to own.
     let account =
         "{apiVersion: v1, kind: ServiceAccount, metadata: {name: odd, labels: {odd: first}}}";
     let output = plane.kubectl(&["-n", "odd-times", "create", "-f", "-"], account);
@@ -87,10 +88,10 @@ fn create_odd_objects(plane: &ControlPlane) {
     }
 }
 
-/// Says that an object was changed in the year 9999.
+/// Sets the time in the managed fields of an object to the year 9999.
 fn make_odd(plane: &ControlPlane, kind: &str, name: &str) {
     let run = |args: &[&str]| run(plane, &[&["-n", "odd-times"], args].concat());
-    // A manager that owns something, so that the API server keeps it.
+    // A field manager must own a field, otherwise the API server drops it.
     run(&["label", "--overwrite", kind, name, "odd=true"]);
     let get = ["get", kind, name, "-o", "json", "--show-managed-fields"];
     let object: Value = serde_json::from_str(&run(&get)).expect("JSON");
@@ -98,7 +99,7 @@ fn make_odd(plane: &ControlPlane, kind: &str, name: &str) {
     for manager in managers.as_array_mut().expect("field managers") {
         manager["time"] = "9999-12-31T23:59:59Z".into();
     }
-    // A patch that changes nothing but times is ignored.
+    // The API server ignores a patch that changes only times.
     let metadata = json!({"annotations": {"odd": "true"}, "managedFields": managers});
     let patch = json!({"metadata": metadata}).to_string();
     run(&["patch", kind, name, "--type=merge", "-p", &patch]);

@@ -1,4 +1,4 @@
-//! The cluster: a control plane, two nodes and a registry between network namespaces.
+//! The cluster: a control plane, two nodes and a registry in connected network namespaces.
 
 use crate::control_plane::{ADDRESS, ControlPlane, Output, Reach};
 use crate::namespaces::sh;
@@ -8,30 +8,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the containers of the tests run.
+/// The image that the test containers run.
 pub(crate) const APP: &str = "shop/api:1";
 const PAUSE: &str = "pause:1";
 
-/// The cluster, gone when this is dropped.
+/// The cluster. It is removed on drop.
 pub(crate) struct Ground {
     nodes: Mutex<Vec<Node>>,
     _scheduler: Process,
-    /// Where the images are.
+    /// The registry of the images.
     pub registry: Registry,
     /// The control plane.
     pub plane: ControlPlane,
 }
 
-/// A node: its kubelet and its containerd, in a network of their own.
+/// A node: a kubelet and a containerd in their own network namespace.
 pub(crate) struct Node {
-    /// Its name.
+    /// The name of the node.
     pub name: String,
     kubelet: Option<Process>,
     containerd: Option<Process>,
 }
 
 impl Ground {
-    /// Starts all of it.
+    /// Starts the whole cluster.
     pub(crate) fn start() -> Self {
         sh(
             "sysctl -qw net.ipv4.ip_forward=1 2>/dev/null || echo 1 > /proc/sys/net/ipv4/ip_forward",
@@ -69,13 +69,13 @@ impl Ground {
         ground
     }
 
-    /// Adds a node that was not there before.
+    /// Adds a new node.
     pub(crate) fn add_node(&self, number: usize) {
         connect(number);
         self.start_node(number);
     }
 
-    /// Starts a node whose network is there, and waits until it is ready.
+    /// Starts a node in a network that exists, and waits until the node is ready.
     pub(crate) fn start_node(&self, number: usize) {
         let cable = name(number);
         sh(&format!(
@@ -96,7 +96,7 @@ impl Ground {
         });
     }
 
-    /// Kills everything that runs on a node and cuts its cable, as a power cut would.
+    /// Kills all processes of a node and cuts its network, like a power failure.
     pub(crate) fn kill_node(&self, name: &str) {
         sh(&format!("ip -n {name} link set eth0 down"));
         let mut nodes = self.nodes();
@@ -112,26 +112,26 @@ impl Ground {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// kubectl; it has to go well.
+    /// Runs kubectl, and panics if it fails.
     pub(crate) fn run(&self, args: &[&str]) -> String {
         let output = self.plane.kubectl(args, "");
         assert!(output.ok, "{args:?}: {output:?}");
         output.stdout
     }
 
-    /// `kubectl apply -f -`; it has to go well.
+    /// Runs `kubectl apply -f -`, and panics if it fails.
     pub(crate) fn apply(&self, manifest: &str) -> Output {
         let output = self.try_apply(manifest);
         assert!(output.ok, "{output:?}");
         output
     }
 
-    /// `kubectl apply -f -`.
+    /// Runs `kubectl apply -f -`.
     pub(crate) fn try_apply(&self, manifest: &str) -> Output {
         self.plane.kubectl(&["apply", "-f", "-"], manifest)
     }
 
-    /// Makes a namespace with the Secret that pulls.
+    /// Creates a namespace with the pull secret for the registry.
     pub(crate) fn namespace_with_pull_secret(&self, namespace: &str) {
         self.apply(&format!(
             "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}"
@@ -139,7 +139,7 @@ impl Ground {
         self.pull_secret(namespace, "contoso-pull");
     }
 
-    /// Makes a Secret that pulls.
+    /// Creates a pull secret for the registry.
     pub(crate) fn pull_secret(&self, namespace: &str, name: &str) {
         let server = format!("--docker-server={}", registry::NAME);
         let user = format!("--docker-username={}", registry::USER);
@@ -157,7 +157,7 @@ impl Ground {
         ]);
     }
 
-    /// Runs a program of the cluster's tools, as helm.
+    /// Runs one of the cluster's programs, for example helm.
     pub(crate) fn tool(&self, name: &str, args: &[&str]) -> Output {
         let output = Command::new(self.plane.bin().join(name))
             .args(args)
@@ -175,10 +175,10 @@ impl Ground {
     }
 }
 
-/// What `docs/performance.md` promises.
+/// The size limit that `docs/performance.md` promises, in bytes.
 const MAX_BINARY: u64 = 15_000_000;
 
-/// The static binary that goes into the image.
+/// Builds the static binary for the image, and checks its size.
 pub(crate) fn binary() -> PathBuf {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/binary");
     let output = Command::new(script)
@@ -190,12 +190,12 @@ pub(crate) fn binary() -> PathBuf {
     let size = std::fs::metadata(&path).expect("a file").len();
     assert!(
         size <= MAX_BINARY,
-        "{size} bytes: which dependency made it larger?"
+        "{size} bytes, more than {MAX_BINARY}: find the dependency that made it larger"
     );
     path
 }
 
-/// The network of a node: a namespace, a cable to the bridge, and routes to and from its pods.
+/// Connects a node: a network namespace, a cable to the bridge, and routes to and from its pods.
 fn connect(number: usize) {
     let (node, address) = (name(number), address(number));
     sh(&format!(
@@ -258,7 +258,7 @@ impl Node {
                 .arg(&image)
                 .output()
                 .expect("ctr");
-            // For whoever looks for a fault: the folder of the node has it.
+            // The log helps to find a fault: it stays in the folder of the node.
             std::fs::write(dir.join("import.log"), &imported.stderr).expect("a file");
             imported.status.success()
         });
@@ -278,12 +278,11 @@ impl Node {
         }
     }
 
-    /// The shims and their containers are no children of containerd: they are found by the network namespace of the
-    /// node, or by the pods' below it.
+    /// Kills the shims and their containers too. They are not children of containerd, so they are found in /proc.
     fn kill(&mut self) {
         drop(self.kubelet.take());
         drop(self.containerd.take());
-        // The shims name their socket, which is in the folder of the node.
+        // The command line of a shim names its socket, which is in the folder of the node.
         let pattern = format!("/{}/containerd", self.name);
         for process in std::fs::read_dir("/proc").expect("proc").flatten() {
             let command =
@@ -324,7 +323,8 @@ fn write_files(plane: &ControlPlane, dir: &Path, number: usize) {
             pause = registry::local_name(PAUSE),
         ),
     );
-    // The limit of pulls per second is off: a pull that it refuses looks like one that the registry refused.
+    // The limit of pulls per second is off, because a pull that the kubelet refuses looks like one that the registry
+    // refused.
     write(
         "kubelet.yaml",
         format!(

@@ -1,4 +1,4 @@
-//! Pullgate, by its chart.
+//! The installation of Pullgate by its chart.
 
 use crate::control_plane::Output;
 use crate::ground::Ground;
@@ -13,14 +13,14 @@ pub(crate) const NAMESPACE: &str = "pullgate";
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/pullgate");
 
 impl Ground {
-    /// Installs or upgrades it, with more values (`key=value`), and waits until it is there.
+    /// Installs or upgrades Pullgate with these values (`key=value`), and waits until it is ready.
     pub(crate) fn install(&self, values: &[&str]) {
         self.prepare_namespace();
         let output = self.helm_upgrade(&[values, &["image.tag=test"]].concat(), &["--wait"]);
         assert!(output.ok, "{output:?}\n{}", self.pods_of_pullgate());
     }
 
-    /// Installs it if it is not there, as it is by default.
+    /// Installs Pullgate with default values unless it is installed.
     pub(crate) fn ensure_installed(&self) {
         if !self.is_installed() {
             self.install(&[]);
@@ -29,7 +29,7 @@ impl Ground {
         wait_for("all replicas are ready", || self.ready_replicas() == 2);
     }
 
-    /// `helm upgrade --install`.
+    /// Runs `helm upgrade --install`.
     pub(crate) fn helm_upgrade(&self, values: &[&str], flags: &[&str]) -> Output {
         let image = format!("image.repository={}/pullgate", crate::registry::NAME);
         let mut args = vec!["upgrade", "--install", "pullgate", CHART, "-n", NAMESPACE];
@@ -47,7 +47,7 @@ impl Ground {
         self.tool("helm", &args)
     }
 
-    /// `helm uninstall`, if it is installed.
+    /// Runs `helm uninstall`, if Pullgate is installed.
     pub(crate) fn uninstall(&self) {
         if self.is_installed() {
             let output = self.tool(
@@ -63,7 +63,7 @@ impl Ground {
             .ok
     }
 
-    /// The namespace of the release, with the Secret that its own image is pulled with.
+    /// Creates the namespace of the release, and in it the pull secret for Pullgate's own image.
     pub(crate) fn prepare_namespace(&self) {
         if !self.plane.kubectl(&["get", "namespace", NAMESPACE], "").ok {
             self.run(&["create", "namespace", NAMESPACE]);
@@ -71,20 +71,20 @@ impl Ground {
         }
     }
 
-    /// Has so many replicas, and waits until they are ready.
+    /// Scales Pullgate, and waits until all replicas are ready.
     pub(crate) fn scale(&self, replicas: u64) {
         let flag = format!("--replicas={replicas}");
         self.run(&["-n", NAMESPACE, "scale", "deployment/pullgate", &flag]);
         if replicas == 0 {
             self.wait_for_no_pods();
         } else {
-            wait_for("as many replicas are ready", || {
+            wait_for("all replicas are ready", || {
                 self.ready_replicas() == replicas
             });
         }
     }
 
-    /// Waits until all pods of it are gone.
+    /// Waits until all pods of the release are gone.
     pub(crate) fn wait_for_no_pods(&self) {
         self.run(&[
             "-n",
@@ -98,14 +98,14 @@ impl Ground {
         ]);
     }
 
-    /// Waits until pods that are about to end have ended.
+    /// Waits until terminating pods are gone.
     pub(crate) fn wait_for_old_pods(&self) {
         wait_for("old pods are gone", || {
             self.release_pods().len() == self.pullgate_pods().len()
         });
     }
 
-    /// The nodes that its pods run on, in order, with a node that has several of them named several times.
+    /// Returns the nodes of the release's pods, in order. A node with several pods appears several times.
     pub(crate) fn nodes_of_pullgate(&self) -> Vec<String> {
         let pods = self.release_pods();
         let nodes = pods
@@ -123,21 +123,21 @@ impl Ground {
         pods["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// How many policies each replica has put in force since its start.
+    /// Returns how many policies each replica has put in force since its start.
     pub(crate) fn policy_generations(&self) -> Vec<i64> {
         let replicas = self.pullgate_pods();
         let generation = |replica: &Replica| replica.metric("pullgate_policy_generation");
         replicas.iter().map(generation).collect()
     }
 
-    /// What a pod logged.
+    /// Returns the log of a pod.
     pub(crate) fn logs(&self, pod: &Replica) -> String {
         self.plane
             .kubectl(&["-n", NAMESPACE, "logs", &pod.name], "")
             .stdout
     }
 
-    /// How many replicas are ready.
+    /// Returns the number of ready replicas.
     pub(crate) fn ready_replicas(&self) -> u64 {
         let get = [
             "-n",
@@ -154,7 +154,7 @@ impl Ground {
             .unwrap_or_default()
     }
 
-    /// The pods of the release, and what they logged, for people who look for a fault.
+    /// Returns the pods of the release and their logs, to find a fault.
     pub(crate) fn pods_of_pullgate(&self) -> String {
         let selector = "app.kubernetes.io/name=pullgate";
         let show = |args: &[&str]| {
@@ -169,7 +169,7 @@ impl Ground {
         .concat()
     }
 
-    /// Its pods that are not about to end.
+    /// Returns the pods of the release that are not terminating.
     pub(crate) fn pullgate_pods(&self) -> Vec<Replica> {
         let pods = self.release_pods();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -185,14 +185,14 @@ impl Ground {
 
 /// A pod of the release.
 pub(crate) struct Replica {
-    /// Its name.
+    /// The name of the pod.
     pub name: String,
-    /// Its address, empty as long as it has none.
+    /// The address of the pod. Empty while the pod has none.
     pub address: String,
 }
 
 impl Replica {
-    /// What it answers on its admin port, whatever the status is; nothing where it does not listen.
+    /// Returns the answer of the admin port for any status. Empty if the port does not answer.
     pub(crate) fn admin(&self, path: &str) -> String {
         let ask = || -> std::io::Result<String> {
             let deadline = Duration::from_secs(5);
@@ -211,7 +211,7 @@ impl Replica {
         body.unwrap_or_default().to_owned()
     }
 
-    /// The value of a gauge without labels; 0 where it cannot be had.
+    /// Returns the value of a gauge without labels, or 0 if it is not available.
     pub(crate) fn metric(&self, name: &str) -> i64 {
         let text = self.admin("/metrics");
         let line = text

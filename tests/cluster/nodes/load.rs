@@ -1,4 +1,4 @@
-//! Admissions without a pause while something happens, and what became of each.
+//! Continuous admissions during an event, and the result of each.
 
 use crate::ground::Ground;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -11,22 +11,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How many admissions there are at least, unless `PULLGATE_TEST_ADMISSIONS` says another number.
+/// The minimum number of admissions. `PULLGATE_TEST_ADMISSIONS` overrides it.
 const ADMISSIONS: usize = 2000;
 const WORKERS: usize = 4;
-/// Where the objects would be.
+/// The namespace of the objects.
 const NAMESPACE: &str = "load";
 
-/// What became of the admissions.
+/// The results of the admissions.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// Calls of webhooks that were answered as they should be: two for a Pod, one for a Deployment.
+    /// The number of webhook calls with the expected answer: two for a Pod, one for a Deployment.
     pub good: usize,
-    /// What the API server said where they were not, and when that was.
+    /// The answers of the API server that were not as expected, each with its time.
     pub failed: Vec<String>,
-    /// Requests for which there was no API server.
+    /// The number of requests that did not reach the API server.
     pub unreached: usize,
-    /// The longest request.
+    /// The duration of the longest request.
     pub longest: Duration,
 }
 
@@ -37,7 +37,7 @@ struct Shared {
     began: Instant,
 }
 
-/// Lets many ask at once while this happens, and on until there were enough.
+/// Lets several clients send requests while the action runs, and afterwards until the minimum is reached.
 pub(crate) fn during(ground: &Ground, what: &str, action: impl FnOnce()) -> Counts {
     if !ground
         .plane
@@ -96,7 +96,8 @@ pub(crate) fn during(ground: &Ground, what: &str, action: impl FnOnce()) -> Coun
     counts
 }
 
-/// Turn by turn a Pod, which has to be given its secret (two webhooks), and a Deployment, which has to be refused (one).
+/// Creates a Pod, which must get its secret (two webhooks), and a Deployment, which must be refused (one webhook), in
+/// turn.
 async fn work(client: Client, shared: Arc<Shared>) {
     let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
     let deployments: Api<Deployment> = Api::namespaced(client, NAMESPACE);
@@ -134,7 +135,7 @@ async fn work(client: Client, shared: Arc<Shared>) {
         let created = pods.create(&params, &pod).await;
         shared.note(2, began, created, |created| match created {
             Ok(pod) if has_secret(&pod) => Ok(()),
-            Ok(_) => Err("a Pod without its secret".to_owned()),
+            Ok(_) => Err("the Pod did not get its secret".to_owned()),
             Err(error) => Err(error.to_string()),
         });
         let began = Instant::now();
@@ -142,7 +143,7 @@ async fn work(client: Client, shared: Arc<Shared>) {
         shared.note(1, began, created, |created| match created {
             Err(Error::Api(status)) if status.message.contains("banned by") => Ok(()),
             Err(error) => Err(error.to_string()),
-            Ok(_) => Err("a Deployment that was not refused".to_owned()),
+            Ok(_) => Err("the Deployment was not refused".to_owned()),
         });
     }
 }
@@ -188,13 +189,13 @@ impl Shared {
 }
 
 impl Counts {
-    /// None failed, and there was always an API server.
+    /// Asserts that no admission failed and that the API server was always reachable.
     pub(crate) fn assert_clean(&self) {
         assert_eq!(self.unreached, 0);
         self.assert_none_failed();
     }
 
-    /// None failed.
+    /// Asserts that no admission failed.
     pub(crate) fn assert_none_failed(&self) {
         let first: Vec<_> = self.failed.iter().take(5).collect();
         assert!(first.is_empty(), "{} failed: {first:#?}", self.failed.len());

@@ -1,6 +1,7 @@
-//! Pullgate as users have it: installed by helm on a cluster whose nodes pull images, called through its Service.
+//! Tests of Pullgate as it is used: installed by helm in a cluster whose nodes pull images, and called through its
+//! Service.
 //!
-//! `cargo test --test nodes [FILTER]`; `tests/cluster/play` leaves you in a shell with the same cluster.
+//! `cargo test --test nodes [FILTER]`. `tests/cluster/play` opens a shell with the same cluster.
 
 #![expect(
     clippy::expect_used,
@@ -11,22 +12,22 @@
 )]
 
 #[path = "../control_plane.rs"]
-#[allow(dead_code, reason = "what the tests without nodes use of it")]
+#[allow(dead_code, reason = "only the tests without nodes use the other items")]
 mod control_plane;
 mod ground;
 mod install;
 mod load;
 mod namespaces;
 #[path = "../process.rs"]
-#[allow(dead_code, reason = "what the tests without nodes use of it")]
+#[allow(dead_code, reason = "only the tests without nodes use the other items")]
 mod process;
 mod registry;
 mod scenarios;
 #[path = "../../../benches/common/process.rs"]
-#[allow(dead_code, reason = "benchmarks use the rest of it")]
+#[allow(dead_code, reason = "only benchmarks use the other items")]
 mod server;
 #[path = "../../it/tls.rs"]
-#[allow(dead_code, reason = "the integration tests use the rest of it")]
+#[allow(dead_code, reason = "only the integration tests use the other items")]
 mod tls;
 
 use ground::Ground;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 /// A test and its name.
 type Test = (&'static str, fn(&Ground));
 
-/// What `tests/cluster/play` asks for.
+/// The argument of `tests/cluster/play`.
 const PLAY: &str = "play";
 
 fn main() -> ExitCode {
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
         return play();
     }
     let mut arguments = Arguments::from_args();
-    // One cluster, which each of them turns upside down.
+    // All tests change the same cluster, so they run one after the other.
     arguments.test_threads = Some(1);
     let is_wanted = |name: &str| {
         let filter = arguments.filter.as_ref();

@@ -1,12 +1,12 @@
-//! Namespaces of its own: nothing of the cluster can be reached from outside or reach out, and all its processes end
-//! with the test.
+//! Linux namespaces for the cluster: no connection leads in or out, and all processes end with the test.
 
 use std::process::{Command, ExitCode, Stdio};
 
-/// Says that this process is in the namespaces already.
+/// The variable that is set inside the namespaces.
 const INSIDE: &str = "PULLGATE_TEST_NAMESPACES";
 
-/// Enters them by starting this program anew, and returns how that ended; `None` inside.
+/// Enters the namespaces by starting this program again inside. Returns its exit code, or `None` if this process is
+/// already inside.
 pub(crate) fn enter() -> Option<ExitCode> {
     if std::env::var_os(INSIDE).is_some() {
         prepare();
@@ -30,7 +30,7 @@ pub(crate) fn enter() -> Option<ExitCode> {
         });
     }
     build();
-    // The processes inside end with the namespaces, and what they left is found here.
+    // The processes inside end with the namespaces. This folder keeps their files.
     let dir = tempfile::TempDir::with_prefix("pullgate-nodes-").expect("a folder");
     let me = std::env::current_exe().expect("a path");
     let status = Command::new("setpriv")
@@ -50,7 +50,7 @@ pub(crate) fn enter() -> Option<ExitCode> {
     })
 }
 
-/// What has to come from outside, while there is an outside.
+/// Builds the binaries before the namespaces cut off the network.
 fn build() {
     for script in ["build", "binary"] {
         let script = format!("{}/tests/cluster/{script}", env!("CARGO_MANIFEST_DIR"));
@@ -63,7 +63,7 @@ fn build() {
     }
 }
 
-/// Those of the containers, which are empty now.
+/// Removes the cgroups of the containers, which are empty now.
 fn remove_cgroups() {
     sh("find /sys/fs/cgroup -depth -path '*/k8s.io*' -type d -exec rmdir {} + 2>/dev/null || true");
 }
@@ -93,10 +93,10 @@ fn missing() -> Vec<&'static str> {
     missing
 }
 
-/// Sockets and network namespaces are found under /run: ours alone.
+/// Mounts a private /run, because sockets and network namespaces are looked up there.
 fn prepare() {
     sh("mount -t tmpfs none /run && mkdir /run/netns && ip link set lo up");
-    // What the kubelet and the network plugins keep in fixed places, also where the machine is a node itself.
+    // The kubelet and the network plugins use these fixed folders. The machine may be a node itself.
     for folder in ["/var/lib/kubelet", "/var/lib/cni", "/var/log/containers"] {
         sh(&format!(
             "mkdir -p {folder} && mount -t tmpfs none {folder}"
@@ -104,7 +104,7 @@ fn prepare() {
     }
 }
 
-/// Runs a shell command that has to go well.
+/// Runs a shell command, and panics if it fails.
 pub(crate) fn sh(script: &str) {
     let status = Command::new("sh")
         .args(["-ec", script])

@@ -1,4 +1,4 @@
-//! A real registry that asks for a password, and the images in it.
+//! A real registry that demands a password, and its images.
 
 use crate::control_plane::ADDRESS;
 use crate::process::{Process, wait_for};
@@ -7,21 +7,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How nodes call the registry: a name as in real life.
+/// The name of the registry on the nodes, like one in real use.
 pub(crate) const NAME: &str = "contoso.azurecr.io";
-/// Another name of it, with a port.
+/// Another name of the registry, with a port.
 pub(crate) const NAME_WITH_PORT: &str = "registry.test:5000";
-/// And another: what has no host in its name is looked for there.
+/// A third name: images without a host in their name are looked up here.
 pub(crate) const DOCKER_HUB: &str = "docker.io";
-/// Who may pull and push.
+/// The user who may pull and push.
 pub(crate) const USER: &str = "robot";
-/// With this password.
+/// The password of that user.
 pub(crate) const PASSWORD: &str = "pull-me";
-/// Another one, whose password has a colon.
+/// A second user who may pull. The password has a colon.
 pub(crate) const USER_WITH_COLON: (&str, &str) = ("clerk", "a:b");
-/// Accounts whose password no test knows. The registry logs who came with a wrong one only of accounts that there are.
+/// Accounts with passwords that no test knows. The registry logs the user name of a failed login only for accounts that
+/// exist.
 pub(crate) const STRANGERS: [&str; 3] = ["anna", "ben", "cleo"];
-/// The bcrypt hashes of their passwords.
+/// The bcrypt hashes of all passwords.
 const HTPASSWD: &str = "\
 robot:$2a$04$deZnLQhrzZwwfxXx2VRVjehMttWreWpo7mni8JCks.18raNEiJL5a
 clerk:$2a$04$IKpIFQIMdPzq2dboiMgVYuE0F0n/NU1CDtNppVDIgMSwP0.utL6gm
@@ -31,7 +32,7 @@ cleo:$2a$04$XZnb0ystr9buKhHf3Jq8eeNzK5.OMDNE4qDXRrBZwU4hG3NKwQGZa
 ";
 const PORT: u16 = 5000;
 
-/// The registry.
+/// The registry process and its files.
 pub(crate) struct Registry {
     server: Process,
     bin: PathBuf,
@@ -39,7 +40,7 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Starts an empty one.
+    /// Starts an empty registry.
     pub(crate) fn start(bin: &Path, dir: &Path) -> Self {
         let dir = dir.join("registry");
         std::fs::create_dir(&dir).expect("a folder");
@@ -77,7 +78,7 @@ impl Registry {
         registry
     }
 
-    /// Pushes an image `REPOSITORY:TAG` with one static program in it.
+    /// Pushes an image `REPOSITORY:TAG` that contains one static program.
     pub(crate) fn push(&self, image: &str, program: &Path) {
         let layer = self.layer(program);
         let name = program.file_name().expect("a name").to_string_lossy();
@@ -96,18 +97,19 @@ impl Registry {
         assert!(self.crane(&mutate), "crane mutate {image}");
     }
 
-    /// Has an image in another repository, too.
+    /// Copies an image to another repository.
     pub(crate) fn copy(&self, image: &str, other: &str) {
         let [from, to] = [image, other].map(|image| format!("{ADDRESS}:{PORT}/{image}"));
         assert!(self.crane(&["copy", &from, &to]), "crane copy {to}");
     }
 
-    /// As whom nodes asked for the manifest of a tag, in order, by repository; nobody is an empty text.
+    /// Returns, by repository, the users with which nodes asked for the manifest of a tag, in order. An anonymous
+    /// request is an empty text.
     pub(crate) fn asked(&self) -> BTreeMap<String, Vec<String>> {
         let log = std::fs::read_to_string(&self.server.log).expect("a log");
         let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for line in log.lines() {
-            // The last line may be half written, and what writes no JSON is not the one that knows users.
+            // The last line may be incomplete, and lines that are not JSON name no users.
             let Ok(line) = serde_json::from_str::<Value>(line) else {
                 continue;
             };
@@ -118,7 +120,7 @@ impl Registry {
                 other if other.ends_with("invalid authorization credential") => "",
                 _ => continue,
             };
-            // The namespace is what containerd adds, and nobody else.
+            // Only containerd adds the parameter `ns`.
             let is_of_node = text("http.request.uri").contains("?ns=");
             if is_of_node && text("http.request.method") == "HEAD" {
                 let tries = asked.entry(text("vars.name").to_owned()).or_default();
@@ -128,7 +130,7 @@ impl Registry {
         asked
     }
 
-    /// Writes an image that is in the registry to a file, as another name, for nodes that import it.
+    /// Writes an image of the registry to a file under its local name, for nodes to import.
     pub(crate) fn save(&self, image: &str) -> PathBuf {
         let file = self.dir.join("image.tar");
         let source = format!("{ADDRESS}:{PORT}/{image}");
@@ -159,7 +161,7 @@ impl Registry {
     }
 }
 
-/// containerd comes as nobody first, each time that it tries, and repeats a password that is refused.
+/// Adds a request to the tries. containerd starts each try anonymously, and repeats a password that was refused.
 fn add_request(tries: &mut Vec<String>, user: &str) {
     match tries.last_mut() {
         Some(last) if last.is_empty() && !user.is_empty() => user.clone_into(last),
@@ -168,12 +170,13 @@ fn add_request(tries: &mut Vec<String>, user: &str) {
     }
 }
 
-/// The name by which a saved image is known.
+/// Returns the name of a saved image.
 pub(crate) fn local_name(image: &str) -> String {
     format!("{ADDRESS}:{PORT}/{image}")
 }
 
-/// Has containerd find the registry under its names as in real life, without TLS, and ask it once.
+/// Writes the configuration with which containerd finds the registry under its names, without TLS, and asks it only
+/// once.
 pub(crate) fn write_hosts(dir: &Path) {
     for name in [NAME, NAME_WITH_PORT, DOCKER_HUB] {
         let dir = dir.join(name);

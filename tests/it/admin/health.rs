@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
-fn the_admin_port_says_how_it_is() {
+fn the_admin_port_serves_health_and_metrics() {
     let dir = tempfile::tempdir().expect("a folder");
     let process = Process::start(dir.path(), &[]);
     assert_eq!(process.get("/livez"), (200, "ok\n".to_owned()));
@@ -19,10 +19,10 @@ fn the_admin_port_says_how_it_is() {
     let week = 7.0 * 24.0 * 3600.0;
     let expires = process
         .metric("pullgate_certificate_expiry_timestamp_seconds")
-        .expect("it is there");
+        .expect("a metric");
     let loaded = process
         .metric("pullgate_policy_loaded_timestamp_seconds")
-        .expect("it is there");
+        .expect("a metric");
     assert!((expires - loaded - week).abs() < 60.0, "{text}");
 }
 

@@ -5,7 +5,7 @@ use crate::support::create_pod;
 use pullgate::tls::self_signed::SelfSigned;
 use serde_json::json;
 
-/// One line a decision, with what was decided about what and why, and nothing of what a Secret holds.
+/// Each decision is one line with the verdict, the object and the reason, and without the content of a Secret.
 #[test]
 fn every_decision_is_a_line_of_the_log() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! Tests of the metrics, and of the table of them in docs/metrics.md.
+//! Tests of the metrics and of their table in docs/metrics.md.
 
 use super::{Process, until};
 use crate::policy::EXAMPLE;
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Promise 4, as the metrics show it.
+/// Promise 4, seen in the metrics.
 #[test]
 fn promise_4_a_bad_policy_file_shows_in_the_metrics_and_replaces_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -30,9 +30,10 @@ fn promise_4_a_bad_policy_file_shows_in_the_metrics_and_replaces_nothing() {
     assert_eq!(process.metric("pullgate_policy_faults"), Some(0.0));
 }
 
-/// The names and labels of the metrics are an interface: `docs/metrics.md` says what they are, and this that it is so.
+/// Names and labels of metrics are an interface. This test compares the table in `docs/metrics.md` with the metrics of
+/// the code.
 #[tokio::test]
-async fn the_table_of_metrics_is_what_is_counted() {
+async fn the_table_lists_exactly_the_metrics_of_the_code() {
     let running = start().await;
     let pod = |secret: &str| {
         create_pod(
@@ -69,12 +70,12 @@ async fn the_table_of_metrics_is_what_is_counted() {
     metrics.connections.refused("total");
     let text = metrics.text(true);
     let shown: BTreeSet<_> = types(&text).into_keys().map(str::to_owned).collect();
-    assert_eq!(shown, registered(), "this test has to count each metric");
+    assert_eq!(shown, registered(), "count the new metric in this test");
     assert_eq!(families(&text), table(&read("docs/metrics.md")));
     running.end().await;
 }
 
-/// Alerts, dashboard and pages name metrics of the table, which the test above compares with the code.
+/// Alerts, dashboard and documents name only metrics of the table. The test above compares the table with the code.
 #[test]
 fn alerts_dashboard_and_pages_name_metrics_of_the_table() {
     let documented = table(&read("docs/metrics.md"));
@@ -110,7 +111,7 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(root().join(path)).expect("a text of the repository")
 }
 
-/// The words of a text that begin like a metric.
+/// Returns the words of a text that begin like a metric name.
 fn named(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .filter(|word| word.starts_with("pullgate_"))
@@ -118,7 +119,7 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Statistics in which nothing is missing.
+/// Statistics with a value in every field.
 fn statistics() -> SecretStatistics {
     let injected = InjectedSecret {
         rule: "contoso".to_owned(),
@@ -136,7 +137,8 @@ fn statistics() -> SecretStatistics {
 
 type Families = BTreeMap<String, (String, BTreeSet<String>)>;
 
-/// The names of all registered metrics. The text leaves out a family without samples, the debug output does not.
+/// Returns the names of all registered metrics. They are read from the debug output, because the text format leaves out
+/// metrics without samples.
 fn registered() -> BTreeSet<String> {
     let metrics = format!("{:?}", Metrics::default());
     let descriptors = metrics.split("Descriptor { name: \"").skip(1);
@@ -149,14 +151,14 @@ fn registered() -> BTreeSet<String> {
     names.collect()
 }
 
-/// The types of the metrics by their names.
+/// Returns the types of the metrics by name.
 fn types(text: &str) -> BTreeMap<&str, &str> {
     text.lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
         .collect()
 }
 
-/// Type and labels of each metric, by the name under which its samples are found.
+/// Returns type and labels of each metric, by the name in its samples.
 fn families(text: &str) -> Families {
     let mut families = Families::new();
     for (name, kind) in types(text) {
@@ -185,7 +187,7 @@ fn families(text: &str) -> Families {
     families
 }
 
-/// The same of the rows `| NAME | TYPE | LABELS | … |`.
+/// Returns the same from the rows `| NAME | TYPE | LABELS | … |` of the table.
 fn table(markdown: &str) -> Families {
     let rows = markdown
         .lines()

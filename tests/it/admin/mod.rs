@@ -1,4 +1,4 @@
-//! The admin port, and how the process begins and ends.
+//! Tests of the admin port, and of the start and the end of the process.
 
 mod health;
 mod log;
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A `pullgate serve` of its own, ended also when the test fails.
+/// A `pullgate serve` process. It is killed on drop, so also when the test fails.
 struct Process {
     child: Child,
     webhook: String,
@@ -51,7 +51,7 @@ impl Process {
         }
     }
 
-    /// The status and the body of an answer of the admin port.
+    /// Returns status and body of an answer of the admin port.
     fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.admin).expect("a connection");
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -81,7 +81,7 @@ impl Process {
     }
 
     fn terminate(&self) {
-        // A shell has a `kill` of its own; a small machine may have no other.
+        // `kill` is built into the shell; a small system may have no other.
         let kill = format!("kill {}", self.child.id());
         assert!(
             Command::new("sh")
@@ -92,7 +92,7 @@ impl Process {
         );
     }
 
-    /// The exit code, and what was logged until then.
+    /// Waits for the end. Returns the exit code and the remaining log.
     fn ended(&mut self) -> (Option<i32>, String) {
         let mut rest = String::new();
         self.log.read_to_string(&mut rest).expect("text");
@@ -110,7 +110,11 @@ impl Drop for Process {
 fn address(log: &mut impl BufRead, message: &str) -> String {
     loop {
         let mut line = String::new();
-        assert_ne!(log.read_line(&mut line).expect("text"), 0, "it ended");
+        assert_ne!(
+            log.read_line(&mut line).expect("text"),
+            0,
+            "the process ended"
+        );
         let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         if line["fields"]["message"] == message {
             return line["fields"]["address"]
@@ -121,7 +125,7 @@ fn address(log: &mut impl BufRead, message: &str) -> String {
     }
 }
 
-/// Arguments for a server with this certificate.
+/// Returns the arguments for a server with this certificate.
 fn identity(dir: &Path, pair: &SelfSigned) -> [String; 4] {
     let file = |name: &str, text: &str| {
         std::fs::write(dir.join(name), text).expect("a file");

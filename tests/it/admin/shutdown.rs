@@ -1,14 +1,14 @@
-//! Tests of how the process ends.
+//! Tests of the end of the process.
 
 use super::{Process, block_on, identity, until};
 use crate::tls::{split, status};
 use pullgate::tls::self_signed::SelfSigned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Not ready at once, served on for the delay and told to connect anew: a rolling restart fails no call. The second
-/// signal does not wait.
+/// After the first SIGTERM, readiness fails at once, but the server serves on for the delay and asks clients to
+/// reconnect: so a rolling restart fails no call. A second SIGTERM ends the delay.
 #[test]
-fn the_first_sigterm_takes_its_time() {
+fn the_first_sigterm_drains_and_the_second_aborts() {
     let dir = tempfile::tempdir().expect("a folder");
     let pair = SelfSigned::new(&["localhost"]).expect("a certificate");
     let args = identity(dir.path(), &pair);
@@ -28,14 +28,14 @@ fn the_first_sigterm_takes_its_time() {
         let head = String::from_utf8_lossy(&answer[..length]).to_lowercase();
         assert!(!head.contains("connection: close"), "{head}");
         process.terminate();
-        until("it is not ready", || {
+        until("/readyz says that the process is about to end", || {
             process.get("/readyz") == (503, "not ready: about to end\n".to_owned())
         });
         assert_eq!(process.get("/livez").0, 200);
         assert_eq!(
             client.post("/validate", b"").await.0,
             400,
-            "new connections are served"
+            "new connections are still served"
         );
         kept.write_all(ask).await.expect("written");
         let mut rest = Vec::new();
@@ -55,7 +55,7 @@ fn the_first_sigterm_takes_its_time() {
 }
 
 #[test]
-fn after_the_delay_it_ends_by_itself() {
+fn the_process_ends_after_the_delay() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut process = Process::start(dir.path(), &["--shutdown-delay", "1"]);
     process.terminate();

@@ -1,4 +1,4 @@
-//! Answers: the semantics of the verbs, and bodies that end in the middle.
+//! Answers of the scripted API server: the semantics of the verbs, and bodies that are cut off.
 
 use super::ApiServer;
 use super::request::{ApiRequest, Verb};
@@ -19,10 +19,10 @@ pub(super) type Answer = UnsyncBoxBody<Bytes, io::Error>;
 /// A part of a body, or the end of the connection.
 pub(super) type Chunk = Result<Bytes, io::Error>;
 
-/// The text in the place of an item that is not made of a `Value`.
+/// The placeholder in a list for an item that is given as text.
 const PLACE: &str = "@item@";
 
-/// The length of a part of a body, in bytes.
+/// The length of a body part, in bytes.
 const PART: usize = 16 * 1024;
 
 /// The reason for a refusal: HTTP status, reason and message.
@@ -40,7 +40,7 @@ impl ApiServer {
         });
         let is_stream = [Verb::List, Verb::Watch].contains(&request.verb);
         match &fault {
-            // A real API server may quote the object that it refuses.
+            // A real API server may quote the refused object.
             Some(Fault::Status(code)) => {
                 return status(*code, &format!("scripted refusal of {}", request.body));
             }
@@ -49,7 +49,7 @@ impl ApiServer {
             }
             Some(Fault::Slow(time)) => tokio::time::sleep(*time).await,
             Some(Fault::Never) => pending().await,
-            // The rest changes objects or the body.
+            // The other faults change objects or the body.
             Some(
                 Fault::Nothing
                 | Fault::Overtaken(_)
@@ -114,7 +114,7 @@ impl Store {
         found.ok_or_else(|| (404, "NotFound", format!("{} not found", request.key())))
     }
 
-    /// Returns a list, unless a version is asked for that is still to come.
+    /// Returns a list, or a refusal if the request demands a resourceVersion that does not exist yet.
     fn listed(&self, request: &ApiRequest) -> Result<Value, Refusal> {
         let version = request.query.get("resourceVersion");
         let version: u64 = version.map_or(0, |version| version.parse().expect("a number"));
@@ -153,7 +153,7 @@ impl Store {
             if is_partial {
                 return metadata_only(object);
             }
-            // As from a real API server, items do not repeat the version and kind of the list.
+            // Items of a list do not repeat its apiVersion and kind, as in a real API server.
             let mut item = (*object).clone();
             let fields = item.as_object_mut().expect("an object");
             fields.remove("apiVersion");
@@ -193,7 +193,7 @@ impl Store {
         Ok(self.write(request, request.body.clone()))
     }
 
-    /// Applies a JSON Patch, the only kind of patch that it knows.
+    /// Applies a JSON Patch, the only kind of patch that is supported.
     fn patch(&mut self, request: &ApiRequest) -> Result<Value, Refusal> {
         let old = self.existing(request)?;
         if request.content_type != "application/json-patch+json" {
@@ -205,7 +205,7 @@ impl Store {
         let mut object = old.clone();
         json_patch::patch(&mut object, &patch)
             .map_err(|error| (422, "Invalid", error.to_string()))?;
-        // A patch that changes nothing is not a change.
+        // A patch without changes creates no new version.
         if object == *old {
             return Ok(object);
         }
@@ -275,7 +275,7 @@ pub(super) fn body(chunks: impl Stream<Item = Chunk> + Send + 'static) -> Respon
     Response::new(StreamBody::new(frames).boxed_unsync())
 }
 
-/// Returns a body in parts, as it comes from a socket.
+/// Splits a body into parts, as a socket delivers them.
 fn parts(bytes: &Bytes) -> Vec<Chunk> {
     let starts = (0..bytes.len()).step_by(PART);
     starts
@@ -283,7 +283,7 @@ fn parts(bytes: &Bytes) -> Vec<Chunk> {
         .collect()
 }
 
-/// Returns the first half of a body, and the end of the connection.
+/// Returns the first half of a body, followed by the end of the connection.
 pub(super) fn half(bytes: &Bytes) -> Vec<Chunk> {
     let reset = io::Error::from(io::ErrorKind::ConnectionReset);
     vec![Ok(bytes.slice(..bytes.len() / 2)), Err(reset)]

@@ -1,11 +1,11 @@
-//! A scripted API server for tests of `cluster/`: it keeps objects, answers requests as Kubernetes does, and fails where
-//! a test tells it to. It has no socket: [`ApiServer::client`] returns a `kube::Client` over a tower service, so a test
-//! can pause the clock of tokio, and pauses of seconds cost nothing.
+//! A scripted API server for tests of `cluster/`. It keeps objects, answers requests like Kubernetes, and fails where a
+//! test tells it to. It has no socket: [`ApiServer::client`] returns a `kube::Client` over a tower service, so a test
+//! can pause the clock of tokio, and pauses of seconds take no time.
 //!
 //! **How to write a scenario**
 //!
-//! 1. [`ApiServer::put`] and [`ApiServer::delete`] change objects as another client would; watches see it.
-//! 2. [`ApiServer::script`] says how the next request of a verb and a resource is answered, with a [`Fault`]. Several of
+//! 1. [`ApiServer::put`] and [`ApiServer::delete`] change objects like another client. Watches see the change.
+//! 2. [`ApiServer::script`] sets the answer to the next request of a verb and a resource, as a [`Fault`]. Several of
 //!    them form a queue. [`ApiServer::always`] gives every such request the same fault, until [`ApiServer::recover`].
 //! 3. The functions in `scenarios.rs` are named events: a watch that expires, a connection that breaks, a bookmark.
 //! 4. [`ApiServer::until`] waits for a condition. If it does not come true in time, the test fails and names the
@@ -19,7 +19,8 @@
 //! api.until("the list is repeated", || api.count(Verb::List, Namespaces) == 2).await;
 //! ```
 //!
-//! It does not have: finalizers, managed fields, server-side apply, HTTP DELETE, the end of a watch after `timeoutSeconds`.
+//! Not supported: finalizers, managed fields, server-side apply, HTTP DELETE, the end of a watch after
+//! `timeoutSeconds`.
 
 mod answer;
 mod request;
@@ -44,7 +45,7 @@ use tower::service_fn;
 
 /// The longest wait for a condition. Where the clock is paused, these seconds pass at once.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The pause between two looks at a condition.
+/// The pause between two checks of a condition.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// The API server. Clones share their state.
@@ -82,17 +83,17 @@ impl ApiServer {
         }
     }
 
-    /// Creates or replaces an object, as another client would. Returns the object as it is stored.
+    /// Creates or replaces an object, like another client. Returns the object as it is stored.
     pub(crate) fn put(&self, resource: Resource, object: Value) -> Value {
         self.change(|store| store.put(resource, object))
     }
 
-    /// Deletes an object, as another client would. `name` is `NAMESPACE/NAME`, or `NAME` for cluster-wide objects.
+    /// Deletes an object, like another client. `name` is `NAMESPACE/NAME`, or `NAME` for cluster-wide objects.
     pub(crate) fn delete(&self, resource: Resource, name: &str) {
         self.change(|store| store.delete(resource, name));
     }
 
-    /// Returns the object of this name, in the same form as for [`ApiServer::delete`].
+    /// Returns the object of this name, which has the same form as for [`ApiServer::delete`].
     pub(crate) fn get(&self, resource: Resource, name: &str) -> Option<Value> {
         self.store.borrow().get(resource, name).cloned()
     }
@@ -110,7 +111,7 @@ impl ApiServer {
         self.requests(verb, resource).len()
     }
 
-    /// Returns how many bytes of answers were read by the client so far, those of watches not counted.
+    /// Returns how many bytes of answers the client has read so far, without those of watches.
     pub(crate) fn bytes_sent(&self) -> usize {
         self.sent.load(Ordering::Relaxed)
     }
@@ -122,7 +123,7 @@ impl ApiServer {
 
     /// Waits until a condition is true. Panics after this time, with the condition and all requests.
     pub(crate) async fn within(&self, time: Duration, what: &str, condition: impl Fn() -> bool) {
-        // A condition may read anything, so there is no event to wait for.
+        // A condition may read anything, so it is checked again and again.
         let is_true = async {
             while !condition() {
                 tokio::time::sleep(LOOK).await;

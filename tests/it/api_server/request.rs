@@ -1,4 +1,4 @@
-//! Requests as the API server understands them: verb, resource, names and parameters.
+//! Requests to the scripted API server: verb, resource, names and parameters.
 
 use http_body_util::BodyExt;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The resources that the scripted API server has.
+/// The resources of the scripted API server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource {
     Namespaces,
@@ -47,7 +47,7 @@ pub(crate) struct ApiRequest {
     pub(crate) accept: String,
     /// The header `Content-Type`.
     pub(crate) content_type: String,
-    /// The body; null where there is none.
+    /// The body, or null if there is none.
     pub(crate) body: Value,
 }
 
@@ -81,7 +81,7 @@ impl Resource {
         Self::Workloads(Kind::Job),
     ];
 
-    /// Returns the kind of its objects.
+    /// Returns the kind of the resource's objects.
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::Namespaces => "Namespace",
@@ -94,7 +94,7 @@ impl Resource {
         }
     }
 
-    /// Returns the group and version of its objects.
+    /// Returns the group and version of the resource's objects.
     pub(crate) fn api_version(self) -> &'static str {
         match self {
             Self::Namespaces | Self::ServiceAccounts | Self::Secrets | Self::ConfigMaps => "v1",
@@ -109,7 +109,7 @@ impl Resource {
         }
     }
 
-    /// Returns its name in paths.
+    /// Returns the name of the resource in paths.
     pub(crate) fn plural(self) -> String {
         format!("{}s", self.kind().to_lowercase())
     }
@@ -121,7 +121,7 @@ impl Resource {
 }
 
 impl ApiRequest {
-    /// Reads a request. Returns `None` if the scripted API server does not have its path or method.
+    /// Reads a request. Returns `None` if the scripted API server does not support its path or method.
     pub(super) async fn read(request: hyper::Request<Body>) -> Option<Self> {
         let (head, body) = request.into_parts();
         let path = Path::read(head.uri.path())?;
@@ -153,7 +153,7 @@ impl ApiRequest {
         })
     }
 
-    /// Returns the name by which the store keeps the object: `NAMESPACE/NAME`, or `NAME`.
+    /// Returns the name of the object in the store: `NAMESPACE/NAME`, or `NAME`.
     pub(super) fn key(&self) -> String {
         let name = self.name.as_deref().unwrap_or_default();
         match &self.namespace {
@@ -162,7 +162,7 @@ impl ApiRequest {
         }
     }
 
-    /// Returns whether a list or watch of this request contains the object: by its namespace and its field selector.
+    /// Returns whether a list or watch of this request contains the object, by namespace and field selector.
     pub(super) fn selects(&self, object: &Value) -> bool {
         let namespace = object["metadata"]["namespace"].as_str();
         let is_inside = self.namespace.is_none() || self.namespace.as_deref() == namespace;
@@ -175,12 +175,12 @@ impl ApiRequest {
             })
     }
 
-    /// Returns whether only the metadata of objects is asked for.
+    /// Returns whether the request asks only for the metadata of objects.
     pub(crate) fn wants_metadata_only(&self) -> bool {
         self.accept.contains("as=PartialObjectMetadata")
     }
 
-    /// Returns whether a change is to be checked and not made.
+    /// Returns whether a change is only checked and not made.
     pub(super) fn is_dry_run(&self) -> bool {
         self.query.contains_key("dryRun")
     }
@@ -240,7 +240,7 @@ fn parameters(query: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Decodes `%2F` and `+` of a query.
+/// Decodes the escapes `%2F` and `+` in a query.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

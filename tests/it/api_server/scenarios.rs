@@ -1,4 +1,4 @@
-//! Faults of single requests, and named events.
+//! The faults of single requests, and named events.
 
 use super::ApiServer;
 use super::request::{Resource, Verb};
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// A deviation from the usual answer to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
-    /// None: a place in the queue, ahead of a request that has a fault.
+    /// No deviation: an entry of the queue, so that a later request has a fault.
     Nothing,
     /// This HTTP status, with a `Status` object. Its message quotes the body of the request.
     Status(u16),
@@ -18,19 +18,19 @@ pub(crate) enum Fault {
     Never,
     /// An object that cannot be decoded: the last item of a list, the first event of a watch, otherwise the whole body.
     Garbage,
-    /// This text as the last item of a list, or as the object of the first event of a watch; there it comes before the
-    /// type of the event, as JSON allows.
+    /// This text as the last item of a list, or as the object of a watch's first event. In the event it comes before
+    /// the type, which JSON allows.
     Item(String),
     /// A connection that ends in the middle of the body; in a watch, in the middle of the first event.
     CutOff,
-    /// The usual answer, after another client has written this object: a create or replace is a conflict then.
+    /// The usual answer after another client has written this object, so that a create or replace meets a conflict.
     Overtaken(Value),
 }
 
-/// The end of open watches.
+/// The way in which open watches end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// After an event, as at the end of `timeoutSeconds`.
+    /// After a whole event, as at the end of `timeoutSeconds`.
     Orderly,
     /// In the middle of an event, as when the connection is lost.
     Broken,
@@ -58,7 +58,7 @@ impl ApiServer {
         });
     }
 
-    /// Ends the open watches of a resource in good order. A watch can resume where it was.
+    /// Ends the open watches of a resource between two events. A watch can resume from there.
     pub(crate) fn end_watches(&self, resource: Resource) {
         self.change(|store| store.endings.push((resource, Ending::Orderly)));
     }
@@ -69,7 +69,7 @@ impl ApiServer {
     }
 
     /// Ends the open watches of a resource, deletes and writes these objects while no watch is open, and forgets the
-    /// history. A watch that resumes from before is answered 410 Gone, as an error event.
+    /// history. A watch that resumes from an earlier version gets 410 Gone as an error event.
     pub(crate) fn expire_watches(&self, resource: Resource, deleted: &[&str], written: Vec<Value>) {
         self.change(|store| {
             store.endings.push((resource, Ending::Orderly));

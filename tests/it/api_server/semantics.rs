@@ -1,4 +1,4 @@
-//! The scripted API server answers as a real one.
+//! Tests that the scripted API server answers like a real one.
 
 use super::Resource::ConfigMaps;
 use super::{ApiServer, Fault, Verb};
@@ -21,7 +21,7 @@ fn api(server: &ApiServer) -> Api<ConfigMap> {
     Api::namespaced(server.client(), "a")
 }
 
-/// The HTTP status and the reason of a refusal.
+/// Returns the HTTP status and the reason of a refusal.
 fn refusal<T>(answer: kube::Result<T>) -> (u16, String) {
     match answer {
         Err(Error::Api(status)) => (status.code, status.reason.clone()),
@@ -31,7 +31,7 @@ fn refusal<T>(answer: kube::Result<T>) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn objects_are_created_once_and_replaced_by_their_last_version() {
+async fn a_second_create_and_a_stale_replace_are_conflicts() {
     let server = ApiServer::default();
     let (api, params) = (api(&server), PostParams::default());
     assert_eq!(refusal(api.get("one").await), (404, "NotFound".to_owned()));
@@ -81,7 +81,7 @@ async fn a_json_patch_is_applied_as_a_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_list_has_pages_selectors_and_a_form_without_content() {
+async fn lists_support_pages_selectors_and_metadata_only() {
     let server = ApiServer::default();
     for name in ["one", "two", "three"] {
         server.put(ConfigMaps, object(name, "1"));
@@ -107,7 +107,7 @@ async fn a_list_has_pages_selectors_and_a_form_without_content() {
 }
 
 #[tokio::test]
-async fn faults_are_used_in_their_order_and_then_the_one_for_always() {
+async fn queued_faults_come_first_and_then_the_permanent_one() {
     let server = ApiServer::default();
     server.put(ConfigMaps, object("one", "1"));
     server.script(Verb::Get, ConfigMaps, Fault::Nothing);

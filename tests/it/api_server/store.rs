@@ -1,11 +1,11 @@
-//! The objects of the API server, the history that watches read, and the script.
+//! The state of the scripted API server: objects, the history for watches, and the script.
 
 use super::request::{ApiRequest, Resource, Verb};
 use super::scenarios::{Ending, Fault};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Everything that the API server knows.
+/// The whole state of the API server.
 #[derive(Default)]
 pub(super) struct Store {
     /// The resourceVersion of the last change. All resources share one counter, as in etcd.
@@ -17,7 +17,7 @@ pub(super) struct Store {
     pub(super) requests: Vec<ApiRequest>,
     pub(super) queues: BTreeMap<(Verb, Resource), VecDeque<Fault>>,
     pub(super) always: BTreeMap<(Verb, Resource), Fault>,
-    /// How the open watches of a resource were ended: a watch ends at each entry that came after its start.
+    /// The endings of watches. An open watch ends at the first entry that is newer than its start.
     pub(super) endings: Vec<(Resource, Ending)>,
 }
 
@@ -68,7 +68,7 @@ impl Store {
         self.record(resource, "BOOKMARK", object);
     }
 
-    /// Adds to the history, with a new resourceVersion.
+    /// Adds an entry to the history, with a new resourceVersion.
     fn record(&mut self, resource: Resource, event: &'static str, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
@@ -81,7 +81,7 @@ impl Store {
         object
     }
 
-    /// Adds the metadata that the API server sets, but for the resourceVersion.
+    /// Adds the metadata that an API server sets, except for the resourceVersion.
     pub(super) fn completed(&self, resource: Resource, mut object: Value) -> Value {
         let old = self.get(resource, &key(&object));
         let old = |field: &str| old.map(|old| old["metadata"][field].clone());
@@ -97,7 +97,7 @@ impl Store {
         object
     }
 
-    /// Returns the fault that this request meets. One from the queue is used up.
+    /// Returns the fault for this request, and removes it if it is from the queue.
     pub(super) fn fault(&mut self, verb: Verb, resource: Resource) -> Option<Fault> {
         let queue = self.queues.get_mut(&(verb, resource));
         let next = queue.and_then(VecDeque::pop_front);
@@ -105,7 +105,7 @@ impl Store {
     }
 }
 
-/// Returns the name by which an object is kept.
+/// Returns the name of an object in the store.
 pub(super) fn key(object: &Value) -> String {
     let name = object["metadata"]["name"].as_str().expect("a name");
     match object["metadata"]["namespace"].as_str() {

@@ -1,4 +1,4 @@
-//! Watches: one JSON object a line, from the history.
+//! Watches: one JSON object per line, from the history.
 
 use super::ApiServer;
 use super::answer::{Answer, Chunk, body, garbage, half, metadata_only, status_object};
@@ -15,9 +15,9 @@ use tokio::sync::watch;
 struct Open {
     store: watch::Receiver<Store>,
     request: ApiRequest,
-    /// The resourceVersion of the last event that it has sent, or from which it started.
+    /// The resourceVersion of the last event that was sent, or of the start.
     version: u64,
-    /// The number of endings before it started.
+    /// The number of endings at the start of this watch.
     endings: usize,
     has_started: bool,
     is_over: bool,
@@ -26,13 +26,13 @@ struct Open {
 /// The next step of an open watch.
 enum Step {
     Send(u64, Bytes),
-    /// Send this and end.
+    /// Send these and end.
     End(Vec<Chunk>),
     Wait,
 }
 
 impl ApiServer {
-    /// Answers a watch. Only faults that change the body are looked at.
+    /// Answers a watch. Only faults that change the body are handled here.
     pub(super) fn watch(&self, request: &ApiRequest, fault: Option<&Fault>) -> Response<Answer> {
         let version = request.query.get("resourceVersion");
         let version = version.and_then(|version| version.parse().ok());
@@ -94,7 +94,7 @@ impl Open {
             }
             None => {}
         }
-        // Forgetting the history does not end a watch that is open.
+        // An open watch goes on when the history is forgotten.
         if !self.has_started && self.version < store.forgotten {
             let status = status_object(410, "Expired", "too old resource version");
             return Step::End(vec![Ok(line("ERROR", &status))]);

@@ -1,4 +1,4 @@
-//! The certificate that all replicas share, and the `caBundle` of the webhook configurations.
+//! Tests of the certificate that all replicas share, and of the `caBundle` in the webhook configurations.
 
 use super::{Cluster, name};
 use crate::api_server::Resource::{
@@ -24,7 +24,7 @@ const CONFIGURATIONS: [Resource; 2] = [
     ValidatingWebhookConfigurations,
 ];
 
-/// A text that several tasks write to.
+/// A text buffer that several tasks write to.
 #[derive(Clone, Default)]
 struct Text(Arc<Mutex<Vec<u8>>>);
 
@@ -58,7 +58,7 @@ fn names() -> Vec<String> {
     vec!["pullgate.pullgate.svc".to_owned()]
 }
 
-/// A webhook configuration with this many webhooks.
+/// Returns a webhook configuration with this many webhooks.
 fn configuration(webhooks: usize, bundle: Option<&str>) -> Value {
     let webhook = |number| {
         json!({
@@ -79,7 +79,7 @@ fn tls_secret(data: Value) -> Value {
     })
 }
 
-/// The Secret that another replica writes.
+/// Returns the Secret that another replica writes.
 fn secret_of(keys: &Keys) -> Value {
     let data = keys.to_secret().into_iter();
     let data: serde_json::Map<_, _> = data
@@ -89,7 +89,7 @@ fn secret_of(keys: &Keys) -> Value {
 }
 
 impl Cluster {
-    /// A cluster with both webhook configurations, as the chart makes them: without a `caBundle`.
+    /// Returns a cluster with both webhook configurations as the chart renders them: without a `caBundle`.
     fn installed() -> Self {
         let cluster = Self::waiting_for(Part::Certificate);
         for (webhooks, resource) in [1, 2].into_iter().zip(CONFIGURATIONS) {
@@ -98,7 +98,7 @@ impl Cluster {
         cluster
     }
 
-    /// Starts the care for the certificate. Returns the chains that come into use.
+    /// Starts the certificate keeper. Returns the certificate chains that it puts in use.
     fn keep_certificate(&mut self) -> Text {
         let used = Text::default();
         let managed = Managed {
@@ -115,7 +115,7 @@ impl Cluster {
         used
     }
 
-    /// The value of a key of the Secret.
+    /// Returns the value of a key of the Secret.
     fn in_secret(&self, key: &str) -> String {
         let secret = self.api.get(Secrets, SECRET).expect("the Secret exists");
         let value = secret["data"][key].as_str().expect("the key exists");
@@ -123,7 +123,7 @@ impl Cluster {
         String::from_utf8(value).expect("PEM")
     }
 
-    /// Whether each webhook of a configuration trusts the CA in the Secret.
+    /// Returns whether each webhook of a configuration trusts the CA in the Secret.
     fn trusts_secret(&self, resource: Resource) -> bool {
         let found = self.api.get(resource, "pullgate");
         let found = found.expect("the configuration exists");
@@ -144,7 +144,7 @@ async fn the_first_start_makes_the_secret_and_patches_both_configurations() {
     for resource in CONFIGURATIONS {
         assert!(cluster.trusts_secret(resource), "{resource:?}");
         assert_eq!(cluster.api.count(Verb::Patch, resource), 1, "{resource:?}");
-        // The watches ask for our own objects by name, and for no others.
+        // The watches select Pullgate's own objects by name, and no others.
         for request in cluster.api.requests(Verb::List, resource) {
             assert_eq!(request.query["fieldSelector"], "metadata.name=pullgate");
         }
@@ -158,7 +158,7 @@ async fn the_first_start_makes_the_secret_and_patches_both_configurations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_certificate_of_a_replica_that_was_faster_is_used() {
+async fn the_certificate_of_a_faster_replica_is_used() {
     let mut cluster = Cluster::installed();
     let other = Keys::new(&names(), OffsetDateTime::now_utc()).expect("keys");
     let overtaken = Fault::Overtaken(secret_of(&other));
@@ -190,12 +190,12 @@ async fn a_ca_bundle_that_was_changed_is_patched_back() {
     assert_eq!(cluster.api.count(Verb::Patch, resource), 2);
     let other = MutatingWebhookConfigurations;
     assert_eq!(cluster.api.count(Verb::Patch, other), 1);
-    // The certificate and the Secret stay as they were.
+    // The certificate and the Secret do not change.
     assert_eq!(used.read(), cluster.in_secret("tls.crt"));
     assert_eq!(cluster.api.count(Verb::Replace, Secrets), 0);
 }
 
-/// A Secret with the right keys and useless values.
+/// Returns a Secret with the right keys and useless values.
 fn garbage() -> Value {
     let value = BASE64_STANDARD.encode("hidden-value");
     tls_secret(json!({"ca.crt": value, "ca.key": value, "tls.crt": value, "tls.key": value}))
@@ -233,7 +233,7 @@ async fn the_certificate_of_a_replica_that_replaced_garbage_first_is_used() {
     assert_eq!(cluster.api.count(Verb::Replace, Secrets), 1);
 }
 
-/// Promise 5, for our own Secret: neither its old values nor the new ones are logged, reported or counted.
+/// Promise 5 for Pullgate's own Secret: neither old nor new values appear in the log, the report or the metrics.
 #[tokio::test(start_paused = true)]
 async fn promise_5_no_value_of_a_secret_that_cannot_be_replaced_is_shown() {
     let log = Text::default();
@@ -241,14 +241,15 @@ async fn promise_5_no_value_of_a_secret_that_cannot_be_replaced_is_shown() {
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
-    // With a single subscriber in the process, a place that logs is switched off for good if a thread without subscriber,
-    // of another test, reaches it first.
+    // The second subscriber is needed because tracing caches whether a log statement is of interest. With a single
+    // subscriber in the process, the cache would switch a statement off for good when a thread of another test, without
+    // a subscriber, reaches it first.
     let _second = Dispatch::new(NoSubscriber::default());
-    // The runtime has one thread, so this log has the lines of this test alone.
+    // The runtime has one thread, so this log contains the lines of this test only.
     let _guard = tracing::subscriber::set_default(logger);
     let mut cluster = Cluster::installed();
     cluster.api.put(Secrets, garbage());
-    // The answer quotes the Secret that was to be written.
+    // The answer quotes the Secret of the request.
     cluster
         .api
         .script(Verb::Replace, Secrets, Fault::Status(422));
@@ -266,24 +267,30 @@ async fn promise_5_no_value_of_a_secret_that_cannot_be_replaced_is_shown() {
     let attempted = attempt.body["data"]["tls.key"].as_str().expect("a key");
     let encoded = BASE64_STANDARD.encode("hidden-value");
     for hidden in ["hidden-value", &encoded, attempted, "PRIVATE KEY"] {
-        assert!(!told.contains(hidden), "{hidden} is told: {told}");
+        assert!(
+            !told.contains(hidden),
+            "the output contains {hidden}: {told}"
+        );
     }
 }
 
-/// For five seconds after a failed write there is no other. A step that writes nothing is not a success: it hid the
-/// failure from the metric, which went up and down.
+/// For five seconds after a failed write, no other write is tried. A step without a write must not count as a success:
+/// it would hide the failure in the metric, which would go up and down.
 #[tokio::test(start_paused = true)]
-async fn a_write_that_is_put_off_does_not_hide_that_the_last_one_failed() {
+async fn a_postponed_write_does_not_hide_the_last_failure() {
     let mut cluster = Cluster::installed();
     cluster
         .api
         .always(Verb::Create, Secrets, Fault::Status(403));
     let used = cluster.keep_certificate();
     let faults = || cluster.metric("pullgate_certificate_faults");
-    cluster.api.until("it is counted", || faults() == 1).await;
+    cluster
+        .api
+        .until("the failure is counted", || faults() == 1)
+        .await;
     while cluster.api.count(Verb::Create, Secrets) < 4 {
         assert_eq!(faults(), 1);
-        // An event between two writes leads to a step that writes nothing.
+        // An event between two writes causes a step without a write.
         let bundle = format!("not our CA {:?}", tokio::time::Instant::now());
         let resource = ValidatingWebhookConfigurations;
         cluster.api.put(resource, configuration(2, Some(&bundle)));
@@ -293,7 +300,10 @@ async fn a_write_that_is_put_off_does_not_hide_that_the_last_one_failed() {
     cluster.api.recover(Verb::Create, Secrets);
     cluster.ready().await;
     assert_eq!(used.read(), cluster.in_secret("tls.crt"));
-    cluster.api.until("it is over", || faults() == 0).await;
+    cluster
+        .api
+        .until("the failure is no longer counted", || faults() == 0)
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,14 +315,17 @@ async fn a_refused_patch_is_reported_and_repeated_until_it_is_allowed() {
         .always(Verb::Patch, resource, Fault::Status(403));
     let used = cluster.keep_certificate();
     let tried = || cluster.api.count(Verb::Patch, resource) == 3;
-    cluster.api.until("it is tried three times", tried).await;
+    cluster
+        .api
+        .until("the patch is tried three times", tried)
+        .await;
     let (is_ready, report) = cluster.readiness.report();
     assert!(!is_ready);
     let expected = "not ready: there is no certificate: cannot patch the caBundle of the webhook configuration pullgate";
     assert!(report.starts_with(expected), "{report}");
     assert!(report.contains("Forbidden"), "{report}");
     assert_eq!(cluster.metric("pullgate_certificate_faults"), 1);
-    // A certificate that is not trusted is not used.
+    // A certificate is not used before the webhook configurations trust its CA.
     assert_eq!(used.read(), "");
     cluster.api.recover(Verb::Patch, resource);
     cluster.ready().await;

@@ -1,4 +1,4 @@
-//! The watches of namespaces and service accounts.
+//! Tests of the watches of namespaces and service accounts.
 
 use super::Cluster;
 use crate::api_server::Resource::{Namespaces, ServiceAccounts};
@@ -21,7 +21,7 @@ fn account(namespace: &str, name: &str, secrets: &[&str]) -> Value {
 }
 
 impl Cluster {
-    /// A cluster with the namespaces a and b, which is not watched yet.
+    /// Returns a cluster with the namespaces a and b, without watches.
     fn with_namespaces() -> Self {
         let cluster = Self::waiting_for(Part::Facts);
         cluster.api.put(Namespaces, namespace("a", "red"));
@@ -29,7 +29,7 @@ impl Cluster {
         cluster
     }
 
-    /// The same, watched, with open watches.
+    /// Returns the same cluster with open watches.
     async fn watched_namespaces() -> Self {
         let mut cluster = Self::with_namespaces();
         cluster.watch_facts(InventoryMode::Off);
@@ -38,7 +38,7 @@ impl Cluster {
         cluster
     }
 
-    /// The names of the namespaces that are known, and the label `team` of each.
+    /// Returns the name and the label `team` of each known namespace.
     fn teams(&self) -> Vec<String> {
         let mut teams: Vec<_> = self.facts(|facts| {
             let names = facts.namespaces();
@@ -86,14 +86,14 @@ async fn a_list_and_the_events_after_it_become_facts() {
     assert_eq!(api.count(Verb::List, Namespaces), 1);
     assert_eq!(api.count(Verb::List, ServiceAccounts), 1);
     assert_eq!(cluster.watch_errors("namespaces"), 0);
-    // Of namespaces only the metadata is asked for.
+    // The watch of namespaces reads only their metadata.
     let mut requests = api.requests(Verb::List, Namespaces);
     requests.extend(api.requests(Verb::Watch, Namespaces));
     assert!(requests.iter().all(ApiRequest::wants_metadata_only));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_expired_is_listed_anew_and_forgets_what_is_gone() {
+async fn an_expired_watch_lists_again_and_forgets_deleted_objects() {
     let cluster = Cluster::watched_namespaces().await;
     let new = vec![namespace("c", "green")];
     cluster.api.expire_watches(Namespaces, &["b"], new);
@@ -120,7 +120,7 @@ async fn a_list_that_is_forbidden_is_counted_and_repeated_until_it_is_allowed() 
             "not ready: there is no knowledge of namespaces and service accounts yet\n".to_owned()
         )
     );
-    // The other watch is not held up.
+    // The other watch is not delayed.
     assert_eq!(cluster.watch_errors("serviceaccounts"), 0);
     assert_eq!(api.count(Verb::Watch, ServiceAccounts), 1);
     api.recover(Verb::List, Namespaces);
@@ -128,8 +128,8 @@ async fn a_list_that_is_forbidden_is_counted_and_repeated_until_it_is_allowed() 
     assert_eq!(cluster.teams(), ["a red", "b red"]);
 }
 
-/// That a list begins must not make the pauses short again, as it may break off each time: ten failures take longer than
-/// 30 s. The clock is paused, so this counts requests and measures nothing.
+/// The start of a list must not make the pauses short again, because each list may break off: ten failures take longer
+/// than 30 s. The clock is paused, so this counts requests and measures no time.
 #[tokio::test(start_paused = true)]
 async fn trap_26_a_list_that_fails_each_time_is_repeated_less_often() {
     let mut cluster = Cluster::with_namespaces();
@@ -145,10 +145,10 @@ async fn trap_26_a_list_that_fails_each_time_is_repeated_less_often() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bookmark_changes_no_fact_and_is_where_the_next_watch_begins() {
+async fn a_bookmark_changes_no_fact_and_the_next_watch_starts_from_it() {
     let cluster = Cluster::watched_namespaces().await;
     let bookmark = cluster.api.send_bookmark(Namespaces);
-    // The bookmark is read before this event.
+    // The watch reads the bookmark before this event.
     cluster.api.put(ServiceAccounts, account("a", "web", &[]));
     let knows = || cluster.facts(|facts| facts.service_account("a", "web").is_some());
     cluster.api.until("a later event is known", knows).await;
@@ -188,10 +188,10 @@ async fn a_list_that_breaks_off_is_repeated() {
     assert_eq!(cluster.watch_errors("namespaces"), 1);
 }
 
-/// The first list takes what the API server has in its cache; a later one nothing older than what was seen. A page of a
-/// field selector would cost the API server a scan of all objects, so there are no pages.
+/// The first list accepts data from the API server's cache; a later list accepts nothing older than the known version.
+/// Lists have no pages, because a page of a field selector would cost the API server a scan of all objects.
 #[tokio::test(start_paused = true)]
-async fn a_list_is_asked_for_as_a_whole_and_never_older_than_what_was_seen() {
+async fn a_list_has_no_pages_and_is_never_older_than_the_known_version() {
     let cluster = Cluster::watched_namespaces().await;
     let api = cluster.api.clone();
     let last = api.put(Namespaces, namespace("b", "blue"));
@@ -212,9 +212,10 @@ async fn a_list_is_asked_for_as_a_whole_and_never_older_than_what_was_seen() {
     }
 }
 
-/// As after etcd was restored: the API server does not know the version that was seen. The newest is asked for then.
+/// After a restore of etcd, the API server may not know the last version that was seen. The next list then asks for the
+/// newest version.
 #[tokio::test(start_paused = true)]
-async fn a_list_of_a_version_that_is_not_there_is_followed_by_one_of_the_newest() {
+async fn after_a_list_of_an_unknown_version_the_newest_is_listed() {
     let cluster = Cluster::watched_namespaces().await;
     let api = cluster.api.clone();
     for code in [410, 504] {
@@ -222,16 +223,16 @@ async fn a_list_of_a_version_that_is_not_there_is_followed_by_one_of_the_newest(
         let name = format!("n{code}");
         api.expire_watches(Namespaces, &[], vec![namespace(&name, "green")]);
         let is_known = || cluster.facts(|facts| facts.labels(&name).is_some());
-        api.until("it is listed", is_known).await;
+        api.until("the new namespace is listed", is_known).await;
         let lists = api.requests(Verb::List, Namespaces);
         let last = lists.last().expect("a list");
         assert_eq!(last.query.get("resourceVersion"), None, "{code}");
     }
 }
 
-/// kube asks for the same watch for ever then.
+/// Without this, kube would repeat the same watch forever.
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_is_answered_with_the_status_410_is_listed_anew() {
+async fn a_watch_with_status_410_lists_again() {
     let cluster = Cluster::watched_namespaces().await;
     let api = cluster.api.clone();
     api.script(Verb::Watch, Namespaces, Fault::Status(410));
@@ -273,9 +274,9 @@ async fn a_service_account_restricts_its_pods_if_its_annotation_is_true() {
     }
 }
 
-/// Showing facts copies tables of all namespaces, and components write an annotation every few seconds.
+/// Publishing facts copies tables of all namespaces, and some components write an annotation every few seconds.
 #[tokio::test(start_paused = true)]
-async fn what_changes_no_fact_shows_no_new_facts() {
+async fn a_change_outside_the_facts_publishes_no_new_facts() {
     let mut cluster = Cluster::with_namespaces();
     let api = cluster.api.clone();
     api.put(ServiceAccounts, account("a", "web", &["contoso-pull"]));
@@ -298,9 +299,9 @@ async fn what_changes_no_fact_shows_no_new_facts() {
     assert_ne!(settled().await, before);
 }
 
-/// A review does not wait for a watch that fails, so it must be known as long as it does, and no longer.
+/// A review does not wait for a failing watch, so facts say that a watch fails, and only while it does.
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_fails_is_known_to_fail_until_it_works_again() {
+async fn a_failing_watch_is_marked_until_it_works_again() {
     let mut cluster = Cluster::with_namespaces();
     let api = cluster.api.clone();
     api.always(Verb::List, ServiceAccounts, Fault::Status(500));
@@ -317,14 +318,16 @@ async fn a_watch_that_fails_is_known_to_fail_until_it_works_again() {
     cluster.watched(Namespaces).await;
     api.always(Verb::Watch, Namespaces, Fault::Status(503));
     api.break_watches(Namespaces);
-    api.until("the other fails", || fails(WatchedObjects::Namespaces))
-        .await;
+    api.until("the other watch fails", || {
+        fails(WatchedObjects::Namespaces)
+    })
+    .await;
     api.recover(Verb::Watch, Namespaces);
     api.until("it works, too", || !fails(WatchedObjects::Namespaces))
         .await;
 }
 
-/// What ends each watch at once is not asked in a loop. The clock is paused: this counts requests.
+/// A watch that ends at once must not be repeated in a tight loop. The clock is paused, so this counts requests.
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_ends_at_once_is_resumed_after_a_pause() {
     let cluster = Cluster::watched_namespaces().await;
@@ -336,9 +339,9 @@ async fn a_watch_that_ends_at_once_is_resumed_after_a_pause() {
     assert!((2..6).contains(&watches), "{watches}");
 }
 
-/// The deadline of a list is that of the API server itself, a minute.
+/// The deadline of a list is one minute, like that of the API server itself.
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_never_answered_is_given_up_and_repeated() {
+async fn a_list_without_an_answer_is_given_up_and_repeated() {
     let mut cluster = Cluster::with_namespaces();
     cluster.api.script(Verb::List, Namespaces, Fault::Never);
     cluster.watch_facts(InventoryMode::Off);
@@ -346,14 +349,14 @@ async fn a_list_that_is_never_answered_is_given_up_and_repeated() {
     let time = Duration::from_secs(70);
     cluster
         .api
-        .within(time, "it is asked again", asked_again)
+        .within(time, "the list is repeated", asked_again)
         .await;
     cluster.ready().await;
     assert_eq!(cluster.watch_errors("namespaces"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_list_delays_readiness_and_is_asked_once() {
+async fn a_slow_list_delays_readiness_and_is_not_repeated() {
     let mut cluster = Cluster::with_namespaces();
     let api = cluster.api.clone();
     let slow = Fault::Slow(Duration::from_secs(30));
@@ -365,7 +368,7 @@ async fn a_slow_list_delays_readiness_and_is_asked_once() {
     assert_eq!(api.count(Verb::List, ServiceAccounts), 1);
 }
 
-/// Trap 25: one object that cannot be read hides no other. It is counted apart from failures of the watch.
+/// Trap 25: an unreadable object hides no other object. It is counted apart from failures of the watch.
 #[tokio::test(start_paused = true)]
 async fn trap_25_one_undecodable_object_does_not_fail_the_list() {
     let mut cluster = Cluster::with_namespaces();
@@ -378,7 +381,7 @@ async fn trap_25_one_undecodable_object_does_not_fail_the_list() {
     assert_eq!(cluster.metric(UNREADABLE), 1);
 }
 
-/// The same in a watch: those after it arrive.
+/// The same in a watch: later events arrive.
 #[tokio::test(start_paused = true)]
 async fn trap_25_an_undecodable_event_of_a_watch_is_skipped() {
     let mut cluster = Cluster::with_namespaces();

@@ -1,8 +1,8 @@
-//! The edge to the API server, on a scripted one: watches, the certificate and the policy of a cluster.
+//! Tests of `cluster` against a scripted API server: watches, the certificate and the policy.
 //!
-//! Most of these tests pause the clock: pauses between attempts, and deadlines, pass as soon as there is nothing else to do.
-//! The tests of the policy cannot: loading one uses `block_in_place`, which needs a runtime of several threads, and tokio
-//! pauses only the clock of a runtime of one.
+//! Most of these tests pause the clock: pauses between attempts, and deadlines, pass as soon as no task has anything
+//! else to do. The tests of the policy cannot: loading a policy uses `block_in_place`, which needs a runtime with
+//! several threads, and tokio pauses only the clock of a runtime with one thread.
 
 mod certificates;
 mod facts;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 const KEY_SECRET: &str = "pullgate/fingerprints";
 
-/// The API server, and the state that the tasks of `cluster/` keep up to date.
+/// A scripted API server, and the state that the tasks of `cluster/` keep up to date.
 struct Cluster {
     api: ApiServer,
     live: Arc<Live>,
@@ -36,9 +36,9 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Returns a cluster that waits for one part. Nothing is asked yet.
+    /// Returns a cluster that waits for one part. No request is sent yet.
     fn waiting_for(part: Part) -> Self {
-        // As `main` does it: certificates are checked with this provider.
+        // The checks of certificates use this provider, as in `main`.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let controllers = Controllers::new(Vec::new());
         Self {
@@ -55,7 +55,7 @@ impl Cluster {
         self.watch_facts_with(mode, SecretContent::reduce);
     }
 
-    /// The same, with another function that reduces the content of Secrets.
+    /// Does the same with another function that reduces the content of Secrets.
     fn watch_facts_with(&mut self, mode: InventoryMode, reduce: Reducer) {
         let secrets = SecretsWatch {
             mode,
@@ -72,7 +72,7 @@ impl Cluster {
         self.tasks.spawn("the watch of the cluster", task);
     }
 
-    /// Reads the facts that reviews are judged by now.
+    /// Reads the current facts, those that a review would be judged by.
     fn facts<T>(&self, read: impl FnOnce(&Facts) -> T) -> T {
         self.live.judge(|world| read(world.facts))
     }
@@ -81,12 +81,14 @@ impl Cluster {
         self.readiness.report().0
     }
 
-    /// Waits until the part is there.
+    /// Waits until the cluster is ready.
     async fn ready(&self) {
-        self.api.until("it is ready", || self.is_ready()).await;
+        self.api
+            .until("the cluster is ready", || self.is_ready())
+            .await;
     }
 
-    /// Returns the value of a sample of the metrics; 0 where it is not there.
+    /// Returns the value of a sample of the metrics, or 0 if there is none.
     fn metric(&self, sample: &str) -> u64 {
         let text = self.metrics.text(self.is_ready());
         let mut lines = text.lines();
@@ -94,7 +96,7 @@ impl Cluster {
         value.map_or(0, |value| value.parse().expect("a whole number"))
     }
 
-    /// Returns how many errors of the watches of a resource were counted.
+    /// Returns the number of counted errors of the watches of a resource.
     fn watch_errors(&self, resource: &str) -> u64 {
         self.metric(&format!(
             "pullgate_watch_errors_total{{resource=\"{resource}\"}}"

@@ -1,4 +1,4 @@
-//! Trap 25: objects that are odd or cannot be read, in lists and in watches. Those beside them are known all the same.
+//! Trap 25: odd and unreadable objects, in lists and in watches. They must not hide other objects.
 
 use super::Cluster;
 use crate::api_server::Resource::{Namespaces, Secrets, ServiceAccounts};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const WATCHED: [Resource; 3] = [Namespaces, ServiceAccounts, Secrets];
 
-/// Members of `metadata` that an object of any type may have. Each is read, and what is odd about it does not matter.
+/// Odd members of `metadata` that an object of any type may have. Each object must be read all the same.
 const METADATA: &[&str] = &[
     r#""managedFields":[{"manager":"a","time":"9999-12-31T23:59:59Z"}]"#,
     r#""managedFields":[{"time":"10000-01-01T00:00:00Z"}]"#,
@@ -55,7 +55,7 @@ const METADATA: &[&str] = &[
     r#""toCome":{"a":[[[{"b":null}]]]}"#,
 ];
 
-/// Members beside `metadata`, of which the same is true.
+/// Odd members beside `metadata`. Each object must be read all the same.
 const MEMBERS: &[(Resource, &str)] = &[
     (Namespaces, r#""status":{"phase":"Odd","conditions":null}"#),
     (
@@ -84,7 +84,7 @@ const MEMBERS: &[(Resource, &str)] = &[
     ),
 ];
 
-/// Objects that cannot be read. The name of each can.
+/// Unreadable objects. Only their names can be read.
 const UNREADABLE: &[(Resource, &str, &str)] = &[
     (Namespaces, r#""labels":1"#, ""),
     (Namespaces, r#""labels":[]"#, ""),
@@ -98,7 +98,7 @@ const UNREADABLE: &[(Resource, &str, &str)] = &[
     (Secrets, "", r#","data":{".dockerconfigjson":{}}"#),
 ];
 
-/// An object with these members of `metadata`, and these behind it.
+/// Returns an object with these members of `metadata`, and with these members after it.
 fn odd(metadata: &str, members: &str) -> String {
     let metadata = if metadata.is_empty() {
         String::new()
@@ -135,8 +135,8 @@ fn unreadable(cluster: &Cluster, resource: Resource) -> u64 {
     ))
 }
 
-/// Sends an object in lists and at the beginning of watches. Returns whether it is known from each, and how many are
-/// counted.
+/// Sends an object in lists and as the first event of watches. Returns for each whether the object is known, and how
+/// many unreadable objects are counted.
 async fn sent(resource: Resource, object: &str) -> [(bool, u64); 2] {
     let mut results = Vec::new();
     for verb in [Verb::List, Verb::Watch] {
@@ -150,7 +150,7 @@ async fn sent(resource: Resource, object: &str) -> [(bool, u64); 2] {
         cluster.watched(resource).await;
         put(&cluster, resource, "later");
         let is_known = || knows(&cluster, resource, "later");
-        let what = format!("what comes after {object} in a {verb:?} is known");
+        let what = format!("the object after {object} in a {verb:?} is known");
         cluster
             .api
             .within(Duration::from_secs(5), &what, is_known)
@@ -183,7 +183,8 @@ async fn trap_25_an_object_that_cannot_be_read_is_counted_and_hides_no_other() {
     for (resource, metadata, members) in UNREADABLE {
         let object = odd(metadata, members);
         let results = sent(*resource, &object).await;
-        // That a Secret is there is known by its name. It comes in the lists and watches of both types.
+        // An unreadable Secret is still known by its name. It is counted twice, because both types have a list and a
+        // watch.
         let expected = if *resource == Secrets {
             (true, 2)
         } else {
@@ -193,7 +194,7 @@ async fn trap_25_an_object_that_cannot_be_read_is_counted_and_hides_no_other() {
     }
 }
 
-/// An object without a name, and one that is longer than any that an API server has.
+/// Tests an object without a name, and one that is longer than an API server accepts.
 #[tokio::test(start_paused = true)]
 async fn trap_25_an_object_without_a_name_is_counted_and_hides_no_other() {
     let long = "x".repeat(17 * 1024 * 1024);
@@ -219,18 +220,24 @@ async fn an_object_that_can_be_read_again_is_no_longer_counted() {
     cluster.watched(Namespaces).await;
     put(&cluster, Namespaces, "odd");
     let is_known = || knows(&cluster, Namespaces, "odd");
-    cluster.api.until("it is known", is_known).await;
+    cluster.api.until("the object is known", is_known).await;
     assert_eq!(unreadable(&cluster, Namespaces), 0);
-    // A list that does not name it any more counts anew, too.
+    // A list without the unreadable object also resets the count.
     cluster.api.recover(Verb::List, Namespaces);
     let object = Fault::Item(odd(r#""labels":1"#, "").replace("odd", "other"));
     cluster.api.script(Verb::Watch, Namespaces, object);
     cluster.api.end_watches(Namespaces);
     let is_counted = || unreadable(&cluster, Namespaces) == 1;
-    cluster.api.until("another is counted", is_counted).await;
+    cluster
+        .api
+        .until("another object is counted", is_counted)
+        .await;
     let new = json!({"metadata": {"name": "new"}});
     cluster.api.expire_watches(Namespaces, &[], vec![new]);
     let is_known = || knows(&cluster, Namespaces, "new");
-    cluster.api.until("it is listed again", is_known).await;
+    cluster
+        .api
+        .until("the namespaces are listed again", is_known)
+        .await;
     assert_eq!(unreadable(&cluster, Namespaces), 0);
 }

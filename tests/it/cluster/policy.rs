@@ -1,7 +1,7 @@
-//! The policy that is in a `ConfigMap`, and the second one with accepted policies.
+//! Tests of the policy in a `ConfigMap`, and of the second `ConfigMap` with accepted policies.
 //!
-//! The clock is real here (see the module above). The keeper repeats a failed request after five seconds, or as soon as
-//! its `ConfigMap` changes in any way: so these tests set a label instead of waiting.
+//! The clock is real here, for the reason in `tests/it/cluster/mod.rs`. The keeper repeats a failed request after five
+//! seconds, or as soon as its `ConfigMap` changes in any way: so these tests set a label instead of waiting.
 
 use super::{Cluster, name};
 use crate::api_server::Resource::ConfigMaps;
@@ -15,7 +15,7 @@ const SOURCE: &str = "pullgate/policy";
 const ACCEPTED: &str = "pullgate/policy-accepted";
 const BAD: &str = "kind: PullPolicy\nbans: [{}]\n";
 
-/// A policy without faults, with one registry.
+/// Returns a policy without faults, with one registry.
 fn good(registry: &str) -> String {
     format!(
         "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nregistries:\n  - {{name: {registry}, images: [reg.io], secrets: [pull]}}\n"
@@ -26,7 +26,7 @@ fn source(text: &str) -> Value {
     json!({"metadata": {"namespace": "pullgate", "name": "policy"}, "data": {"policy.yaml": text}})
 }
 
-/// The `ConfigMap` with accepted policies, by their numbers.
+/// Returns the `ConfigMap` with accepted policies, by number.
 fn accepted(policies: &[(u32, &str)]) -> Value {
     let policies = policies.iter();
     let data: serde_json::Map<_, _> = policies
@@ -56,7 +56,7 @@ impl Cluster {
         self.tasks.spawn("the watch of the policy", keeper.keep());
     }
 
-    /// The registries of the policy in force.
+    /// Returns the registries of the policy in force.
     fn registries(&self) -> String {
         self.live.judge(|world| {
             let registries = world.policy.registries().iter();
@@ -68,7 +68,7 @@ impl Cluster {
         self.metric(&format!("pullgate_policy_in_force{{source=\"{source}\"}}")) == 1
     }
 
-    /// The data of the `ConfigMap` with accepted policies; null if it does not exist.
+    /// Returns the data of the `ConfigMap` with accepted policies, or null if it does not exist.
     fn kept(&self) -> Value {
         let found = self.api.get(ConfigMaps, ACCEPTED);
         found.map_or(Value::Null, |found| found["data"].clone())
@@ -80,7 +80,7 @@ impl Cluster {
         self.api.until(&what, || self.kept() == wanted).await;
     }
 
-    /// Sets a label on the `ConfigMap`: the policy stays, and the keeper looks again.
+    /// Sets a label on the `ConfigMap`: the policy does not change, and the keeper reads it again.
     fn touch(&self) {
         let mut object = self.api.get(ConfigMaps, SOURCE).expect("it exists");
         object["metadata"]["labels"] = json!({"touched": "true"});
@@ -114,7 +114,7 @@ async fn a_good_policy_is_in_force_and_kept_as_accepted() {
         .kept_is(&[(1, &good("first")), (2, &good("second"))])
         .await;
     assert_eq!(cluster.registries(), "second");
-    // It asks for its own ConfigMap by name, and for no others.
+    // The watch selects Pullgate's own ConfigMap by name, and no others.
     for request in cluster.api.requests(Verb::List, ConfigMaps) {
         assert_eq!(request.namespace.as_deref(), Some("pullgate"));
         assert_eq!(request.query["fieldSelector"], "metadata.name=policy");
@@ -122,7 +122,7 @@ async fn a_good_policy_is_in_force_and_kept_as_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_policy_at_the_start_gives_way_to_the_last_that_was_accepted() {
+async fn at_the_start_the_last_accepted_policy_replaces_a_bad_one() {
     let mut cluster = Cluster::with_policy(BAD);
     let policies = [(3, good("third")), (4, good("fourth")), (5, BAD.to_owned())];
     let policies = policies.each_ref().map(|(number, text)| (*number, &**text));
@@ -136,11 +136,11 @@ async fn a_bad_policy_at_the_start_gives_way_to_the_last_that_was_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_policy_at_the_start_and_none_accepted_is_not_ready() {
+async fn a_bad_policy_at_the_start_without_an_accepted_one_is_not_ready() {
     let mut cluster = Cluster::with_policy(BAD);
     cluster.keep_policy();
     let asked = || cluster.api.count(Verb::Get, ConfigMaps) == 1;
-    let what = "accepted policies are looked for";
+    let what = "the accepted policies are read";
     cluster.api.until(what, asked).await;
     let (is_ready, report) = cluster.readiness.report();
     let expected =
@@ -168,7 +168,7 @@ async fn promise_4_a_bad_policy_later_leaves_the_one_before_in_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_replicas_that_keep_a_policy_at_once_both_policies_stay() {
+async fn two_replicas_that_keep_policies_at_once_lose_neither() {
     let mut cluster = Cluster::with_policy(&good("ours"));
     cluster
         .api
@@ -178,7 +178,7 @@ async fn of_two_replicas_that_keep_a_policy_at_once_both_policies_stay() {
     cluster.api.script(Verb::Replace, ConfigMaps, overtaken);
     cluster.keep_policy();
     let tried = || cluster.api.count(Verb::Replace, ConfigMaps) == 1;
-    cluster.api.until("it came too late", tried).await;
+    cluster.api.until("the replace is a conflict", tried).await;
     assert_eq!(cluster.kept(), theirs["data"]);
     cluster.touch();
     cluster
@@ -188,7 +188,7 @@ async fn of_two_replicas_that_keep_a_policy_at_once_both_policies_stay() {
             (3, &good("ours")),
         ])
         .await;
-    // It read again before it wrote again.
+    // The keeper reads the object again before it repeats the write.
     assert_eq!(cluster.api.count(Verb::Get, ConfigMaps), 2);
     assert_eq!(cluster.api.count(Verb::Replace, ConfigMaps), 2);
     assert_eq!(cluster.registries(), "ours");
@@ -202,10 +202,13 @@ async fn an_accepted_policy_that_another_replica_kept_first_is_kept_once() {
     cluster.api.script(Verb::Create, ConfigMaps, overtaken);
     cluster.keep_policy();
     let tried = || cluster.api.count(Verb::Create, ConfigMaps) == 1;
-    cluster.api.until("it came too late", tried).await;
+    cluster.api.until("the create is a conflict", tried).await;
     cluster.touch();
     let read_again = || cluster.api.count(Verb::Get, ConfigMaps) == 2;
-    cluster.api.until("it reads again", read_again).await;
+    cluster
+        .api
+        .until("the accepted policies are read again", read_again)
+        .await;
     assert_eq!(cluster.kept(), theirs["data"]);
     assert_eq!(cluster.api.count(Verb::Create, ConfigMaps), 1);
     assert_eq!(cluster.api.count(Verb::Replace, ConfigMaps), 0);
@@ -222,9 +225,9 @@ async fn a_request_that_is_refused_with_429_is_repeated() {
     cluster.ready().await;
     assert_eq!(api.count(Verb::List, ConfigMaps), 2);
     assert_eq!(cluster.watch_errors("configmaps"), 1);
-    // The policy is in force, though it cannot be kept yet.
+    // The policy is in force, although it cannot be kept yet.
     let asked = || api.count(Verb::Get, ConfigMaps) == 1;
-    api.until("accepted policies are asked for", asked).await;
+    api.until("the accepted policies are read", asked).await;
     assert_eq!(cluster.kept(), Value::Null);
     cluster.touch();
     cluster.kept_is(&[(1, &good("first"))]).await;

@@ -1,4 +1,4 @@
-//! The watches of docker-type Secrets.
+//! Tests of the watches of docker-type Secrets.
 
 use super::{Cluster, KEY_SECRET};
 use crate::api_server::Resource::{Namespaces, Secrets, ServiceAccounts};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A Secret of type `dockerconfigjson` with one credential.
+/// Returns a Secret of type `dockerconfigjson` with one credential.
 fn secret(namespace: &str, name: &str, user: &str) -> Value {
     let auth = BASE64_STANDARD.encode(format!("{user}:hidden-password"));
     let content = json!({"auths": {"reg.io": {"auth": auth}}}).to_string();
@@ -35,7 +35,7 @@ impl Cluster {
         self.facts(|facts| facts.inventory()?.get(namespace, name).map(read))
     }
 
-    /// The user names in a Secret, or `None` if the Secret is not known.
+    /// Returns the user names in a Secret, or `None` if the Secret is not known.
     fn users(&self, place: &str) -> Option<String> {
         self.secret(place, |secret| {
             let credentials = secret.content.credentials().iter();
@@ -68,7 +68,7 @@ async fn contents_of_secrets_are_reduced_and_a_deleted_secret_is_forgotten() {
     api.until("the deleted Secret is forgotten", is_gone).await;
     let all = cluster.facts(|facts| format!("{facts:?}"));
     assert!(!all.contains("hidden-password"), "{all}");
-    // Each of both types is listed, and nothing else.
+    // Both types are listed once each, and no other type.
     let mut types: Vec<_> = api
         .requests(Verb::List, Secrets)
         .into_iter()
@@ -85,7 +85,7 @@ async fn contents_of_secrets_are_reduced_and_a_deleted_secret_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_vanished_while_the_watch_was_expired_is_forgotten() {
+async fn a_secret_deleted_without_an_event_is_forgotten_at_the_next_list() {
     let mut cluster = Cluster::waiting_for(Part::Facts);
     let api = cluster.api.clone();
     api.put(Secrets, secret("a", "pull", "jane"));
@@ -132,7 +132,7 @@ async fn names_mode_never_asks_for_the_content_of_a_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_fingerprint_key_is_made_where_there_is_none() {
+async fn a_missing_fingerprint_key_is_created() {
     let mut cluster = Cluster::waiting_for(Part::Facts);
     let api = cluster.api.clone();
     cluster.watch_facts(InventoryMode::Contents);
@@ -146,7 +146,7 @@ async fn the_fingerprint_key_is_made_where_there_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_fingerprint_key_of_a_replica_that_was_faster_is_used() {
+async fn the_fingerprint_key_of_a_faster_replica_is_used() {
     let mut cluster = Cluster::waiting_for(Part::Facts);
     let api = cluster.api.clone();
     let other = other_secret("pullgate", "fingerprints");
@@ -160,7 +160,7 @@ async fn the_fingerprint_key_of_a_replica_that_was_faster_is_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_never_answered_is_given_up_and_repeated() {
+async fn a_request_without_an_answer_is_given_up_and_repeated() {
     let mut cluster = Cluster::waiting_for(Part::Facts);
     let api = cluster.api.clone();
     api.put(Secrets, other_secret("pullgate", "fingerprints"));
@@ -168,7 +168,7 @@ async fn a_request_that_is_never_answered_is_given_up_and_repeated() {
     api.script(Verb::Get, Secrets, Fault::Garbage);
     api.script(Verb::Get, Secrets, Fault::Status(429));
     cluster.watch_facts(InventoryMode::Contents);
-    // Why Secrets are not known is counted and reported.
+    // The reason why Secrets are not known is counted and reported.
     let counted = || cluster.watch_errors("pullsecrets") == 2;
     api.until("two errors are counted", counted).await;
     let (is_ready, report) = cluster.readiness.report();
@@ -180,9 +180,9 @@ async fn a_request_that_is_never_answered_is_given_up_and_repeated() {
     assert_eq!(api.count(Verb::Get, Secrets), 4);
 }
 
-/// In both modes. A time that cannot be meant is left out, and the newest of the others counts.
+/// In both modes. Implausible times are ignored, and the newest of the others counts.
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_of_the_metadata_of_a_secret() {
+async fn the_newest_plausible_time_of_a_secret_is_kept() {
     for mode in [InventoryMode::Names, InventoryMode::Contents] {
         let mut cluster = Cluster::waiting_for(Part::Facts);
         let mut copy = secret("a", "copy", "jane");
@@ -211,7 +211,7 @@ async fn what_is_kept_of_the_metadata_of_a_secret() {
     }
 }
 
-/// A gate before the reduction of contents, and the user names that have passed it.
+/// A gate before the reduction of contents, and the user names that have passed through it.
 static GATE: (Mutex<Gate>, Condvar) = (
     Mutex::new(Gate {
         is_open: false,
@@ -231,7 +231,7 @@ fn gate() -> MutexGuard<'static, Gate> {
     GATE.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the gate when it is dropped, also if the test fails: the runtime waits for its threads.
+/// Opens the gate on drop, also when the test fails: otherwise the runtime would wait for its threads forever.
 struct OpenAtTheEnd;
 
 impl Drop for OpenAtTheEnd {
@@ -255,7 +255,7 @@ fn reduce_behind_the_gate(content: &SecretContent, key: Option<&FingerprintKey>)
     reduced
 }
 
-/// A Secret of more than 100 KiB.
+/// Returns a Secret of more than 100 KiB.
 fn large_secret(name: &str, user: &str) -> Value {
     let content = json!({"auths": {"reg.io": {"username": user, "email": "x".repeat(100_000)}}});
     let content = BASE64_STANDARD.encode(content.to_string());
@@ -265,8 +265,8 @@ fn large_secret(name: &str, user: &str) -> Value {
     })
 }
 
-/// The time that a Secret takes is simulated by a gate. Namespaces and service accounts are learned while it is closed. The
-/// rest of the list stays with the API server meanwhile, and of a Secret that changes the newest version stays.
+/// A gate simulates the slow reading of a Secret. While the gate is closed, namespaces and service accounts become
+/// known, the rest of the list stays with the API server, and of a Secret that changes only the newest version is kept.
 #[tokio::test]
 async fn a_secret_that_takes_long_to_read_holds_up_no_other_facts() {
     let mut cluster = Cluster::waiting_for(Part::Facts);
@@ -285,7 +285,7 @@ async fn a_secret_that_takes_long_to_read_holds_up_no_other_facts() {
     let learned = |facts: &pullgate::facts::Facts| {
         facts.labels("a").is_some() && facts.service_account("a", "web").is_some()
     };
-    api.until("the rest is learned", || cluster.facts(learned))
+    api.until("the other facts are known", || cluster.facts(learned))
         .await;
     for user in ["second", "third"] {
         api.put(Secrets, large_secret("large", user));
@@ -311,10 +311,10 @@ fn reduce_and_count(content: &SecretContent, key: Option<&FingerprintKey>) -> Co
     content.reduce(key)
 }
 
-/// The API server ends a list after a minute, and a tenant may have so many large Secrets that it takes longer to read
-/// them. The first half of this list comes three times.
+/// The API server ends a list after a minute, and the large Secrets of a tenant may take longer to read. The first half
+/// of this list arrives three times.
 #[tokio::test(start_paused = true)]
-async fn a_list_that_breaks_off_is_not_read_from_the_beginning_again() {
+async fn a_repeated_list_does_not_reduce_the_same_secrets_again() {
     let mut cluster = Cluster::waiting_for(Part::Facts);
     let api = cluster.api.clone();
     for number in 0..20 {
@@ -323,7 +323,7 @@ async fn a_list_that_breaks_off_is_not_read_from_the_beginning_again() {
     let number = || REDUCED.load(Ordering::Relaxed);
     api.always(Verb::List, Secrets, Fault::CutOff);
     cluster.watch_facts_with(InventoryMode::Contents, reduce_and_count);
-    api.until("it broke off three times", || {
+    api.until("the list broke off three times", || {
         cluster.watch_errors("pullsecrets") >= 6
     })
     .await;
@@ -333,16 +333,16 @@ async fn a_list_that_breaks_off_is_not_read_from_the_beginning_again() {
     cluster.ready().await;
     assert_eq!(number(), 20);
     assert_eq!(cluster.users("a/large-0").as_deref(), Some("jane"));
-    // What changed is read, and a complete list is not remembered.
+    // A changed Secret is reduced again. After a complete list, no contents are remembered.
     api.put(Secrets, large_secret("large-0", "john"));
     let is_new = || cluster.users("a/large-0").as_deref() == Some("john");
     api.until("the new version is known", is_new).await;
     assert_eq!(number(), 21);
 }
 
-/// The two types have a watch each, and the one of the new type may be faster.
+/// Each of the two types has its own watch, and the watch of the new type may be faster.
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_was_made_anew_with_the_other_type_is_known_by_it() {
+async fn a_secret_recreated_with_the_other_type_is_known_by_it() {
     for is_late in [false, true] {
         let mut cluster = Cluster::waiting_for(Part::Facts);
         let api = cluster.api.clone();
@@ -354,7 +354,7 @@ async fn a_secret_that_was_made_anew_with_the_other_type_is_known_by_it() {
         })
         .await;
         if is_late {
-            // The list of the old type comes after the event of the new one.
+            // The list of the old type arrives after the event of the new type.
             api.script(Verb::Watch, Secrets, Fault::Slow(Duration::from_secs(5)));
             api.end_watches(Secrets);
         }
@@ -369,11 +369,11 @@ async fn a_secret_that_was_made_anew_with_the_other_type_is_known_by_it() {
             }),
         );
         let is_known = || cluster.users("a/pull").as_deref() == Some("john");
-        api.until("the new one is known", is_known).await;
+        api.until("the new Secret is known", is_known).await;
         tokio::time::sleep(Duration::from_secs(20)).await;
         assert!(is_known(), "{is_late}");
         api.delete(Secrets, "a/pull");
         let is_gone = || cluster.users("a/pull").is_none();
-        api.until("it is gone", is_gone).await;
+        api.until("the Secret is forgotten", is_gone).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The workloads that the preview of a policy edit looks at.
+//! Tests of the workloads that the preview of a policy edit judges.
 
 use super::Cluster;
 use crate::api_server::{Fault, Resource, Verb};
@@ -7,7 +7,7 @@ use pullgate::objects::kind::Kind;
 use pullgate::runtime::lifecycle::Part;
 use serde_json::json;
 
-/// Returns the names of the workloads that are seen, and the number of those that cannot be read.
+/// Returns the names of the workloads that the preview reads, and the number of unreadable ones.
 async fn seen(cluster: &Cluster) -> (Vec<String>, usize) {
     let mut names = Vec::new();
     let see =
@@ -18,7 +18,7 @@ async fn seen(cluster: &Cluster) -> (Vec<String>, usize) {
     (names, unreadable)
 }
 
-/// Trap 25, in the preview: it says that some could not be looked at, and looks at the others.
+/// Trap 25 in the preview: it reports unreadable workloads, and judges the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn trap_25_a_workload_that_is_odd_or_unreadable_hides_no_other() {
     for kind in LISTED {
@@ -61,7 +61,7 @@ async fn trap_25_a_workload_that_is_odd_or_unreadable_hides_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_over_or_part_of_another_workload_is_not_looked_at() {
+async fn finished_and_owned_workloads_are_not_previewed() {
     let cluster = Cluster::waiting_for(Part::Policy);
     let owner = |api_version: &str, kind: &str, controller: bool| json!([{"apiVersion": api_version, "kind": kind, "name": "x", "uid": "x", "controller": controller}]);
     let put = |kind, name: &str, object: serde_json::Value| {

@@ -1,4 +1,4 @@
-//! Tests of the judgement of pods that controllers create.
+//! Tests of verdicts on pods that controllers create.
 
 use super::{REPLICASET_CONTROLLER, banned_pod};
 use crate::support::{POLICY, Setting, by_controller, create};
@@ -7,7 +7,7 @@ use pullgate::verdict::world::Controllers;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Trap 18: the pods of a ReplicaSet after a node was drained.
+/// Trap 18: a drained node makes the ReplicaSet controller create pods of old workloads.
 #[test]
 fn trap_18_what_built_in_controllers_create_is_kept_and_noted() {
     let setting = Setting::new(POLICY);
@@ -42,16 +42,19 @@ fn trap_18_what_built_in_controllers_create_is_kept_and_noted() {
             !setting
                 .validate(&by_controller(banned_pod(), user))
                 .allowed(),
-            "anyone can write an ownerReference: {user}"
+            "a user can write any ownerReference: {user}"
         );
     }
     let mut alone = by_controller(banned_pod(), REPLICASET_CONTROLLER);
     alone["request"]["object"]["metadata"]["ownerReferences"] = Value::Null;
-    assert!(!setting.validate(&alone).allowed(), "not for a workload");
+    assert!(
+        !setting.validate(&alone).allowed(),
+        "the pod does not belong to a workload"
+    );
 }
 
 #[test]
-fn more_controllers_can_be_named() {
+fn additional_controllers_are_trusted() {
     let mut setting = Setting::new(POLICY);
     let user = "system:serviceaccount:platform:job-runner";
     assert!(
@@ -67,7 +70,7 @@ fn more_controllers_can_be_named() {
     );
 }
 
-/// A user can make a revision that no StatefulSet had, and the controller makes pods from it.
+/// A user can create a revision that no StatefulSet had. The controller would create pods from it.
 #[test]
 fn revisions_of_controllers_are_kept_and_those_of_people_are_judged() {
     let setting = Setting::new(POLICY);
@@ -103,7 +106,7 @@ fn revisions_of_controllers_are_kept_and_those_of_people_are_judged() {
     }
 }
 
-/// Trap 23: nobody judged the Rollout, so nobody judged what its controller makes of it.
+/// Trap 23: the Rollout was not judged, so the objects that its controller creates are judged.
 #[test]
 fn trap_23_a_controller_is_trusted_for_workloads_that_were_judged() {
     let argo = "system:serviceaccount:argo-rollouts:argo-rollouts";
@@ -121,7 +124,7 @@ fn trap_23_a_controller_is_trusted_for_workloads_that_were_judged() {
             (json!("argoproj.io/v1alpha1"), "Rollout"),
             (json!("evil.example.com/v1"), "Deployment"),
             (json!("v1"), "ReplicaSet"),
-            // Judged, and no workload: code that runs in a Pod decides what it makes.
+            // These kinds are judged but are not workloads: code in a Pod decides which objects it creates.
             (json!("v1"), "Pod"),
             (json!("v1"), "ConfigMap"),
             (Value::Null, "ReplicaSet"),
@@ -149,7 +152,10 @@ fn trap_23_a_controller_is_trusted_for_workloads_that_were_judged() {
     let rollout = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "api", "controller": true});
     owners[0]["controller"] = json!(false);
     owners.as_array_mut().unwrap().push(rollout);
-    assert!(!setting.validate(&two).allowed(), "the owner that controls");
+    assert!(
+        !setting.validate(&two).allowed(),
+        "only the controlling owner counts"
+    );
 }
 
 #[test]
@@ -170,12 +176,12 @@ fn running_deny_is_denied_on_mutate_without_a_patch() {
 }
 
 #[test]
-fn people_are_judged_on_validate_alone() {
+fn pods_of_users_are_judged_only_on_validate() {
     let answer = Setting::new(POLICY).mutate(&banned_pod());
     assert!(answer.allowed() && answer.warnings().is_empty());
 }
 
-/// The chart leaves out of `/validate` exactly what the code does not deny.
+/// The chart excludes from `/validate` exactly the requests that the code does not deny.
 #[test]
 fn the_chart_and_the_code_know_the_same_controllers() {
     let configurations = crate::tidy::configurations();

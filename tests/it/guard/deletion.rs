@@ -4,14 +4,14 @@ use super::object;
 use crate::support::{Answer, POLICY, Setting, create, update};
 use serde_json::{Value, json};
 
-/// An update of an object that is being deleted.
+/// Returns an update of an object that is being deleted.
 fn deleting(group: &str, kind: &str, old: Value, mut new: Value) -> Value {
     new["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
     new["metadata"]["finalizers"] = json!(["example.com/keep"]);
     update(create(group, kind, new), old)
 }
 
-/// The object as it is with these pull secrets.
+/// Returns an object of this kind with these pull secrets.
 fn listing(kind: &str, secrets: &[&str]) -> Value {
     let named: Vec<_> = secrets.iter().map(|name| json!({"name": name})).collect();
     match kind {
@@ -20,7 +20,7 @@ fn listing(kind: &str, secrets: &[&str]) -> Value {
     }
 }
 
-/// Trap 22: a ServiceAccount that a finalizer keeps gives its pull secrets to pods as before, for as long as its owner
+/// Trap 22: a ServiceAccount that a finalizer keeps still passes its pull secrets on to pods, for as long as its owner
 /// likes.
 #[test]
 fn trap_22_an_object_that_is_being_deleted_gets_no_banned_secret() {
@@ -35,7 +35,7 @@ fn trap_22_an_object_that_is_being_deleted_gets_no_banned_secret() {
             assert!(!answer.allowed(), "{kind} {new:?}");
             assert!(answer.message().contains("\"legacy-b\""), "{answer:?}");
         }
-        // A controller that takes its finalizer away has nothing to learn from a warning.
+        // A warning would not help a controller that removes its finalizer.
         let answer = change(&["legacy-a"], &["legacy-a"]);
         assert!(answer.allowed() && answer.warnings().is_empty(), "{kind}");
     }
@@ -53,7 +53,7 @@ fn trap_22_an_object_that_is_being_deleted_gets_no_banned_secret() {
     assert!(!change("quay.io/a", "quay.io/b").allowed());
 }
 
-/// The policy is read from the ConfigMap as long as it is there.
+/// A ConfigMap is read as the policy until it is gone.
 #[test]
 fn trap_22_a_policy_that_is_being_deleted_is_judged() {
     let setting = Setting::new(POLICY);

@@ -45,14 +45,14 @@ fn an_exception_can_lift_unmatched() {
 }
 
 #[test]
-fn exempt_namespaces_are_left_alone() {
+fn exempt_namespaces_get_no_findings() {
     let setting = Setting::new(&format!("unmatched: deny\n{POLICY}"));
     let review = in_namespace(banned_pod(), "exempt");
     assert!(setting.validate(&review).allowed() && setting.validate(&review).warnings().is_empty());
 }
 
 #[test]
-fn labels_that_are_not_known_never_deny() {
+fn unknown_labels_never_deny() {
     let policy = format!(
         "{POLICY}exceptions: [{{bans: [legacy-shared], namespaces: {{labels: {{matchLabels: {{team: a}}}}}}, owner: me, reason: r, expires: 2027-01-31}}]\n"
     );

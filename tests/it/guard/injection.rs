@@ -1,11 +1,11 @@
-//! Tests of how bans and the injection of pull secrets meet.
+//! Tests of the interplay of bans and the injection of pull secrets.
 
 use super::{banned_pod, object};
 use crate::support::{POLICY, Setting, create, create_pod, in_namespace, update};
 use serde_json::json;
 
 #[test]
-fn the_field_is_the_one_that_its_author_wrote() {
+fn the_field_has_the_index_in_the_list_before_injection() {
     let mut review = create_pod(
         json!({"imagePullSecrets": [{"name": "contoso-pull"}, {"name": "own"}, {"name": "legacy-x"}]}),
     );
@@ -21,9 +21,10 @@ fn the_field_is_the_one_that_its_author_wrote() {
     );
 }
 
-/// What the policy injects is not refused in a pod; what somebody wrote is, also after the exception has ended.
+/// A secret that the policy injects into a pod is not refused. A reference that a user wrote is, even if an exception
+/// allowed it before.
 #[test]
-fn an_expired_exception_lets_the_ban_hold_again() {
+fn after_an_exception_expires_the_ban_holds_again() {
     let policy = "
 registries: [{name: a, images: [a.io], secrets: [old-pull], namespaces: {names: [ns]}}]
 bans: [{name: old, secrets: [old-pull]}]
@@ -49,7 +50,7 @@ exceptions: [{bans: [old], namespaces: {names: [ns]}, owner: o, reason: r, expir
 }
 
 #[test]
-fn advice_is_only_given_where_it_helps() {
+fn advice_is_given_only_if_it_helps() {
     let setting = Setting::new(POLICY).with_labels("off", &[("pullgate.dev/inject", "disabled")]);
     assert!(
         setting
@@ -69,11 +70,11 @@ fn advice_is_only_given_where_it_helps() {
     );
     assert!(
         setting.validate(&new_image).warnings().is_empty(),
-        "it would not have been injected anyway"
+        "the secret would not have been injected anyway"
     );
 }
 
-/// Trap 14: the kubelet tries all that match, so all are put in, and none is chosen.
+/// Trap 14: the kubelet tries all matching secrets, so all are injected and none is chosen.
 #[test]
 fn trap_14_all_secrets_of_all_rules_are_injected() {
     let review = in_namespace(

@@ -1,4 +1,4 @@
-//! Tests of the messages of denials and warnings, and of their limits.
+//! Tests of the messages of denials and warnings, and of their length limits.
 
 use crate::support::{POLICY, Setting, create_pod, update};
 use serde_json::json;
@@ -20,9 +20,9 @@ fn a_denial_is_403_forbidden_with_causes() {
     );
 }
 
-/// Many findings stay readable, and warnings stay within what the API server takes.
+/// Many findings stay readable, and warnings stay within the limits of the API server.
 #[test]
-fn words_have_limits() {
+fn messages_have_length_limits() {
     let many: Vec<_> = (0..50)
         .map(|i| json!({"name": format!("legacy-{i}\u{7}{}", "x".repeat(200))}))
         .collect();
@@ -33,7 +33,7 @@ fn words_have_limits() {
     assert_eq!(
         denied.message().matches("One expiry").count(),
         1,
-        "the reason is told once"
+        "the reason appears once"
     );
     assert_eq!(
         denied.message().lines().next(),
@@ -57,10 +57,10 @@ fn words_have_limits() {
     assert!(warnings.last().unwrap().ends_with("more"), "{warnings:?}");
 }
 
-/// Anyone who may create a Pod decides how large it is: time must grow with its size and not with the square of it.
-/// With a square in it this takes minutes.
+/// A user who may create a Pod decides how large it is, so the time must grow in proportion to its size. With quadratic
+/// growth, this test takes minutes.
 #[test]
-fn an_object_of_three_mebibytes_is_judged() {
+fn an_object_of_three_mebibytes_is_judged_in_linear_time() {
     let entry = |i: usize| json!({"name": format!("legacy-{i}")});
     let secrets: Vec<_> = (0..30_000).map(entry).collect();
     let containers: Vec<_> = (0..20_000).map(|i| json!({"name": "c", "image": format!("quay.io/a{i}"), "envFrom": [{"secretRef": entry(i)}]})).collect();

@@ -1,4 +1,4 @@
-//! Judgements that need no cluster to be seen.
+//! Tests of verdicts that need no cluster.
 
 mod controllers;
 mod deletion;

@@ -1,4 +1,4 @@
-//! Tests of the modes of bans and of `unmatched`, and of what was there before.
+//! Tests of the modes of bans and of `unmatched`, and of references from before a ban.
 
 use super::{REPLICASET_CONTROLLER, banned_pod, object};
 use crate::support::{POLICY, Setting, by_controller, create, create_pod, update};
@@ -40,7 +40,7 @@ fn trap_15_old_references_pass_and_new_ones_do_not() {
 }
 
 #[test]
-fn unmatched_images_are_judged_as_the_policy_says() {
+fn unmatched_images_follow_the_mode_of_the_policy() {
     let review = |image: &str| create_pod(json!({"containers": [{"name": "c", "image": image}]}));
     let uncovered =
         "Pod ns/web: spec.containers[0].image \"quay.io/a\" is covered by no registry rule";
@@ -62,7 +62,7 @@ fn unmatched_images_are_judged_as_the_policy_says() {
     assert!(!setting.validate(&review("not an image")).allowed());
     assert!(
         setting.validate(&review("")).allowed(),
-        "a template may leave the image to somebody else"
+        "a template may leave the image empty for another component to fill in"
     );
     assert!(
         setting
@@ -86,12 +86,12 @@ fn unmatched_images_are_judged_as_the_policy_says() {
     assert_eq!(
         (bad.allowed(), bad.warnings().len()),
         (true, 1),
-        "nobody can read it: a warning under allow too"
+        "a malformed reference is a warning even with allow"
     );
 }
 
 #[test]
-fn modes_do_what_they_say() {
+fn each_mode_of_a_ban_has_its_effect() {
     let with = |mode: &str| {
         Setting::new(&POLICY.replace("instead: contoso-pull", &format!("mode: {mode}")))
             .validate(&banned_pod())

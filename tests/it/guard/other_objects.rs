@@ -1,10 +1,10 @@
-//! Tests of the judgement of objects without a pod spec: Secrets, policies and unknown kinds.
+//! Tests of verdicts on objects without a pod spec: Secrets, policies and unknown kinds.
 
 use crate::support::{POLICY, Setting, create, update};
 use serde_json::json;
 
 #[test]
-fn a_secret_under_a_banned_name_is_warned_of_when_it_is_made() {
+fn creating_a_secret_with_a_banned_name_gives_a_warning() {
     let setting = Setting::new(POLICY);
     let secret = |name: &str, kind: &str| {
         create(
@@ -30,12 +30,12 @@ fn a_secret_under_a_banned_name_is_warned_of_when_it_is_made() {
     let old = review["request"]["object"].clone();
     assert!(
         setting.validate(&update(review, old)).warnings().is_empty(),
-        "rotation must work"
+        "rotating the value must work"
     );
 }
 
 #[test]
-fn other_kinds_are_admitted_unread() {
+fn unknown_kinds_are_admitted_without_reading_them() {
     let review = create(
         "example.com",
         "Rollout",
@@ -46,7 +46,7 @@ fn other_kinds_are_admitted_unread() {
 }
 
 #[test]
-fn a_policy_is_judged_when_it_changes_and_by_its_name() {
+fn a_changed_config_map_with_the_name_of_the_policy_is_judged() {
     let setting = Setting::new(POLICY);
     let config_map = |name: &str, policy: &str| {
         create(
@@ -65,13 +65,13 @@ fn a_policy_is_judged_when_it_changes_and_by_its_name() {
     let old = bad["request"]["object"].clone();
     assert!(
         setting.validate(&update(bad.clone(), old)).allowed(),
-        "it was bad before"
+        "the policy was already bad"
     );
     let mut unnamed = bad;
     unnamed["request"]["name"] = json!("");
     assert!(
         !setting.validate(&unnamed).allowed(),
-        "the object has a name too"
+        "the name in the object counts too"
     );
     let many: String = (0..150)
         .map(|i| format!("key{i}: 1, "))

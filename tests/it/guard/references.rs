@@ -1,10 +1,10 @@
-//! Tests of how references to Secrets are found in every kind of object.
+//! Tests of the search for references to Secrets, in every kind of object.
 
 use super::object;
 use crate::support::{POLICY, Setting, create, update};
 use serde_json::{Value, json};
 
-/// Every kind, and how a pod spec gets into an object of it.
+/// Every kind, with the place of the pod spec in its objects.
 const KINDS: [(&str, &str, &str); 11] = [
     ("", "Pod", "spec"),
     ("", "PodTemplate", "template.spec"),
@@ -19,7 +19,7 @@ const KINDS: [(&str, &str, &str); 11] = [
     ("", "ServiceAccount", ""),
 ];
 
-/// Every field of a pod spec that names a Secret (semantics B.8), by the path that is told.
+/// Returns every field of a pod spec that names a Secret (semantics B.8), by its path in findings.
 fn references(secret: &str) -> Vec<(String, Value)> {
     let named = json!({"name": secret});
     let volume = |field: &str, value: Value| {
@@ -111,10 +111,10 @@ fn every_reference_of_every_kind_is_found() {
     }
 }
 
-/// The controller of a `StatefulSet` decodes a revision without regard to the case of its keys, ignores null, and takes the
-/// last of two equal keys.
+/// The `StatefulSet` controller decodes a revision without regard to the case of keys, ignores null, and takes the last
+/// of two equal keys.
 #[test]
-fn every_reference_of_a_revision_is_found_however_it_is_spelled() {
+fn references_in_a_revision_are_found_in_every_spelling() {
     let setting = Setting::new(POLICY);
     let (kelvin, long_s) = ('\u{212a}', '\u{17f}');
     for (field, spec) in references("legacy-x") {
@@ -139,7 +139,7 @@ fn every_reference_of_a_revision_is_found_however_it_is_spelled() {
             );
         }
     }
-    // A field that comes twice, as text because `json!` keeps one of them.
+    // The revision is text, because `json!` would keep only one of two equal keys.
     let revision = |spec: &str| {
         let object = format!("{{\"data\":{{\"spec\":{{\"template\":{{\"spec\":{spec}}}}}}}}}");
         let review = create("apps", "ControllerRevision", json!("OBJECT")).to_string();
@@ -158,7 +158,8 @@ fn every_reference_of_a_revision_is_found_however_it_is_spelled() {
     }
 }
 
-/// No pod is made from what does not decode to a StatefulSet, and other projects keep revisions of their own.
+/// No pod is created from a revision that does not decode to a StatefulSet, and other projects keep revisions of their
+/// own.
 #[test]
 fn a_revision_of_another_shape_is_admitted() {
     let setting = Setting::new(&format!("unmatched: deny\n{POLICY}"));
@@ -179,7 +180,7 @@ fn a_revision_of_another_shape_is_admitted() {
     }
 }
 
-/// Trap 10: the subresource has a rule of its own, and what it brings is judged like the rest.
+/// Trap 10: the subresource has its own webhook rule, and its containers are judged like all others.
 #[test]
 fn trap_10_ephemeral_containers_are_judged() {
     let old = json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}});

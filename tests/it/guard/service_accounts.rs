@@ -43,7 +43,7 @@ fn templates_are_judged_by_their_service_account() {
 }
 
 #[test]
-fn pods_are_told_where_their_secrets_come_from() {
+fn findings_name_the_service_account_of_an_inherited_secret() {
     let review = create_pod(json!({"imagePullSecrets": [{"name": "legacy-x"}]}));
     let says = |setting: &Setting, what: &str| {
         let answer = setting.validate(&review);

@@ -1,4 +1,4 @@
-//! Tests of the limits on the time, memory and connections of a client.
+//! Tests of the limits on time, memory and connections of a client.
 
 use super::{counted, post, rest, review, while_answered};
 use crate::tls::{Client, split, status};
@@ -25,7 +25,7 @@ async fn promise_6_slow_clients_are_let_go() {
         assert_eq!(
             rest(&mut stream).await,
             b"",
-            "it is closed without an answer"
+            "the connection is closed without an answer"
         );
     };
     let slow_body = async {
@@ -43,7 +43,7 @@ async fn promise_6_slow_clients_are_let_go() {
     };
     let half_handshake = async {
         let mut stream = client.tcp().await.expect("a connection");
-        // The beginning of a ClientHello of 512 bytes.
+        // The bytes begin a ClientHello of 512 bytes.
         stream
             .write_all(&[22, 3, 1, 2, 0, 1, 0])
             .await
@@ -67,7 +67,8 @@ async fn promise_6_slow_clients_are_let_go() {
     running.end().await;
 }
 
-/// Too much is refused as soon as it is promised, and when nothing was promised as soon as it is there.
+/// A body above the limit is refused as soon as its length is announced, or, without an announced length, as soon as
+/// the limit is reached.
 #[tokio::test]
 async fn promise_6_every_buffer_has_a_limit() {
     let running = start().await;
@@ -79,7 +80,7 @@ async fn promise_6_every_buffer_has_a_limit() {
         assert_eq!(
             status(&split(&rest(&mut stream).await).0),
             413,
-            "before a byte of it"
+            "refused before the first byte of the body"
         );
 
         let (mut reads, mut writes) =
@@ -132,11 +133,11 @@ async fn trap_21_connections_that_never_asked_give_way_within_their_network_and_
     let client = running.client();
     let crowd = async {
         let mut held = Vec::new();
-        // One source, which only takes places from itself.
+        // One source takes connections only from itself.
         for _ in 0..500 {
             held.push(client.from(2).tcp().await.expect("a connection"));
         }
-        // As many networks as it takes to fill all.
+        // Many networks together fill the server.
         for i in 0..3_000 {
             let network = u8::try_from(10 + i % 20).expect("small");
             let source = Client {
@@ -160,17 +161,17 @@ async fn trap_21_connections_that_never_asked_give_way_within_their_network_and_
             .expect(name);
         line.trim().parse().expect("a number")
     };
-    // Those that gave way are counted until they have ended.
+    // Connections that gave way count until they have ended.
     while number("pullgate_connections ") > 512 {
         sleep(Duration::from_millis(10)).await;
     }
     assert!(
         number("pullgate_connections_closed_total{reason=\"network\"}") >= 372,
-        "the share of its network is 128"
+        "a network may hold 128 connections"
     );
     assert!(
         number("pullgate_connections_closed_total{reason=\"total\"}") > 0,
-        "all are 512"
+        "the server has 512 connections"
     );
     running.end().await;
 }

@@ -1,4 +1,4 @@
-//! Clients that mean no good, and beside each a good one whose answers keep coming.
+//! Tests of hostile clients. Beside each, an honest client must keep getting answers.
 
 mod limits;
 mod requests;
@@ -12,17 +12,17 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::client::TlsStream;
 
-/// How long an honest client waits for an answer.
+/// The time limit for an answer to an honest client.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Longer than any deadline of the server but the idle one, on a machine that is slow.
+/// A limit that exceeds every deadline of the server except the idle timeout, on a slow machine.
 const LONG: Duration = Duration::from_mins(1);
 
 fn review() -> String {
     create_pod(json!({"containers": [{"name": "c", "image": "contoso.azurecr.io/a"}]})).to_string()
 }
 
-/// Sends one review after the other, on one connection that stays and on new ones, while something else goes on, and one
-/// when that is over. Each has to be answered within a second.
+/// Sends one review after the other, in turn on a connection that stays open and on new ones, while the hostile action
+/// runs, and once more after it. Each must be answered within a second.
 async fn while_answered<T>(client: &Client, hostile: impl Future<Output = T>) -> T {
     let mut kept = client.connect().await.expect("a handshake");
     let good = async {
@@ -35,13 +35,13 @@ async fn while_answered<T>(client: &Client, hostile: impl Future<Output = T>) ->
     };
     let done = tokio::select! {
         done = timeout(LONG, hostile) => done.expect("an end"),
-        () = good => unreachable!("it goes on"),
+        () = good => unreachable!("the honest client does not end"),
     };
     ask_anew(client).await;
     done
 }
 
-/// Sends a review on a new connection. It has to be answered within a second, handshake included.
+/// Sends a review on a new connection. The answer is due within a second, including the handshake.
 async fn ask_anew(client: &Client) {
     let answer = timeout(PATIENCE, client.post("/mutate", review().as_bytes())).await;
     assert_eq!(answer.expect("an answer in time").0, 200);
@@ -66,7 +66,7 @@ fn post(body: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Everything that the server says until it closes.
+/// Reads until the server closes the connection.
 async fn rest(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;

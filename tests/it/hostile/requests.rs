@@ -1,4 +1,4 @@
-//! Tests of requests that are malformed, or meant to do harm.
+//! Tests of malformed and harmful requests.
 
 use super::{post, rest, review, while_answered};
 use crate::tls::{split, status};
@@ -6,7 +6,7 @@ use crate::webhook::start;
 use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
-async fn garbage_is_no_request() {
+async fn garbage_is_refused() {
     let running = start().await;
     let client = running.client();
     let garbage = async {
@@ -65,7 +65,7 @@ async fn pipelined_requests_are_answered_in_order() {
     running.end().await;
 }
 
-/// Nesting and length that would exhaust the stack or the patience, in each place where a body is looked into.
+/// Nesting and lengths that could exhaust the stack or take very long, in each part of a body that is read.
 #[tokio::test(flavor = "multi_thread")]
 async fn deep_and_long_json_is_one_line_of_400_or_an_answer() {
     let running = start().await;

@@ -1,10 +1,10 @@
-//! Tests of the replacement of the server's certificate.
+//! Tests of replacing the server's certificate.
 
 use crate::tls::Client;
 use crate::webhook::start;
 use pullgate::tls::self_signed::SelfSigned;
 
-/// Promise 4, for certificates, as seen by new connections.
+/// Promise 4 for certificates, seen by new connections.
 #[tokio::test]
 async fn promise_4_a_bad_pair_changes_nothing_and_a_good_one_is_used() {
     let running = start().await;
@@ -34,7 +34,7 @@ async fn promise_4_a_bad_pair_changes_nothing_and_a_good_one_is_used() {
     running.end().await;
 }
 
-/// Promise 4, for what has nothing to do with keys: a certificate that nobody would trust is a bad one.
+/// Promise 4 for a certificate that no client would trust, although its key fits.
 #[tokio::test]
 async fn promise_4_an_expired_certificate_is_a_bad_one() {
     let running = start().await;

@@ -5,7 +5,7 @@ use crate::webhook::start_with;
 use pullgate::tls::clients::Clients;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Who has a certificate of the CA is let in, and with `--client-name` only who has that name in it.
+/// A client with a certificate of the CA is let in. With `--client-name`, the certificate must also have that name.
 #[tokio::test]
 async fn clients_are_let_in_by_their_certificate() {
     let authority = Authority::new();
@@ -41,7 +41,7 @@ async fn clients_are_let_in_by_their_certificate() {
             identity,
             ..running.client()
         };
-        // With TLS 1.3 the client learns of the refusal when it reads.
+        // With TLS 1.3, the client notices the refusal only when it reads.
         let answered = async {
             let mut stream = client.connect().await?;
             stream
@@ -54,7 +54,7 @@ async fn clients_are_let_in_by_their_certificate() {
     }
 }
 
-/// Promise 4, for the CA of clients.
+/// Promise 4 for the CA of client certificates.
 #[tokio::test]
 async fn promise_4_a_bad_ca_of_clients_changes_nothing_and_a_good_one_is_used() {
     let (authority, next) = (Authority::new(), Authority::new());
@@ -85,7 +85,7 @@ async fn promise_4_a_bad_ca_of_clients_changes_nothing_and_a_good_one_is_used() 
     running.end().await;
 }
 
-/// A CA of clients.
+/// A CA for client certificates.
 struct Authority {
     certificate: rcgen::Certificate,
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,

@@ -1,4 +1,4 @@
-//! Tests of connections: their protocols, and how they end.
+//! Tests of connections: their protocols and their end.
 
 use super::request;
 use crate::webhook::start;
@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// One that says nothing must not keep the others waiting, and nobody at the end.
+/// A silent connection delays neither other connections nor the end of the server.
 #[tokio::test]
-async fn silent_connections_hold_nobody_up() {
+async fn silent_connections_do_not_delay_others() {
     let running = start().await;
     let mut silent = Vec::new();
     for _ in 0..20 {
@@ -34,9 +34,9 @@ async fn silent_connections_hold_nobody_up() {
         .expect("no panic");
 }
 
-/// A request that is under way when the server is told to stop is answered.
+/// A request that is under way when the server stops still gets its answer.
 #[tokio::test]
-async fn what_is_under_way_is_finished() {
+async fn a_request_under_way_is_answered_before_the_server_ends() {
     let running = start().await;
     let mut stream = running.client().connect().await.expect("a handshake");
     stream
@@ -48,7 +48,7 @@ async fn what_is_under_way_is_finished() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(
         TcpStream::connect(running.address).await.is_err(),
-        "nobody new is let in"
+        "new connections are refused"
     );
     stream.write_all(b"{}").await.expect("written");
     let mut answer = String::new();
@@ -57,9 +57,9 @@ async fn what_is_under_way_is_finished() {
     running.done.await.expect("no panic");
 }
 
-/// The API server speaks HTTP/1.1 to Services. To a URL it offers HTTP/2 first, and takes what it gets.
+/// The API server speaks HTTP/1.1 to Services. To a URL, it offers HTTP/2 first but accepts HTTP/1.1.
 #[tokio::test]
-async fn http_1_1_alone_is_spoken() {
+async fn only_http_1_1_is_spoken() {
     let running = start().await;
     let client = running.client();
     let both = client.with_alpn(&["h2", "http/1.1"]).connect().await;
@@ -71,7 +71,7 @@ async fn http_1_1_alone_is_spoken() {
     running.end().await;
 }
 
-/// TLS 1.2 and 1.3, and of both only suites with forward secrecy and authenticated encryption.
+/// TLS 1.2 and 1.3 are spoken, with only those suites that have forward secrecy and authenticated encryption.
 #[tokio::test]
 async fn only_modern_tls_is_spoken() {
     let running = start().await;

@@ -1,4 +1,4 @@
-//! The server over real TLS connections.
+//! Tests of the server over real TLS connections.
 
 mod certificates;
 mod clients;

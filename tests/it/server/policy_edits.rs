@@ -1,4 +1,4 @@
-//! Edits of the policy that clients send to the port.
+//! Tests of policy edits that are sent to the webhook port.
 
 use super::request;
 use crate::support::{Answer, create};
@@ -21,7 +21,7 @@ fn edit(namespace: &str, data: &Value) -> String {
     review.to_string()
 }
 
-/// A ConfigMap of that name in another namespace is not a policy, and nothing of it is read.
+/// A ConfigMap of the same name in another namespace is not the policy, and its content is not read.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_is_judged_only_in_its_own_namespace() {
     let running = start().await;

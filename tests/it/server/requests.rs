@@ -52,7 +52,7 @@ async fn reviews_are_answered_and_other_things_are_400() {
     running.end().await;
 }
 
-/// Promise 5, where it is easiest to break: in what is said about a request that nobody can read.
+/// Promise 5, in the place where it is easiest to break: the message about an unreadable request.
 #[tokio::test]
 async fn promise_5_a_review_that_cannot_be_read_is_not_repeated() {
     let running = start().await;
@@ -75,9 +75,9 @@ async fn promise_5_a_review_that_cannot_be_read_is_not_repeated() {
     running.end().await;
 }
 
-/// What is in the same `kubectl apply` may be known a moment later; what is not known for long is not waited for.
+/// An object of the same `kubectl apply` may become known a moment later. The wait for it has a limit.
 #[tokio::test(start_paused = true)]
-async fn facts_are_waited_for_and_not_for_ever() {
+async fn reviews_wait_for_facts_but_only_for_a_limited_time() {
     let bytes = create_pod(json!({"containers": []})).to_string();
     let subject = pullgate::admission::parse(bytes.as_bytes())
         .expect("a review")
@@ -111,9 +111,10 @@ async fn facts_are_waited_for_and_not_for_ever() {
     assert_eq!(took(&already, 100).await, 0);
 }
 
-/// What a watch that fails does not know it will not know in half a second either. Each watch counts for what it tells.
+/// A failing watch would not deliver its facts within half a second, so a review does not wait for it. Each watch
+/// counts separately.
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_fails_is_not_waited_for() {
+async fn reviews_do_not_wait_for_a_failing_watch() {
     use WatchedObjects::{Namespaces, Secrets, ServiceAccounts};
     let bytes = create_pod(json!({"containers": []})).to_string();
     let review = pullgate::admission::parse(bytes.as_bytes()).expect("a review");
@@ -144,9 +145,9 @@ async fn a_watch_that_fails_is_not_waited_for() {
     assert_eq!(waited(&[ServiceAccounts, Secrets], &[]).await, 500);
 }
 
-/// Who asks decides how long names are, and must not decide how long answers and lines of the log are.
+/// The client chooses the length of names, and must not thereby choose the length of answers and log lines.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_repeated_is_no_longer_than_names_are() {
+async fn answers_shorten_overlong_names() {
     let running = start().await;
     let long = "x".repeat(1024 * 1024);
     let mut review =

@@ -1,4 +1,4 @@
-//! The router of the webhook as a function: no socket, no TLS.
+//! Tests of the webhook's router as a function, without sockets and TLS.
 
 use crate::support::{Answer, POLICY, Setting, create, create_pod, update};
 use axum::Router;
@@ -61,7 +61,7 @@ fn pod() -> Value {
 }
 
 #[tokio::test]
-async fn each_route_gives_its_verdict() {
+async fn each_route_answers_with_its_verdict() {
     let (webhook, pod) = (Webhook::new(PolicyEdits::default()), pod());
     let setting = Setting::new(POLICY);
     for (path, expected) in [
@@ -94,7 +94,7 @@ async fn other_methods_and_paths_are_refused() {
 }
 
 #[tokio::test]
-async fn bodies_are_limited_and_have_to_be_reviews() {
+async fn too_large_bodies_and_other_json_are_refused() {
     let webhook = Webhook::new(PolicyEdits::default());
     let large = vec![b' '; 7 * 1024 * 1024 + 1];
     let answer = webhook.ask("POST", "/validate", large).await;
@@ -107,7 +107,8 @@ async fn bodies_are_limited_and_have_to_be_reviews() {
     assert_eq!(text.lines().count(), 1, "{text}");
 }
 
-/// A panic is one failed call without a review, so that the failurePolicy decides. Its text could quote an object.
+/// A panic is one failed call without a review, so that the failurePolicy decides. The answer does not repeat the
+/// panic's text, which could quote an object.
 #[tokio::test]
 async fn a_panic_is_a_500_that_repeats_nothing() {
     let edits = PolicyEdits {
@@ -128,11 +129,15 @@ async fn a_panic_is_a_500_that_repeats_nothing() {
     let text = String::from_utf8(body(answer).await).expect("UTF-8");
     assert!(text.starts_with("the review could not be judged") && !text.contains("purpose"));
     let answer = webhook.ask("POST", "/mutate", pod().to_string()).await;
-    assert_eq!(answer.status(), StatusCode::OK, "the next one is answered");
+    assert_eq!(
+        answer.status(),
+        StatusCode::OK,
+        "the next request is answered"
+    );
 }
 
 #[tokio::test]
-async fn a_process_that_stops_asks_its_clients_to_connect_anew() {
+async fn a_stopping_process_asks_clients_to_reconnect() {
     let webhook = Webhook::new(PolicyEdits::default());
     let answer = webhook.ask("POST", "/mutate", pod().to_string()).await;
     assert!(!answer.headers().contains_key(header::CONNECTION));

@@ -1,4 +1,4 @@
-// Sleeps until it is asked to end: all that a container of the tests has to do.
+// Sleeps until a signal: the only work of a test container.
 package main
 
 import (

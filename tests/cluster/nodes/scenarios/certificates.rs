@@ -1,4 +1,4 @@
-//! Certificates that rotate while calls are made.
+//! Tests of certificate rotation during calls.
 
 use crate::Test;
 use crate::ground::Ground;
@@ -20,8 +20,8 @@ pub(super) const TESTS: &[Test] = &[
         a_deleted_or_corrupt_secret_costs_no_call,
     ),
     (
-        "a_ca_bundle_that_was_overwritten_is_put_right",
-        a_ca_bundle_that_was_overwritten_is_put_right,
+        "an_overwritten_ca_bundle_is_restored",
+        an_overwritten_ca_bundle_is_restored,
     ),
     (
         "two_first_starts_at_once_agree",
@@ -63,7 +63,7 @@ fn patch_data(ground: &Ground, data: &Value) {
     ]);
 }
 
-/// The bundles of all webhooks; one if they are the same.
+/// Returns the distinct CA bundles of all webhooks: one, if they agree.
 fn bundles(ground: &Ground) -> Vec<String> {
     let mut all = Vec::new();
     for kind in [
@@ -87,13 +87,14 @@ fn bundles(ground: &Ground) -> Vec<String> {
     all
 }
 
-/// When the certificate in use expires, on every replica.
+/// Returns the expiry of the certificate in use on every replica.
 fn expiries(ground: &Ground) -> Vec<i64> {
     let expiry = |pod: &Replica| pod.metric("pullgate_certificate_expiry_timestamp_seconds");
     ground.pullgate_pods().iter().map(expiry).collect()
 }
 
-/// A Secret of 250 days ago: its certificate is long over, and its CA is due.
+/// The Secret is replaced by one of 250 days ago: its certificate has expired long since, and its CA is due for
+/// renewal.
 fn expiry_brought_forward_under_load_costs_no_call(ground: &Ground) {
     ground.ensure_installed();
     let before = expiries(ground);
@@ -109,11 +110,14 @@ fn expiry_brought_forward_under_load_costs_no_call(ground: &Ground) {
             .map(|(key, value)| (key, BASE64_STANDARD.encode(value).into()))
             .collect();
         patch_data(ground, &old.into());
-        wait_for("the CA is renewed, and the ones before are trusted", || {
-            let bundles = bundles(ground);
-            bundles.len() == 1 && bundles[0].matches("BEGIN").count() == 3
-        });
-        // Published for half a minute before it is used.
+        wait_for(
+            "the CA is renewed, and the old ones are still trusted",
+            || {
+                let bundles = bundles(ground);
+                bundles.len() == 1 && bundles[0].matches("BEGIN").count() == 3
+            },
+        );
+        // A certificate is used half a minute after its CA was published.
         wait_for("every replica uses the new certificate", || {
             let now = expiries(ground);
             now.len() == 2 && now.iter().all(|expiry| !before.contains(expiry))
@@ -135,7 +139,7 @@ fn a_deleted_or_corrupt_secret_costs_no_call(ground: &Ground) {
             ground,
             &json!({"tls.key": BASE64_STANDARD.encode("nonsense")}),
         );
-        wait_for("the key is made anew by the same CA", || {
+        wait_for("the same CA issues a new key", || {
             data(ground, "tls.key").contains("PRIVATE KEY")
         });
         assert_eq!(data(ground, "ca.crt"), bundle);
@@ -157,7 +161,7 @@ fn a_deleted_or_corrupt_secret_costs_no_call(ground: &Ground) {
     }
 }
 
-fn a_ca_bundle_that_was_overwritten_is_put_right(ground: &Ground) {
+fn an_overwritten_ca_bundle_is_restored(ground: &Ground) {
     ground.ensure_installed();
     let good = bundles(ground);
     assert_eq!(good.len(), 1);
@@ -169,7 +173,7 @@ fn a_ca_bundle_that_was_overwritten_is_put_right(ground: &Ground) {
         "validatingwebhookconfiguration",
     ] {
         ground.run(&["patch", kind, "pullgate", "--type=json", "-p", &patch]);
-        wait_for("the bundle is put right", || bundles(ground) == good);
+        wait_for("the bundle is restored", || bundles(ground) == good);
     }
 }
 

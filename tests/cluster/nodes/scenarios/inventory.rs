@@ -1,4 +1,4 @@
-//! The inventory of an installed chart: its modes, one after the other, with no more rights than each gives.
+//! Tests of the inventory of an installed chart, in each mode, with only the rights of that mode.
 
 use super::{POLICY, deployment, is_running, policy::policy, waiting_reason};
 use crate::Test;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 pub(super) const TESTS: &[Test] = &[(
-    "the_inventory_follows_what_happens_in_each_mode_and_survives_the_api_server",
-    the_inventory_follows_what_happens_in_each_mode_and_survives_the_api_server,
+    "the_inventory_is_current_in_each_mode_and_survives_the_api_server",
+    the_inventory_is_current_in_each_mode_and_survives_the_api_server,
 )];
 
 const BANS: &str = "
@@ -20,9 +20,9 @@ bans:
   - {name: admin-accounts, credentials: {class: [admin]}, reason: It can push and delete.}
 ";
 
-fn the_inventory_follows_what_happens_in_each_mode_and_survives_the_api_server(ground: &Ground) {
+fn the_inventory_is_current_in_each_mode_and_survives_the_api_server(ground: &Ground) {
     ground.ensure_installed();
-    // Whoever uninstalled before took rights from pods that still ran.
+    // Only later events count: uninstalling in an earlier test removed rights of pods that still ran.
     let begin = ground.plane.audit_log().len();
     let warned = ground.apply(&policy(BANS));
     assert!(
@@ -32,7 +32,7 @@ fn the_inventory_follows_what_happens_in_each_mode_and_survives_the_api_server(g
         "{warned:?}"
     );
     ground.install(&["inventory=names"]);
-    a_missing_secret_is_told_and_its_pod_cannot_pull(ground);
+    a_missing_secret_is_reported_and_its_pod_cannot_pull(ground);
     ground.install(&["inventory=contents"]);
     let warned = ground.apply(&policy(&format!("{BANS}unmatched: allow\n")));
     assert!(!warned.stderr.contains("do nothing here"), "{warned:?}");
@@ -54,8 +54,8 @@ fn the_inventory_follows_what_happens_in_each_mode_and_survives_the_api_server(g
     ground.apply(POLICY);
 }
 
-/// Until somebody makes the Secret with the command that the warning has.
-fn a_missing_secret_is_told_and_its_pod_cannot_pull(ground: &Ground) {
+/// The pod cannot pull until the Secret is created with the command in the warning.
+fn a_missing_secret_is_reported_and_its_pod_cannot_pull(ground: &Ground) {
     ground.run(&["create", "namespace", "lacking"]);
     let image = "contoso.azurecr.io/shop/api:1";
     let told = ground.apply(&deployment("lacking", "api", image, ""));
@@ -67,12 +67,12 @@ fn a_missing_secret_is_told_and_its_pod_cannot_pull(ground: &Ground) {
     });
     ground.pull_secret("lacking", "contoso-pull");
     wait_for("the pod runs", || is_running(ground, "lacking", "api"));
-    wait_for("nobody is told any more", || {
+    wait_for("the warning is gone", || {
         tried(ground, &deployment("lacking", "other", image, "")).is_empty()
     });
 }
 
-/// What whoever creates this is told. It is not applied: what is there already would not be asked about again.
+/// Returns the warnings for creating this object. A dry run, because an object that exists is not judged again.
 fn tried(ground: &Ground, manifest: &str) -> String {
     let create = ["create", "--dry-run=server", "-f", "-"];
     ground.plane.kubectl(&create, manifest).stderr
@@ -122,7 +122,7 @@ fn an_admin_account_is_refused(ground: &Ground) {
     }
 }
 
-/// What was known counts meanwhile, and what has changed is known afterwards.
+/// While the API server is gone, known facts still count. Afterwards, changes are noticed.
 fn the_api_server_goes_and_comes_back(ground: &Ground) {
     let current = "pullgate_inventory_current_timestamp_seconds";
     let replicas = ground.pullgate_pods();
@@ -140,11 +140,15 @@ fn the_api_server_goes_and_comes_back(ground: &Ground) {
         std::thread::sleep(Duration::from_secs(12));
         before = times();
         std::thread::sleep(Duration::from_secs(12));
-        assert_eq!(times(), before, "nobody can know that it is current");
+        assert_eq!(
+            times(),
+            before,
+            "without the API server, the inventory does not count as current"
+        );
         let tokens = |replica: &Replica| {
             sample(replica, "pullgate_secrets{class=\"token\",state=\"good\"}") > 0
         };
-        assert!(replicas.iter().all(tokens), "it is not forgotten");
+        assert!(replicas.iter().all(tokens), "the inventory is kept");
     });
     ground.run(&["-n", "lacking", "delete", "secret", "contoso-pull"]);
     let another = deployment("lacking", "another", "contoso.azurecr.io/shop/api:1", "");
@@ -159,7 +163,7 @@ fn the_api_server_goes_and_comes_back(ground: &Ground) {
     });
 }
 
-/// The value of a sample with its labels; 0 where there is none.
+/// Returns the value of a sample with its labels, or 0 if there is none.
 fn sample(replica: &Replica, name: &str) -> i64 {
     let text = replica.admin("/metrics");
     let line = text

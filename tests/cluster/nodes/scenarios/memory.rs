@@ -1,4 +1,4 @@
-//! The memory of the program that goes into the image, when clients fill everything that it sets aside for them at once.
+//! Tests the memory of the image's program while clients fill all of its buffers at once.
 
 use crate::Test;
 use crate::ground::{Ground, binary};
@@ -17,11 +17,12 @@ pub(super) const TESTS: &[Test] = &[(
 
 /// The default of `--max-connections`.
 const CONNECTIONS: usize = 1024;
-/// How many of them send a large body, of which the last byte never comes: as many as the memory of large bodies takes.
+/// The number of connections with a large body without its last byte: as many as the memory for large bodies allows.
 const LARGE: usize = 13;
-/// How many send a body that is just small: as many as the rest of the memory of bodies takes.
+/// The connections up to this number have a body that just counts as small: as many as the remaining memory for bodies
+/// allows.
 const SMALL: usize = 127;
-/// The memory limit of the chart, without the most that is known of a cluster (`docs/performance.md`), in KiB.
+/// The memory limit of the chart minus the most that cluster facts take (`docs/performance.md`), in KiB.
 const LIMIT: u64 = (384 - 48) * 1024;
 
 fn promise_6_all_buffers_together_stay_below_the_memory_limit(_: &Ground) {
@@ -55,12 +56,12 @@ fn promise_6_all_buffers_together_stay_below_the_memory_limit(_: &Ground) {
         join_all(all).await;
     });
     let most = server.memory("VmHWM");
-    println!("the most memory with everything filled: {most} KiB");
-    assert!(most > 128 * 1024, "{most} KiB: nothing was filled");
+    println!("peak memory with all buffers full: {most} KiB");
+    assert!(most > 128 * 1024, "{most} KiB: the buffers were not filled");
     assert!(most < LIMIT, "{most} KiB of {LIMIT}");
 }
 
-/// Sends most of a request, and waits until the server closes the connection.
+/// Sends a request without its end, and waits until the server closes the connection.
 async fn hold(client: Client, number: usize) -> Option<()> {
     let mut stream = client.connect().await.ok()?;
     let head = |length: usize| {

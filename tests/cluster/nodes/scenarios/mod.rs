@@ -1,4 +1,4 @@
-//! What happens to a cluster.
+//! The scenarios of a cluster.
 
 mod certificates;
 mod inventory;
@@ -14,7 +14,7 @@ use crate::Test;
 use crate::ground::Ground;
 use serde_json::Value;
 
-/// The policy of all of them.
+/// The policy of all scenarios.
 pub(crate) const POLICY: &str = r##"
 apiVersion: v1
 kind: ConfigMap
@@ -35,7 +35,8 @@ data:
         contact: "#platform-registry"
 "##;
 
-/// In this order: each but the first, which needs no Pullgate, leaves a cluster with Pullgate installed.
+/// Returns the tests in their order. The first needs no Pullgate; each of the others leaves a cluster with Pullgate
+/// installed.
 pub(crate) fn tests() -> Vec<Test> {
     [
         keyring::TESTS,

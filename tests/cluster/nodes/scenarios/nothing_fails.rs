@@ -1,4 +1,4 @@
-//! What a cluster lives through, under load: no admission fails.
+//! Tests of common cluster operations under load: no admission may fail.
 
 use super::POLICY;
 use crate::Test;
@@ -86,8 +86,8 @@ fn promise_7_api_server_restart(ground: &Ground) {
     ground.apply(POLICY);
 }
 
-/// While one node is repaired the other takes every pod: the spread over nodes stops neither the drain nor an upgrade. When
-/// both take pods again, the next revision is spread over them.
+/// While one node is drained, the other takes every pod: the spread over nodes blocks neither the drain nor an upgrade.
+/// When both nodes take pods again, the next revision is spread over them.
 fn promise_7_one_node_takes_all_pods(ground: &Ground) {
     ground.ensure_installed();
     let counts = load::during(ground, "drain, and an upgrade with one node left", || {
@@ -111,8 +111,8 @@ fn promise_7_one_node_takes_all_pods(ground: &Ground) {
     assert_eq!(ground.nodes_of_pullgate(), ["node1", "node2"]);
 }
 
-/// Until the control plane notices, it goes on calling the replica that is gone, and nobody answers its packets: no webhook
-/// can prevent that. What the chart can do is to keep the wait short.
+/// Until the control plane notices the dead node, it goes on calling the replica there, and gets no answer. A webhook
+/// cannot prevent that; the chart can only keep the wait short.
 fn promise_7_a_node_dies(ground: &Ground) {
     ground.ensure_installed();
     let counts = load::during(ground, "a node dies", || {

@@ -1,4 +1,4 @@
-//! The policy, from its ConfigMap.
+//! Tests of the policy in its ConfigMap.
 
 use super::{POLICY, deployment, is_running, pods};
 use crate::Test;
@@ -8,12 +8,12 @@ use crate::process::wait_for;
 
 pub(super) const TESTS: &[Test] = &[
     (
-        "a_bad_edit_is_refused_with_every_fault",
-        a_bad_edit_is_refused_with_every_fault,
+        "a_bad_policy_edit_is_refused_with_every_fault",
+        a_bad_policy_edit_is_refused_with_every_fault,
     ),
     (
-        "a_good_edit_is_told_what_it_would_do_to_what_runs",
-        a_good_edit_is_told_what_it_would_do_to_what_runs,
+        "a_good_policy_edit_gets_a_preview_of_its_effects",
+        a_good_policy_edit_gets_a_preview_of_its_effects,
     ),
     (
         "a_namespace_and_its_deployment_in_one_apply_are_injected_by_label",
@@ -24,16 +24,16 @@ pub(super) const TESTS: &[Test] = &[
         promise_4_a_bad_policy_never_replaces_an_accepted_one_also_across_restarts,
     ),
     (
-        "with_a_bad_policy_alone_it_says_why_it_is_not_ready",
-        with_a_bad_policy_alone_it_says_why_it_is_not_ready,
+        "with_only_a_bad_policy_pullgate_is_not_ready_and_says_why",
+        with_only_a_bad_policy_pullgate_is_not_ready_and_says_why,
     ),
     (
-        "without_a_policy_it_is_ready_and_says_so",
-        without_a_policy_it_is_ready_and_says_so,
+        "without_a_policy_pullgate_is_ready_and_reports_it",
+        without_a_policy_pullgate_is_ready_and_reports_it,
     ),
 ];
 
-/// The ConfigMap with a policy.
+/// Returns the ConfigMap with a policy.
 pub(super) fn policy(body: &str) -> String {
     let body = body.trim_matches('\n').replace('\n', "\n    ");
     format!(
@@ -52,7 +52,7 @@ bans:
     secrets: [Regcred]
 ";
 
-fn a_bad_edit_is_refused_with_every_fault(ground: &Ground) {
+fn a_bad_policy_edit_is_refused_with_every_fault(ground: &Ground) {
     ground.ensure_installed();
     let refused = ground.try_apply(&policy(BAD));
     assert!(!refused.ok);
@@ -76,7 +76,7 @@ fn a_bad_edit_is_refused_with_every_fault(ground: &Ground) {
     assert!(!stored.contains("Regcred"));
 }
 
-fn a_good_edit_is_told_what_it_would_do_to_what_runs(ground: &Ground) {
+fn a_good_policy_edit_gets_a_preview_of_its_effects(ground: &Ground) {
     ground.ensure_installed();
     ground.namespace_with_pull_secret("preview");
     ground.pull_secret("preview", "team-pull");
@@ -107,7 +107,7 @@ bans:
     ] {
         assert!(applied.stderr.contains(told), "{told}: {}", applied.stderr);
     }
-    // What ran before runs on, and is restarted and scaled as ever.
+    // Existing workloads run on, and can still be restarted and scaled.
     let rescaled = ground.plane.kubectl(
         &["-n", "preview", "scale", "deployment/own", "--replicas=2"],
         "",
@@ -181,7 +181,7 @@ fn promise_4_a_bad_policy_never_replaces_an_accepted_one_also_across_restarts(gr
             .stdout
             .contains("One expiry stopped 48 namespaces.")
     });
-    // While nobody is there to refuse it, and the next start finds it.
+    // The bad policy is applied while no replica can refuse it, so that the next start finds it.
     ground.scale(0);
     ground.apply(&policy(BAD));
     ground.scale(2);
@@ -207,8 +207,8 @@ fn promise_4_a_bad_policy_never_replaces_an_accepted_one_also_across_restarts(gr
     ground.apply(POLICY);
 }
 
-/// Somebody wrote it while nobody was there to refuse it, and nothing was accepted before.
-fn with_a_bad_policy_alone_it_says_why_it_is_not_ready(ground: &Ground) {
+/// The bad policy was written while no replica could refuse it, and no policy was accepted before.
+fn with_only_a_bad_policy_pullgate_is_not_ready_and_says_why(ground: &Ground) {
     ground.ensure_installed();
     ground.scale(0);
     ground.run(&[
@@ -226,7 +226,7 @@ fn with_a_bad_policy_alone_it_says_why_it_is_not_ready(ground: &Ground) {
         "deployment/pullgate",
         "--replicas=2",
     ]);
-    wait_for("it says why it is not ready", || {
+    wait_for("/readyz says why Pullgate is not ready", || {
         let pods = ground.pullgate_pods();
         pods.first().is_some_and(|pod| {
             let told = pod.admin("/readyz");
@@ -235,22 +235,23 @@ fn with_a_bad_policy_alone_it_says_why_it_is_not_ready(ground: &Ground) {
     });
     assert_eq!(ground.ready_replicas(), 0);
     ground.apply(POLICY);
-    wait_for("it is ready with a good policy", || {
+    wait_for("Pullgate is ready with a good policy", || {
         ground.ready_replicas() == 2
     });
 }
 
-fn without_a_policy_it_is_ready_and_says_so(ground: &Ground) {
+fn without_a_policy_pullgate_is_ready_and_reports_it(ground: &Ground) {
     ground.ensure_installed();
     ground.run(&["-n", NAMESPACE, "delete", "configmap", "pullgate-policy"]);
-    wait_for("it says that there is none", || {
+    wait_for("the metrics say that there is no policy", || {
         ground.pullgate_pods().iter().all(|pod| {
             let metrics = pod.admin("/metrics");
             metrics.contains("pullgate_policy_in_force{source=\"none\"} 1")
         })
     });
     assert_eq!(ground.ready_replicas(), 2);
-    // Nobody can prove to know an object that is only made.
+    // There is no preview for a new ConfigMap: the preview demands the uid of the object, as a proof that the user may
+    // read it.
     let applied = ground.apply(POLICY);
     assert!(!applied.stderr.contains("looked at"), "{}", applied.stderr);
     let empty = policy("{}").replace("policy.yaml:", "policy.yml:");

@@ -1,4 +1,4 @@
-//! What Pullgate is for.
+//! Tests the main purpose of Pullgate: private images are pulled, and banned secrets are refused.
 
 use super::{POLICY, deployment, is_running, waiting_reason};
 use crate::Test;
@@ -10,7 +10,7 @@ pub(super) const TESTS: &[Test] = &[(
     a_private_image_is_pulled_with_pullgate_alone_and_a_banned_secret_is_refused,
 )];
 
-/// The test of all tests, by `kubectl apply` alone.
+/// The most important test, with `kubectl apply` alone.
 fn a_private_image_is_pulled_with_pullgate_alone_and_a_banned_secret_is_refused(ground: &Ground) {
     ground.uninstall();
     ground.namespace_with_pull_secret("shop");
@@ -26,7 +26,7 @@ fn a_private_image_is_pulled_with_pullgate_alone_and_a_banned_secret_is_refused(
         is_running(ground, "shop", "with")
     });
     assert!(!is_running(ground, "shop", "without"));
-    // What was created before cannot be helped; the next pod of it can.
+    // A pod that exists cannot be changed; its successor gets the secret.
     ground.run(&["-n", "shop", "rollout", "restart", "deployment/without"]);
     wait_for("the restarted pod runs", || {
         is_running(ground, "shop", "without")

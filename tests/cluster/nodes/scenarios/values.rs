@@ -1,4 +1,4 @@
-//! The chart with other values than the defaults.
+//! Tests of the chart with values other than the defaults.
 
 use super::{POLICY, deployment};
 use crate::Test;
@@ -59,7 +59,7 @@ fn with_a_certificate_of_your_own_on_the_network_of_the_node_and_a_policy_from_v
         &format!("{bans}.secrets[0]=regcred-shared"),
     ]);
     load::during(ground, "with a certificate of one's own", || {}).assert_clean();
-    a_pull_secret_under_a_banned_name_is_warned_of(ground);
+    a_pull_secret_with_a_banned_name_gives_a_warning(ground);
     ground.uninstall();
     wait_for("nothing is refused any more", || {
         let banned = deployment(
@@ -77,7 +77,7 @@ fn with_a_certificate_of_your_own_on_the_network_of_the_node_and_a_policy_from_v
     ground.apply(POLICY);
 }
 
-/// Makes the Secret `mine`, and returns the CA (PEM).
+/// Creates the Secret `mine`, and returns the CA (PEM).
 fn own_certificate(ground: &Ground) -> String {
     let names = ["pullgate.pullgate.svc".to_owned()];
     let made = Keys::new(&names, OffsetDateTime::now_utc())
@@ -102,8 +102,8 @@ fn own_certificate(ground: &Ground) -> String {
     String::from_utf8(made["ca.crt"].clone()).expect("UTF-8")
 }
 
-/// That is what `inventory=contents` registers.
-fn a_pull_secret_under_a_banned_name_is_warned_of(ground: &Ground) {
+/// `inventory=contents` registers the webhook for this warning.
+fn a_pull_secret_with_a_banned_name_gives_a_warning(ground: &Ground) {
     let secret = ground.plane.kubectl(
         &[
             "-n",

@@ -1,4 +1,4 @@
-//! A cluster without Pullgate, though it is installed; and Pullgate without its cluster.
+//! Tests of a cluster where Pullgate is installed but down, and of Pullgate without the API server.
 
 use super::{POLICY, deployment, is_running, pods};
 use crate::Test;
@@ -8,23 +8,23 @@ use serde_json::json;
 
 pub(super) const TESTS: &[Test] = &[
     (
-        "with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs",
-        with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs,
+        "with_an_unpullable_image_workloads_run_on_and_uninstall_ends_refusals",
+        with_an_unpullable_image_workloads_run_on_and_uninstall_ends_refusals,
     ),
     (
         "a_fresh_node_comes_up_while_pullgate_is_down",
         a_fresh_node_comes_up_while_pullgate_is_down,
     ),
     (
-        "without_the_api_server_it_answers_from_what_it_knows",
-        without_the_api_server_it_answers_from_what_it_knows,
+        "without_the_api_server_pullgate_answers_from_known_facts",
+        without_the_api_server_pullgate_answers_from_known_facts,
     ),
 ];
 
-fn with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs(ground: &Ground) {
+fn with_an_unpullable_image_workloads_run_on_and_uninstall_ends_refusals(ground: &Ground) {
     ground.ensure_installed();
     ground.namespace_with_pull_secret("goes-on");
-    // A template that names its secret: without Pullgate nobody adds it.
+    // The template names its secret, because Pullgate cannot add it.
     let image = "contoso.azurecr.io/shop/web:1";
     let web = deployment(
         "goes-on",
@@ -38,25 +38,30 @@ fn with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs(g
     ground.prepare_namespace();
     let installed = ground.helm_upgrade(&["image.tag=not-there"], &[]);
     assert!(installed.ok, "{installed:?}");
-    wait_for("the guard is registered, and nobody answers", || {
-        let refused = ground.try_apply(&deployment("goes-on", "other", image, ""));
-        refused
-            .stderr
-            .contains("failed calling webhook \"guard.pullgate.dev\"")
-    });
+    wait_for(
+        "the guard is registered, and Pullgate does not answer",
+        || {
+            let refused = ground.try_apply(&deployment("goes-on", "other", image, ""));
+            refused
+                .stderr
+                .contains("failed calling webhook \"guard.pullgate.dev\"")
+        },
+    );
     let pod = pods(ground, "goes-on", "web")[0]["metadata"]["name"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
     ground.run(&["-n", "goes-on", "delete", "pod", &pod]);
-    wait_for("it is rescheduled", || is_running(ground, "goes-on", "web"));
-    // Scale is a subresource: not asked about.
+    wait_for("the pod is rescheduled", || {
+        is_running(ground, "goes-on", "web")
+    });
+    // The webhook is not registered for the subresource `scale`.
     ground.run(&["-n", "goes-on", "scale", "deployment/web", "--replicas=2"]);
-    wait_for("it is scaled", || {
+    wait_for("the deployment is scaled", || {
         pods(ground, "goes-on", "web").len() == 2 && is_running(ground, "goes-on", "web")
     });
     ground.uninstall();
-    wait_for("what people apply is admitted again", || {
+    wait_for("new objects are admitted again", || {
         ground
             .try_apply(&deployment("goes-on", "other", image, ""))
             .ok
@@ -65,7 +70,7 @@ fn with_an_image_that_cannot_be_pulled_what_runs_goes_on_and_uninstall_repairs(g
     ground.install(&[]);
 }
 
-/// The network of a node is made by pods, of `DaemonSet`s: they must never wait for a webhook.
+/// The network of a node is set up by pods of a `DaemonSet`, so these pods must never wait for a webhook.
 fn a_fresh_node_comes_up_while_pullgate_is_down(ground: &Ground) {
     ground.ensure_installed();
     ground.namespace_with_pull_secret("calico-system");
@@ -99,7 +104,7 @@ fn a_fresh_node_comes_up_while_pullgate_is_down(ground: &Ground) {
     ground.run(&["-n", "kube-system", "delete", "daemonset", "network"]);
 }
 
-fn without_the_api_server_it_answers_from_what_it_knows(ground: &Ground) {
+fn without_the_api_server_pullgate_answers_from_known_facts(ground: &Ground) {
     ground.ensure_installed();
     let replicas = ground.pullgate_pods();
     assert_eq!(replicas.len(), 2);
@@ -117,7 +122,7 @@ fn without_the_api_server_it_answers_from_what_it_knows(ground: &Ground) {
         },
     });
     ground.plane.while_api_server_is_gone(|| {
-        // Long enough for the contact to be missed once.
+        // The pause is long enough for one missed contact.
         std::thread::sleep(std::time::Duration::from_secs(12));
         for replica in &replicas {
             assert_eq!(replica.admin("/livez"), "ok\n");
@@ -132,7 +137,7 @@ fn without_the_api_server_it_answers_from_what_it_knows(ground: &Ground) {
     ground.apply(POLICY);
 }
 
-/// What the webhook port of a pod answers.
+/// Returns the answer of a pod's webhook port.
 fn post(address: &str, path: &str, body: &str) -> String {
     let url = format!("https://{address}:8443").parse().expect("a URL");
     let mut config = kube::Config::new(url);

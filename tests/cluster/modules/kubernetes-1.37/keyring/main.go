@@ -1,4 +1,4 @@
-// Says for each line of stdin which credentials the kubelet would try, by the kubelet's own packages.
+// Prints, for each line of stdin, the credentials that the kubelet would try, computed by the kubelet's own packages.
 package main
 
 import (

@@ -1,4 +1,4 @@
-//! What the kubelet does with the pull secrets of a pod is what `pullgate explain --secrets` says of them.
+//! Compares the kubelet's use of pull secrets with the prediction of `pullgate explain --secrets`.
 
 mod table;
 
@@ -19,11 +19,11 @@ pub(super) const TESTS: &[Test] = &[(
 
 const NAMESPACE: &str = "keyring";
 
-/// What becomes of the pull of a pod: as `explain` has it, or as the kubelet and the registry tell it.
+/// The course of a pod's pull: predicted by `explain`, or observed at the kubelet and the registry.
 #[derive(Debug, PartialEq, Eq)]
 struct Pull {
     end: End,
-    /// Who asked the registry, up to the first who may pull; nobody is an empty text.
+    /// The users that asked the registry, up to the first that may pull. An anonymous request is an empty text.
     tries: Vec<String>,
 }
 
@@ -31,19 +31,19 @@ struct Pull {
 enum End {
     /// The container runs.
     Runs,
-    /// The registry refused, in the words for those who come as nobody, or for a wrong password, or both.
+    /// The registry refused anonymous requests, wrong passwords, or both.
     Refused { nobody: bool, password: bool },
-    /// The kubelet cannot read a secret, and asks nobody.
+    /// The kubelet cannot read a secret, and sends no request.
     Unreadable,
-    /// Something else.
+    /// Any other reason.
     Other(String),
 }
 
-/// All pods at once, each with an image of its own, so that none finds what another has pulled.
+/// Tests all pods at once. Each has its own image, so that no pod finds an image that another has pulled.
 fn the_kubelet_does_what_the_keyring_says_with_chosen_secrets(ground: &Ground) {
     let pods = table::pods();
     make_namespace(ground);
-    the_api_server_refuses_what_is_no_table_row(ground);
+    the_api_server_refuses_invalid_secrets(ground);
     for pod in &pods {
         let image = format!("{}:1", pod.repository());
         ground.registry.copy(APP, &image);
@@ -89,8 +89,8 @@ fn make_namespace(ground: &Ground) {
     });
 }
 
-/// Secrets of which no kubelet ever hears.
-fn the_api_server_refuses_what_is_no_table_row(ground: &Ground) {
+/// Asserts that the API server refuses these Secrets, so that the kubelet never sees them.
+fn the_api_server_refuses_invalid_secrets(ground: &Ground) {
     for secret in table::refused() {
         let refused = ground.try_apply(&secret.manifest("refused", NAMESPACE).to_string());
         assert!(
@@ -105,7 +105,7 @@ fn list(items: impl Iterator<Item = Value>) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
-/// The Secrets as `kubectl get` shows them, by name.
+/// Returns the Secrets as `kubectl get` shows them, by name.
 fn stored_secrets(ground: &Ground) -> BTreeMap<String, Value> {
     let got = ground.run(&["-n", NAMESPACE, "get", "secrets", "-o", "json"]);
     let got: Value = serde_json::from_str(&got).expect("JSON");
@@ -118,13 +118,13 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// What `explain` says of the image of a pod and of those of its secrets that are there, and what comes of it at a registry
-/// of which the test knows who may pull.
+/// Predicts the pull from the answer of `explain` for the pod's image and its existing secrets, and from the users that
+/// may pull at this registry.
 fn predict(pod: &Pod, stored: &BTreeMap<String, Value>, dir: &Path) -> Pull {
     let listed = pod.listed();
     let there: Vec<_> = listed.iter().filter_map(|name| stored.get(name)).collect();
     let explained = if there.is_empty() {
-        // `explain` takes no file without a Secret.
+        // `explain` accepts no file without a Secret.
         Some(Vec::new())
     } else {
         explain(&pod.image(), &list(there.into_iter().cloned()), dir)
@@ -152,7 +152,7 @@ fn predict(pod: &Pod, stored: &BTreeMap<String, Value>, dir: &Path) -> Pull {
     Pull { end, tries }
 }
 
-/// The users that `pullgate explain` says are tried, in order; `None` where the kubelet fails every pull.
+/// Returns the users that `pullgate explain` says are tried, in order, or `None` where the kubelet fails every pull.
 fn explain(image: &str, secrets: &Value, dir: &Path) -> Option<Vec<String>> {
     let file = dir.join("secrets.json");
     std::fs::write(&file, secrets.to_string()).expect("a file");
@@ -173,7 +173,7 @@ fn explain(image: &str, secrets: &Value, dir: &Path) -> Option<Vec<String>> {
     Some(users.map(|tried| text(&tried["username"])).collect())
 }
 
-/// A table that lost a part of its rows would say little.
+/// Asserts that the table covers every end. Without this, a table that lost rows would still pass.
 fn assert_every_end_is_predicted(predicted: &[Pull]) {
     for (nobody, password) in [(true, false), (false, true), (true, true)] {
         let end = End::Refused { nobody, password };
@@ -186,7 +186,7 @@ fn assert_every_end_is_predicted(predicted: &[Pull]) {
     assert!(predicted.iter().any(|pull| pull.tries.len() > 2));
 }
 
-/// How the pulls of the pods have ended that have, each with what the kubelet says of it.
+/// Returns the ends of the pulls that are finished, each with the kubelet's message.
 fn seen(ground: &Ground) -> BTreeMap<String, (End, String)> {
     let got = ground.run(&["-n", NAMESPACE, "get", "pods", "-o", "json"]);
     let got: Value = serde_json::from_str(&got).expect("JSON");
@@ -199,7 +199,7 @@ fn seen(ground: &Ground) -> BTreeMap<String, (End, String)> {
     ended.collect()
 }
 
-/// How the pull of a container has ended; `None` where it has not yet.
+/// Returns the end of a container's pull, or `None` while it goes on.
 fn end(status: &Value) -> Option<End> {
     if status["ready"] == true {
         return Some(End::Runs);
@@ -207,7 +207,7 @@ fn end(status: &Value) -> Option<End> {
     let waiting = status["state"].get("waiting")?;
     let (reason, message) = (text(&waiting["reason"]), text(&waiting["message"]));
     let says = |words: &str| message.contains(words);
-    // The words of Go's decoders, and the kubelet's own.
+    // Error texts of Go's decoders and of the kubelet.
     let of_decoders = [
         "illegal base64 data",
         "json: cannot unmarshal",
@@ -224,7 +224,7 @@ fn end(status: &Value) -> Option<End> {
     })
 }
 
-/// The tries of one pull: a kubelet that has failed tries the same again and again.
+/// Returns the tries of one pull: after a failure the kubelet repeats the same tries.
 fn one_round(asked: &[String], length: usize) -> &[String] {
     let is_round = |(number, user)| asked.get(number % length) == Some(user);
     if length > 0 && asked.iter().enumerate().all(is_round) {

@@ -1,11 +1,11 @@
-//! Pods by what is in their pull secrets: fields of entries, and what is malformed.
+//! Pods by the content of their pull secrets: fields of entries, and malformed contents.
 
 use super::{ANNA, BEN, Pod, auths, config, credential, entry, of, older, password, pod};
 use crate::registry::{NAME as HOST, PASSWORD, USER, USER_WITH_COLON};
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
 use serde_json::{Value, json};
 
-/// What is around the entries.
+/// Variants of the JSON around the entries.
 pub(super) fn contents() -> Vec<Pod> {
     let [right, wrong] = [USER, ANNA].map(|user| json!({HOST: entry(user)}));
     let text = |name, content: String| pod(name, [config(content)]);
@@ -31,7 +31,7 @@ pub(super) fn contents() -> Vec<Pod> {
     ]
 }
 
-/// What is in an entry.
+/// Variants of the fields in an entry.
 pub(super) fn fields() -> Vec<Pod> {
     let fields = |name, fields: Value| pod(name, [auths(&json!({HOST: fields}))]);
     let named = |user| json!({"username": user, "password": password(user)});
@@ -75,7 +75,7 @@ pub(super) fn fields() -> Vec<Pod> {
     ]
 }
 
-/// Valid JSON that the kubelet cannot read, and what that does to the right one beside it.
+/// Valid JSON that the kubelet cannot read, alone and beside a right credential.
 pub(super) fn malformed() -> Vec<Pod> {
     let bad = |key: &str, fields: Value| auths(&json!({key: fields}));
     let no_colon = || json!({"auth": BASE64_STANDARD.encode(USER)});

@@ -25,7 +25,7 @@ pub(super) fn globs_and_ports() -> Vec<Pod> {
     ]
 }
 
-/// The host in other words.
+/// Different spellings of the host.
 pub(super) fn spellings() -> Vec<Pod> {
     let spelled = |name, key| pod(name, [of(&with_host(key), USER)]);
     vec![
@@ -42,7 +42,7 @@ pub(super) fn spellings() -> Vec<Pod> {
     ]
 }
 
-/// Prefixes, by letters.
+/// Keys with a path. The kubelet compares paths by prefix, letter by letter.
 pub(super) fn paths() -> Vec<Pod> {
     let under = |name, path: &str| pod(name, [of(&format!("{HOST}{path}"), USER)]);
     vec![

@@ -1,4 +1,4 @@
-//! Pods by the list of their pull secrets: which there are, and in which order.
+//! Pods by their list of pull secrets: which secrets exist, and in which order.
 
 use super::{ANNA, BEN, CLEO, Listed, Pod, Secret, auths, entry, of, pod, with_host};
 use crate::registry::{NAME as HOST, USER};
@@ -26,7 +26,8 @@ pub(super) fn secrets() -> Vec<Pod> {
     ]
 }
 
-/// Of equal keys as they are listed; else the keys from the last to the first, in whatever secret they are.
+/// Entries of equal keys are tried in the listed order. Different keys are tried from the last to the first, across all
+/// Secrets.
 pub(super) fn order() -> Vec<Pod> {
     let keyring = &format!("{HOST}/keyring");
     let deeper = &format!("{HOST}/keyring/three");

@@ -1,4 +1,4 @@
-//! Pods and their pull secrets. What becomes of them is not written here: `explain` has to know.
+//! Pods and their pull secrets. The table has no expected results: `explain` must predict them.
 
 mod contents;
 mod keys;
@@ -12,32 +12,32 @@ use pullgate::kubelet::docker_config::{
 use pullgate::objects::subject::INJECT;
 use serde_json::{Value, json};
 
-/// No host, which is Docker Hub.
+/// An image without a host, which means Docker Hub.
 const NO_HOST: &str = "";
 
 const ANNA: &str = STRANGERS[0];
 const BEN: &str = STRANGERS[1];
 const CLEO: &str = STRANGERS[2];
 
-/// A pod with a repository of its own.
+/// A pod with its own repository.
 pub(super) struct Pod {
-    /// Its name.
+    /// The name of the pod.
     pub name: &'static str,
     host: &'static str,
     listed: Vec<Listed>,
 }
 
-/// One of its `imagePullSecrets`.
+/// An entry of `imagePullSecrets`.
 enum Listed {
-    /// A Secret that is made for it.
+    /// A Secret that is created for this entry.
     Made(Secret),
-    /// One that is not there.
+    /// A Secret that does not exist.
     Missing,
-    /// The one before, once more.
+    /// The same Secret as the entry before.
     Again,
 }
 
-/// What is in a Secret.
+/// The type and the content of a Secret.
 pub(super) struct Secret {
     of_type: &'static str,
     key: &'static str,
@@ -45,12 +45,12 @@ pub(super) struct Secret {
 }
 
 impl Pod {
-    /// The repository of its image, in the registry.
+    /// Returns the repository of the image in the registry.
     pub(super) fn repository(&self) -> String {
         format!("keyring/{}", self.name)
     }
 
-    /// Its image as the pod has it.
+    /// Returns the image as the pod names it.
     pub(super) fn image(&self) -> String {
         let repository = self.repository();
         match self.host {
@@ -59,7 +59,7 @@ impl Pod {
         }
     }
 
-    /// The names of its pull secrets.
+    /// Returns the names of the pull secrets.
     pub(super) fn listed(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (number, listed) in self.listed.iter().enumerate() {
@@ -70,7 +70,7 @@ impl Pod {
         names
     }
 
-    /// Those that there are.
+    /// Returns the pull secrets that exist.
     pub(super) fn secrets(&self, namespace: &str) -> Vec<Value> {
         let named = self.listed().into_iter().zip(&self.listed);
         let made = named.filter_map(|(name, listed)| match listed {
@@ -80,7 +80,7 @@ impl Pod {
         made.collect()
     }
 
-    /// The pod itself. Were Pullgate installed, it would leave it alone.
+    /// Returns the pod. Its annotation makes Pullgate ignore it, in case Pullgate is installed.
     pub(super) fn manifest(&self, namespace: &str) -> Value {
         let listed = self.listed().into_iter();
         let listed: Vec<Value> = listed.map(|name| json!({"name": name})).collect();
@@ -97,7 +97,7 @@ impl Pod {
 }
 
 impl Secret {
-    /// It as an object.
+    /// Returns the Secret as an object.
     pub(super) fn manifest(&self, name: &str, namespace: &str) -> Value {
         json!({
             "apiVersion": "v1", "kind": "Secret", "type": self.of_type,
@@ -107,7 +107,7 @@ impl Secret {
     }
 }
 
-/// All of them.
+/// Returns all pods of the table.
 pub(super) fn pods() -> Vec<Pod> {
     [
         lists::secrets(),
@@ -125,7 +125,7 @@ pub(super) fn pods() -> Vec<Pod> {
     .collect()
 }
 
-/// Secrets that the API server does not let in, whatever pod would list them.
+/// Returns Secrets that the API server refuses.
 pub(super) fn refused() -> Vec<Secret> {
     let of = |of_type, key, content: &str| Secret {
         of_type,
@@ -154,7 +154,7 @@ fn at<const N: usize>(host: &'static str, name: &'static str, listed: [Listed; N
     }
 }
 
-/// A Secret with one entry.
+/// Returns a Secret with one entry.
 fn of(key: &str, user: &str) -> Listed {
     auths(&json!({key: entry(user)}))
 }
@@ -171,7 +171,7 @@ fn config(content: String) -> Listed {
     })
 }
 
-/// A Secret of the older type.
+/// Returns a Secret of the older type `kubernetes.io/dockercfg`.
 fn older(entries: &Value) -> Listed {
     Listed::Made(Secret {
         of_type: CONFIG_TYPE,
