@@ -1,37 +1,37 @@
-//! What one connection does, and for how long.
+//! The state of one connection, and since when it is in it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a review may take from the end of its body until its answer is taken. The API server gives up after 30 s at
-/// most.
+/// The limit for a review, from the end of its body until the client has taken the answer. The API server gives up after
+/// 30 s at most.
 const REVIEW: Duration = Duration::from_secs(30);
-/// How long a connection may be idle. The API server pools connections for 90 s and does not retry a POST, so the server
+/// The limit for an idle connection. The API server pools connections for 90 s and does not retry a POST, so the server
 /// must not be the first to close one.
 const IDLE: Duration = Duration::from_secs(100);
-/// How long the head of a request may take once its first byte is there, and then its body; the body has a closer limit
-/// of its own.
+/// The limit for the head of a request from its first byte on, and then for its body, which has a closer limit of its own
+/// (`body.rs`).
 const RECEIVE: Duration = Duration::from_secs(10);
-/// How many bytes a second a client sends at least that means well, on average: the API server sends at once.
+/// The least average rate of an honest client, in bytes a second. The API server sends a request at once.
 const LEAST_RATE: usize = 1024 * 1024;
-/// How long a head or a body may take, at whatever rate, before it counts as slow where places or memory are scarce.
+/// A head or a body that took no longer than this is not slow, at any rate. Only a slow one gives way where places or memory
+/// are scarce.
 const GRACE: Duration = Duration::from_millis(250);
-/// How long a connection may take, handshake included, until its first review has come whole, before it counts as one that
-/// never asks.
+/// A connection without a whole review counts as one that never asks after this time, handshake included.
 const NEWCOMER: Duration = Duration::from_secs(2);
-/// A connection that has been idle for no longer than this is in use: its client may be about to send.
+/// A connection that was idle for no longer than this is in use: its client may be about to send.
 const IN_USE: Duration = Duration::from_secs(5);
-/// How long a client may take to read an answer before it counts as slow.
+/// A client that takes longer than this to read an answer is slow.
 const READING: Duration = Duration::from_secs(2);
 
-/// What one connection does.
+/// The state of one connection.
 #[derive(Debug)]
 pub(super) struct Activity {
     opened: Instant,
     state: Mutex<State>,
-    /// Told when the connection has to give way.
+    /// Notified when the connection has to give way.
     evicted: Notify,
 }
 
@@ -40,7 +40,7 @@ struct State {
     phase: Phase,
     /// The beginning of the phase.
     since: Instant,
-    /// Whether a review has come whole.
+    /// A review has come whole.
     has_asked: bool,
 }
 
@@ -58,7 +58,7 @@ enum Phase {
     Answering,
 }
 
-/// How little would be lost with a connection: the least first, and of equals the one that began first.
+/// The loss if a connection is closed: the least first, and of equals the one that began first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Loss {
     /// It never sent a whole review, though it had the time.
@@ -124,7 +124,7 @@ impl Activity {
         self.state().has_asked
     }
 
-    /// Ends when the connection has to: it was idle for too long, or slow, or has to give way.
+    /// Completes when the connection has to end: a deadline of its phase is over, or it has to give way.
     pub(super) async fn over(&self) {
         let late = async {
             loop {
@@ -157,7 +157,7 @@ impl Activity {
         state.since + limit
     }
 
-    /// What would be lost with the connection.
+    /// Returns the loss if the connection is closed now.
     pub(super) fn loss(&self, now: Instant) -> Loss {
         let state = self.state();
         let since = state.since;
@@ -176,8 +176,8 @@ impl Activity {
         }
     }
 
-    /// The beginning of a body that comes more slowly than [`LEAST_RATE`]. A slow head is not one: it holds none of the
-    /// memory of bodies.
+    /// Returns the beginning of the body if it comes more slowly than [`LEAST_RATE`]. Slow heads do not count: they hold none
+    /// of the memory of bodies.
     pub(super) fn slow_body_since(&self, now: Instant) -> Option<Instant> {
         let state = self.state();
         let is_body = matches!(state.phase, Phase::Body(_));
@@ -218,7 +218,7 @@ impl Drop for RequestInFlight {
     }
 }
 
-/// How long so many bytes take at [`LEAST_RATE`].
+/// Returns the time that these bytes take at [`LEAST_RATE`].
 pub(super) fn at_least_rate(bytes: usize) -> Duration {
     let micros = bytes.saturating_mul(1_000_000) / LEAST_RATE;
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))

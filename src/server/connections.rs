@@ -1,4 +1,4 @@
-//! The connections that are open: how many there may be, and which one gives way.
+//! The table of open connections: their number is limited, and where all places are taken one connection gives way.
 
 use super::activity::{Activity, Loss};
 use super::network::network;
@@ -9,11 +9,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
-/// The part of all places that connections of one network may have as long as they have not sent a whole review: one
-/// part in so many.
+/// Connections of one network that have not sent a whole review yet may hold one part in this many of all places.
 const NETWORK_SHARE: usize = 4;
-/// So many connections of a source are never more than its fair share. The API server keeps 25 idle ones, and opens more
-/// for as many reviews as it has under way.
+/// The fair share of a source is never smaller than this. The API server keeps 25 idle connections, and opens more for the
+/// reviews that are under way.
 const ALWAYS_FAIR: usize = 64;
 
 /// All connections of a server.
@@ -37,12 +36,12 @@ pub(super) struct ConnectionPlace {
     pub(super) peer: Peer,
 }
 
-/// The other end of a connection, as a request knows it. The default is the one of a request that came over none.
+/// The other end of a connection, as a request knows it. The default is for a request without a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     /// Its address.
     pub(super) source: IpAddr,
-    /// What its connection does.
+    /// The state of its connection.
     pub(super) activity: Arc<Activity>,
     connections: Option<Arc<Connections>>,
 }
@@ -65,17 +64,17 @@ impl Connections {
 
     /// Returns a place for a new connection. Where all places are taken another connection gives way, in this order:
     ///
-    /// 1. one that never sent a whole review, though it had the time;
+    /// 1. one that never sent a whole review, although it had the time;
     /// 2. one that has been idle for some time;
     /// 3. one that sends or reads more slowly than the API server does;
     /// 4. one that is new: first of a source that has more than [`ALWAYS_FAIR`] without a whole review;
     /// 5. one that is idle between two reviews;
     /// 6. one with a review, if its source has more than its fair share of the places and more than [`ALWAYS_FAIR`].
     ///
-    /// Of equals it is the one that has been so for longest.
+    /// Of equals, the connection that has been so for longest gives way.
     ///
-    /// A network whose connections without a whole review fill their share of the places makes room among themselves. Returns
-    /// `None` where no connection has to give way.
+    /// Where the connections of a network without a whole review fill their share of the places, one of them gives way to the
+    /// new one. Returns `None` where all places are taken and no connection has to give way.
     pub(super) fn admit(self: &Arc<Self>, number: u64, source: IpAddr) -> Option<ConnectionPlace> {
         let source = source.to_canonical();
         let mut open = self.open();
@@ -140,8 +139,8 @@ impl Connections {
         candidates.min().map(|(_, number)| number)
     }
 
-    /// The connection that gives way to a new one of the same network, if that has its share of the places with
-    /// connections that never sent a whole review.
+    /// Returns the connection that gives way to a new one of the same network, if connections without a whole review fill
+    /// the share of that network.
     fn unproven_of_a_crowded_network(
         &self,
         open: &HashMap<u64, Open>,
@@ -173,7 +172,7 @@ impl Connections {
         first.map(|(number, _)| **number)
     }
 
-    /// Makes the slowest body give way for others.
+    /// Closes the connection with the slowest body, so that others get its memory.
     fn make_room(&self) {
         let now = Instant::now();
         let mut open = self.open();
@@ -200,7 +199,7 @@ fn shares<'o>(open: impl Iterator<Item = &'o Open>) -> HashMap<IpAddr, Share> {
     shares
 }
 
-/// The number of connections of a source, or 0 where that is fair in any case.
+/// Returns the number of connections of a source, or 0 where that number is always fair.
 fn above_fair(connections: usize) -> usize {
     if connections > ALWAYS_FAIR {
         connections
@@ -227,7 +226,7 @@ impl Default for Peer {
 }
 
 impl Peer {
-    /// Makes the slowest body of all connections give way.
+    /// Closes the connection with the slowest body of all, so that others get its memory.
     pub(super) fn make_room(&self) {
         if let Some(connections) = &self.connections {
             connections.make_room();
@@ -246,7 +245,7 @@ mod tests {
         Ipv4Addr::new(10, 0, last, 1).into()
     }
 
-    /// A table, and its connections by number.
+    /// A table with its connections by number.
     struct Table {
         connections: Arc<Connections>,
         places: std::collections::BTreeMap<u64, ConnectionPlace>,

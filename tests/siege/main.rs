@@ -1,13 +1,13 @@
-//! Many hostile sources at once, beside honest ones. Honest clients are held to a second an answer, so that these tests run
-//! in a process of their own, one at a time.
+//! Many hostile sources at once, beside honest ones. An honest client must have each answer within a second, so these
+//! tests run in a process of their own, one at a time.
 
 #![expect(clippy::expect_used, reason = "a test may end with a panic")]
 
 #[path = "../../benches/common/scene.rs"]
-#[allow(dead_code, reason = "benchmarks use the rest of it")]
+#[allow(dead_code, reason = "only benchmarks use the other items")]
 mod scene;
 #[path = "../it/tls.rs"]
-#[allow(dead_code, reason = "the integration tests use the rest of it")]
+#[allow(dead_code, reason = "only the integration tests use the other items")]
 mod tls;
 
 use pullgate::runtime::lifecycle::Readiness;
@@ -30,28 +30,28 @@ use tokio_rustls::client::TlsStream;
 /// One siege at a time.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// How long the good client waits for an answer, handshake included. The API server waits for 3 s.
+/// The longest wait of the good client for an answer, handshake included. The API server waits for 3 s.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many connections the server has. The hostile and the honest ones together are more.
+/// The number of connections that the server takes: fewer than the hostile and the honest ones together.
 const PLACES: usize = 512;
-/// How many connections hostile clients hold.
+/// The number of connections that hostile clients hold.
 const HOSTILE: usize = 500;
-/// How many connections the honest client has, as an API server has them.
+/// The number of connections of the honest client, as an API server has them.
 const BUSY: usize = 50;
-/// How long the honest clients ask.
+/// The time for which the honest clients ask.
 const TIME: Duration = Duration::from_secs(5);
-/// How many answers the good client gets at least.
+/// The least number of answers that the good client must get.
 const ENOUGH: u64 = 5;
 
-/// What the honest clients got.
+/// The answers that the honest clients got.
 #[derive(Debug, Default)]
 struct Got {
     good: AtomicU64,
     busy: AtomicU64,
 }
 
-/// Sends requests so that the connection is never idle: the last byte of each comes late, with the next one behind it.
-/// Connects anew after a pause when the server closes the connection.
+/// Sends requests so that the connection is never idle: the last byte of each request comes late, and the next request
+/// follows at once. Connects again after a pause when the server closes the connection.
 async fn hold_a_place(client: Client, pause: Duration) -> ! {
     let request = request();
     let (all_but_the_last, last) = request.split_at(request.len() - 1);
@@ -79,7 +79,7 @@ async fn hold_a_place(client: Client, pause: Duration) -> ! {
     }
 }
 
-/// Asks on one connection, as often as it takes until it is answered there. From then on every request has to be.
+/// Connects until a request is answered. From then on, every request on that connection must be answered.
 async fn work(client: Client, got: &Got) -> ! {
     let first = async || {
         let mut stream = client.connect().await.ok()?;
@@ -137,8 +137,8 @@ async fn start() -> Running {
     tls::bind(router, metrics, PLACES, None).await
 }
 
-/// Runs hostile clients from the first of these addresses, an honest one with its connections from the next, and a good one
-/// from the one after that.
+/// Runs hostile clients from the first addresses of `source`, a busy honest client with kept connections from the next
+/// address, and a good client that connects for each request from the last one.
 async fn siege(source: impl Fn(usize) -> IpAddr) {
     let _turn = TURN.lock().await;
     let limit = rlimit::increase_nofile_limit(8192).expect("a limit");
@@ -189,8 +189,8 @@ async fn many_sources_do_not_keep_an_honest_one_out() {
     siege(|i| address(1, u8::try_from(i / 2).expect("small"), 1 + i % 2)).await;
 }
 
-/// The good client is from elsewhere: it connects anew each time, and in a network that is crowded one new connection gives
-/// way to the next.
+/// The good client comes from another network: it makes a new connection for each request, and in a crowded network each
+/// new connection gives way to the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_sources_of_its_network_do_not_keep_an_honest_one_out() {
     siege(|i| match i {
@@ -201,7 +201,7 @@ async fn many_sources_of_its_network_do_not_keep_an_honest_one_out() {
     .await;
 }
 
-/// Eight addresses, which once had all places between them.
+/// Eight addresses, which once held all places between them.
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_sources_do_not_keep_a_ninth_out() {
     siege(|i| match i {
