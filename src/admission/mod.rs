@@ -59,10 +59,10 @@ pub enum ReviewError {
     #[error("the AdmissionReview has no request")]
     NoRequest,
     /// A request without a usable uid. Without it, no answer is possible.
-    #[error("the request has no uid, or one that is no UUID")]
+    #[error("the request has no uid, or one that is too long")]
     NoUid,
     /// An operation that Kubernetes does not know.
-    #[error("the operation {0:?} is none of CREATE, UPDATE, DELETE, CONNECT")]
+    #[error("the operation {0:?} is not one of CREATE, UPDATE, DELETE, CONNECT")]
     Operation(String),
 }
 
@@ -113,7 +113,7 @@ impl From<serde_json::Error> for ReviewError {
         let what = match error.classify() {
             Category::Data => "a value of the wrong type, or a field that is missing",
             Category::Eof => "the JSON ends too early",
-            Category::Io | Category::Syntax => "no JSON",
+            Category::Io | Category::Syntax => "not valid JSON",
         };
         Self::Json {
             what,

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_account_may_enforce_what_it_or_if_it_is_new_its_namespace_enforced() {
+    fn an_unknown_account_may_enforce_if_it_or_a_neighbour_of_a_new_one_did() {
         let mut accounts = ServiceAccounts::default();
         accounts.know("plain", false);
         accounts.know("strict", true);

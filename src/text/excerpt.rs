@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_long_keeps_both_ends() {
+    fn a_long_text_keeps_both_ends() {
         assert_eq!(shorten("abcdefghij", 10), "abcdefghij");
         assert_eq!(shorten("abcdefghijk", 10), "abcde…hijk");
         assert_eq!(shorten("äöüäöüäöü", 4), "äö…ü");

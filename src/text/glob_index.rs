@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_index_finds_what_comparing_with_every_glob_finds(
+        fn the_index_agrees_with_comparing_every_glob(
             globs in proptest::collection::vec("[ab*]{0,5}", 0..12), text in "[ab]{0,6}", glob in "[ab*]{0,5}",
         ) {
             let globs: Vec<_> = globs.iter().map(|glob| Glob::new(glob)).collect();

@@ -12,7 +12,7 @@ pub(super) struct BanOn<'a> {
     pub(super) number: usize,
     pub(super) ban: &'a Ban,
     pub(super) grounds: Grounds,
-    /// Why a reference to the secret is not denied, whatever the mode of the ban. Other reasons may come later.
+    /// Why a reference to the secret is not denied, in any mode of the ban. Other reasons may come later.
     pub(super) why_not_denied: Option<WhyNotDenied>,
 }
 

@@ -57,16 +57,16 @@ macro_rules! codes {
 
 // Append new codes at the end: programs may keep the index of a rule.
 codes! {
-    Policy = "policy", Files: "The policy cannot be used, or does not say what was meant";
+    Policy = "policy", Files: "A policy that cannot be used, or does not say what its author meant";
     BannedSecret = "banned-secret", Reviews: "A reference to a Secret that a ban covers";
     BannedName = "banned-name", Reviews: "A docker-type Secret under a banned name";
     UncoveredImage = "uncovered-image", Reviews: "An image that no registry rule covers";
-    InvalidImage = "invalid-image", Reviews: "An image that is no image reference";
-    SecretNotMountable = "secret-not-mountable", Reviews: "A secret that the ServiceAccount does not allow its pods";
-    SecretMissing = "secret-missing", Reviews: "An image whose secret the Pod cannot get any more";
-    DoubleKey = "double-key", Files: "A key that is there twice";
+    InvalidImage = "invalid-image", Reviews: "An image reference that is not valid";
+    SecretNotMountable = "secret-not-mountable", Reviews: "A secret that the ServiceAccount does not allow in its pods";
+    SecretMissing = "secret-missing", Reviews: "An image that needs a secret which the Pod cannot get any more";
+    DoubleKey = "double-key", Files: "A key that occurs twice";
     Credential = "credential", Files: "A registry credential in a file";
-    Unreadable = "unreadable", Files: "A file that is no YAML, or an object that the API server would not take";
+    Unreadable = "unreadable", Files: "A file that is not valid YAML, or an object that the API server would refuse";
     Exception = "exception", Files: "An exception in use";
     BannedCredential = "banned-credential", Reviews: "A docker-type Secret whose content a ban covers";
     SecretNotFound = "secret-not-found", Reviews: "A pull secret that the namespace does not have";

@@ -29,7 +29,7 @@ fn the_first_sigterm_takes_its_time() {
         assert!(!head.contains("connection: close"), "{head}");
         process.terminate();
         until("it is not ready", || {
-            process.get("/readyz") == (503, "not ready: about to end\n".to_owned())
+            process.get("/readyz") == (503, "not ready: shutting down\n".to_owned())
         });
         assert_eq!(process.get("/livez").0, 200);
         assert_eq!(

@@ -55,7 +55,7 @@ fn advice_is_only_given_where_it_helps() {
         setting
             .validate(&banned_pod())
             .message()
-            .contains("is added to the pod by itself")
+            .contains("is added to the pod automatically")
     );
     let off = in_namespace(banned_pod(), "off");
     assert!(setting.validate(&off).message().contains("Remove it here or there (kubectl edit serviceaccount default -n off). Use \"contoso-pull\" instead."));
