@@ -75,7 +75,7 @@ pub struct CertificateKeeper {
     published: Option<(String, Option<Instant>)>,
     patched: Option<Instant>,
     wrote: Option<Instant>,
-    told: String,
+    last_error: String,
 }
 
 enum Event {
@@ -121,7 +121,7 @@ impl CertificateKeeper {
             published: None,
             patched: None,
             wrote: None,
-            told: String::new(),
+            last_error: String::new(),
         }
     }
 
@@ -141,12 +141,12 @@ impl CertificateKeeper {
                 _ = ticks.tick() => {}
             }
             match self.step(&mut take).await {
-                Ok(Progress::Complete) if !self.told.is_empty() => {
-                    self.told.clear();
+                Ok(Progress::Complete) if !self.last_error.is_empty() => {
+                    self.last_error.clear();
                     self.metrics.certificate.kept();
                 }
                 Ok(Progress::Complete | Progress::Waiting) => {}
-                Err(error) => self.tell(&error),
+                Err(error) => self.report(&error),
             }
         }
     }
@@ -328,7 +328,7 @@ impl CertificateKeeper {
 
     /// Returns whether this certificate may replace the one in use. A certificate of a CA that was trusted before is
     /// used at once; another one waits until every API server knows its CA. The very first certificate, with no other
-    /// CA trusted, is used at once, too: without it the webhook gets no calls that could fail.
+    /// CA trusted, is used at once, too: a replica without a certificate gets no calls, so this one can break none.
     fn may_use(&self, keys: &Keys) -> bool {
         let since = self.published.as_ref().map(|(_, since)| *since);
         let is_published =
@@ -340,13 +340,13 @@ impl CertificateKeeper {
     }
 
     /// Logs an error once, although the step is retried every few seconds.
-    fn tell(&mut self, error: &anyhow::Error) {
+    fn report(&mut self, error: &anyhow::Error) {
         let text = format!("{error:#}");
         self.readiness.lacks(Part::Certificate, text.clone());
-        if self.told != text {
+        if self.last_error != text {
             error!(error = text, "cannot keep the certificate; trying again");
             self.metrics.certificate.refused();
-            self.told = text;
+            self.last_error = text;
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn key(
     readiness: Arc<Readiness>,
 ) -> FingerprintKey {
     let secrets = Collection::of::<Secret>(client, &name.namespace);
-    let (mut told, mut pauses) = (String::new(), Pauses::default());
+    let (mut last_problem, mut pauses) = (String::new(), Pauses::default());
     loop {
         let problem = match read_or_make(&secrets, &name).await {
             Ok(Some(key)) => return key,
@@ -42,9 +42,9 @@ pub(super) async fn key(
             let why = format!("Secrets are not known yet: {problem}");
             readiness.lacks(Part::Facts, why);
         }
-        if told != problem && !problem.is_empty() {
+        if last_problem != problem && !problem.is_empty() {
             error!(problem, "cannot watch Secrets yet; trying again");
-            told = problem;
+            last_problem = problem;
         }
         tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
     }

@@ -28,14 +28,14 @@ pub async fn poll(
 ) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = false;
+    let mut is_logged = false;
     let mut last = known.clone();
     let mut refused = None;
     loop {
         ticks.tick().await;
         match read(&paths).await {
             Ok(now) => {
-                told = false;
+                is_logged = false;
                 // The known content counts, too, after another one was refused: the refused content is gone then.
                 if now == last && (now != known || refused.is_some()) {
                     let is_new = refused.as_ref() != Some(&now);
@@ -50,10 +50,10 @@ pub async fn poll(
                 last = now;
             }
             Err((path, error)) => {
-                if !told {
+                if !is_logged {
                     warn!(path = %path.display(), %error, "cannot read the file; its last content stays in use");
                 }
-                told = true;
+                is_logged = true;
             }
         }
     }

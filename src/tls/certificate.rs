@@ -81,8 +81,7 @@ impl Pair {
         let leaf = key
             .end_entity_cert()
             .context("the chain holds no certificate")?;
-        let (_, leaf) =
-            X509Certificate::from_der(leaf).context("the certificate cannot be read")?;
+        let (_, leaf) = X509Certificate::from_der(leaf).context("cannot read the certificate")?;
         let validity = leaf.validity();
         anyhow::ensure!(
             validity.is_valid(),

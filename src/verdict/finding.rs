@@ -17,7 +17,7 @@ pub struct Finding<'a> {
     pub effect: Effect,
 }
 
-/// A refusal.
+/// The denial of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     /// The message for the client.

@@ -63,7 +63,7 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
 
 fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
     let mut findings = guard::guard(world, subject, coverage);
-    // The user who applies a workload reads warnings. Its pods are created later, when nobody reads them.
+    // The user who applies a workload reads warnings. A controller, which creates its pods later, does not.
     if subject.kind != Kind::Pod && subject.source == ObjectSource::Request {
         findings.extend(inject::predict_findings(world, subject, coverage));
     }

@@ -3,9 +3,10 @@
 //! Lists and watches are read item by item, and each item is decoded on its own, so one unreadable item hides no other.
 //! The watcher of kube was no option: it decodes a list as a whole, into types that refuse a time in the year 9999.
 //!
-//! A list is requested as a whole, and the API server answers it from its watch cache. A page of a list with a field
-//! selector would cost it a scan of all objects. Since items are read one by one, a list of any length takes no memory
-//! here.
+//! A list is requested as a whole, which costs the API server one pass over its watch cache. Pages were no option: each
+//! page of a list with a field selector costs it a scan of all objects. Since items are read one by one, a list of any
+//! length takes the memory of one item here. Streaming lists (`sendInitialEvents`) would do the same, but are beta, and
+//! off by default in Kubernetes 1.31 and 1.33.
 //!
 //! The first list takes any version that the API server has (`resourceVersion=0`). Each later list asks for a version
 //! that is not older than the last one seen, so time never runs backwards. If the API server does not have that

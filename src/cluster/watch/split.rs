@@ -5,8 +5,8 @@
 
 use zeroize::Zeroizing;
 
-/// The longest object that is kept, in bytes. The API server accepts requests of 3 MiB, etcd values of 1.5 MiB, and
-/// JSON writes a byte as at most six (`\u003c`).
+/// The longest object that is kept, in bytes. The API server accepts requests of 3 MiB and etcd accepts values of
+/// 1.5 MiB; JSON writes one byte as at most six (`\u003c`).
 const MAX_OBJECT: usize = 16 * 1024 * 1024;
 /// The longest text around the items of a list, in bytes: its kind, version and metadata.
 const MAX_ENVELOPE: usize = 64 * 1024;

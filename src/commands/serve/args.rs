@@ -104,7 +104,7 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) client_names: Vec<String>,
-    /// The most connections. Each takes up to 80 KiB.
+    /// The largest number of open connections. Each takes up to 80 KiB.
     #[arg(
         long,
         value_name = "NUMBER",
@@ -112,7 +112,8 @@ pub struct ServeArgs {
         help_heading = "Limits"
     )]
     pub(super) max_connections: usize,
-    /// The seconds of serving on after SIGTERM, not ready, before draining [default: 15 with a cluster, else 0].
+    /// The time between SIGTERM and draining, in which it still serves but is not ready [default: 15 with a cluster,
+    /// else 0].
     #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) shutdown_delay: Option<u64>,
     /// The kubeconfig of the cluster. Its namespaces and service accounts are watched [default, if a cluster is needed:

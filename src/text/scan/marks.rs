@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::inline_always,
-    reason = "what is not inlined is not compiled for the processor at hand"
+    reason = "only an inlined function is compiled for the processor at hand"
 )]
 
 use fearless_simd::{Level, Simd, SimdBase, SimdMask, dispatch, u8x64};

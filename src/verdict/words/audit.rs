@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// The longest name part of a qualified name, in bytes. The key of an audit annotation has to be a qualified name.
 const MAX_KEY: usize = 63;
 
-/// The longest note, in bytes. It is longer than any list that a person reads, and the audit log is no place for 3 MiB.
+/// The longest note, in bytes. People read no list that is longer, and the audit log must not get 3 MiB of it.
 const MAX_NOTE: usize = 1024;
 
 /// The end of a note without room for more values.
