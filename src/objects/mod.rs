@@ -1,4 +1,4 @@
-//! An object of the API, reduced to what matters.
+//! An object of the API, reduced to the parts that a verdict depends on.
 
 pub mod kind;
 pub mod manifest;

@@ -1,4 +1,4 @@
-//! The judgement: what becomes of a subject. `admission/endpoint` chooses among its entry points.
+//! Judges subjects. `admission/endpoint` chooses among the entry points.
 
 mod bans;
 pub mod code;
@@ -24,8 +24,8 @@ use crate::verdict::world::World;
 use coverage::Coverage;
 use inject::InjectedPod;
 
-/// The judgement of `/mutate`: pods that are created get their secrets, and those that built-in controllers create are
-/// judged in the same call.
+/// Judges a request to `/mutate`. New pods get their secrets; a pod that a built-in controller creates is also judged
+/// against the bans, in the same call.
 #[must_use]
 pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     let coverage = Coverage::of(world, subject);
@@ -54,7 +54,8 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     mutation
 }
 
-/// The judgement of `/validate`, but for edits of the policy ([`policy_edit`]), and of pods of built-in controllers wherever they are judged.
+/// Judges a request to `/validate`, except edits of the policy ([`policy_edit`]). Also judges pods of built-in
+/// controllers, for both endpoints.
 #[must_use]
 pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
     ruling(world, subject, &Coverage::of(world, subject))
@@ -62,7 +63,7 @@ pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
 
 fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
     let mut findings = guard::guard(world, subject, coverage);
-    // Whoever applies a workload is there to be told; its pods are made when nobody looks.
+    // The user who applies a workload reads warnings. A controller, which creates its pods later, does not.
     if subject.kind != Kind::Pod && subject.source == ObjectSource::Request {
         findings.extend(inject::predict_findings(world, subject, coverage));
     }
@@ -75,7 +76,8 @@ fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'
     ruling
 }
 
-/// The Secrets that pods of a subject lack and that may be on their way: they often come in the same `kubectl apply`.
+/// Returns the Secrets that the pods of a subject lack and that may arrive soon: Secret and workload are often in the
+/// same `kubectl apply`.
 #[must_use]
 pub fn lacking_secrets(world: &World<'_>, subject: &Subject<'_>) -> Vec<String> {
     if subject.kind == Kind::Pod && subject.operation != Operation::Create {
@@ -86,7 +88,7 @@ pub fn lacking_secrets(world: &World<'_>, subject: &Subject<'_>) -> Vec<String> 
     names.into_iter().map(ToOwned::to_owned).collect()
 }
 
-/// What the pods of a subject, be it a Pod or the template of some, would get when they are created.
+/// Returns the secrets that the pods of a subject (a Pod, or a workload with a template) would get on creation.
 #[must_use]
 pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> PodPreview<'a> {
     inject::preview(world, subject, &Coverage::of(world, subject))

@@ -16,7 +16,7 @@ error: Deployment payments/api: spec.template.spec.imagePullSecrets[0] names \"r
 10 |         - name: regcred-shared
    |                 ^^^^^^^^^^^^^^
    |
-   = help: Remove it: \"contoso-pull\" is added to the pods by itself for contoso.azurecr.io. Ask #platform-registry. See https://wiki.example.com/pull-secrets
+   = help: Remove it: \"contoso-pull\" is added to the pods automatically for contoso.azurecr.io. Ask #platform-registry. See https://wiki.example.com/pull-secrets
 
 would be injected into the pods of:
   Deployment payments/api: contoso-pull (contoso)
@@ -37,7 +37,7 @@ fn a_bad_digest_is_told_as_what_it_is() {
     let run = folder.check(&["-f", "-"], pod);
     assert!(
         run.stdout
-            .contains("\"reg.io:5000/x@sha256:abc\" is no image reference"),
+            .contains("\"reg.io:5000/x@sha256:abc\" is not a valid image reference"),
         "{}",
         run.stdout
     );
@@ -47,7 +47,7 @@ fn a_bad_digest_is_told_as_what_it_is() {
     );
     assert!(
         run.stdout.contains(
-            "has a user and a password before \"reg.io:5000/x\", and is no image reference"
+            "has a user and a password before \"reg.io:5000/x\", and is not a valid image reference"
         ),
         "{}",
         run.stdout

@@ -38,7 +38,7 @@ fn completions_are_shell_and_the_pages_of_the_manual_name_every_flag() {
     assert!(page.contains("pullgate-check(1)"), "{page}");
     let run = pullgate(&["man", "nothing"], "");
     assert!(
-        run.code == 2 && run.stderr.contains("there is no command \"nothing\""),
+        run.code == 2 && run.stderr.contains("\"nothing\" is not a command"),
         "{}",
         run.stderr
     );
