@@ -19,6 +19,7 @@ mod check;
 mod cli;
 mod cluster;
 mod docs;
+mod examples;
 mod files;
 mod guard;
 mod hostile;
