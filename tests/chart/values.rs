@@ -118,13 +118,18 @@ fn compare(path: &str, values: &Value, schema: &Value) {
 fn table() -> String {
     let text = values();
     let values: Value = serde_saphyr::from_str(&text).expect("YAML");
-    let mut table = "| value | default | what it is |\n|---|---|---|\n".to_owned();
+    let mut table = "| value | default | description |\n|---|---|---|\n".to_owned();
     let mut parents: Vec<(usize, String)> = Vec::new();
     let mut description = None;
     for line in text.lines() {
         let trimmed = line.trim_start();
         if let Some(words) = trimmed.strip_prefix("# -- ") {
             description = Some(words.to_owned());
+            continue;
+        }
+        if let (Some(begun), Some(more)) = (&mut description, trimmed.strip_prefix("# ")) {
+            begun.push(' ');
+            begun.push_str(more);
             continue;
         }
         let Some((key, _)) = trimmed
@@ -145,7 +150,7 @@ fn table() -> String {
             }
             None => assert!(
                 found.is_object(),
-                "{} has no description: a line `# -- …` before it",
+                "{} has no description: a comment `# -- …` before it",
                 keys.join(".")
             ),
         }
