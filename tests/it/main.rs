@@ -28,6 +28,7 @@ mod impact;
 mod inject;
 mod keyring;
 mod lifecycle;
+mod pages;
 mod patch;
 mod policy;
 mod reviews;
