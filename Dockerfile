@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 # Two architectures: docker buildx build --platform linux/amd64,linux/arm64 .
-# The compiler runs on the machine that builds, whatever the image is for: nothing is emulated.
-# By digest, so that each build has the same compiler: `docker buildx imagetools inspect rust:1.95-bookworm` prints it, for
-# `--build-arg BASE=rust:1.95-bookworm@sha256:...`. The image that runs is made from nothing: it has no base.
+# The compiler runs on the machine that builds, for either architecture: nothing is emulated.
+# Name the base by digest, so that each build has the same compiler: `docker buildx imagetools inspect rust:1.95-bookworm`
+# prints it, for `--build-arg BASE=rust:1.95-bookworm@sha256:...`. The final image is empty: it has no base.
 ARG BASE=rust:1.95-bookworm
 
 FROM --platform=$BUILDPLATFORM $BASE AS build
@@ -22,13 +22,13 @@ fi
 rustup target add "$target"
 echo "export TARGET=$target CC_$(echo $target | tr - _)=$gcc" > /env
 echo "export CARGO_TARGET_$(echo $target | tr a-z- A-Z_)_LINKER=$gcc" >> /env
-# Static, so that it runs in an empty image, and with relocations that take less room; for the program alone, because of
-# --target.
+# A static binary runs in an empty image, and packed relocations take less room. With --target the flags are for the
+# program alone.
 echo "export CARGO_TARGET_$(echo $target | tr a-z- A-Z_)_RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs'" >> /env
 SETUP
 COPY Cargo.toml Cargo.lock ./
 COPY src src
-# What Cargo.toml names has to be there, and is not built.
+# Cargo.toml names these folders, so they have to exist; they are not built.
 COPY benches benches
 COPY tests tests
 RUN . /env && cargo build --release --locked --target "$TARGET" --bin pullgate && cp "target/$TARGET/release/pullgate" /pullgate
@@ -36,10 +36,10 @@ RUN . /env && cargo build --release --locked --target "$TARGET" --bin pullgate &
 FROM scratch
 LABEL org.opencontainers.image.title="pullgate" \
       org.opencontainers.image.licenses="Apache-2.0"
-# For registries that are asked by name; the API server is known by the CA that the kubelet mounts.
+# The CAs for registries with public certificates. The CA of the API server is mounted by the kubelet.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /pullgate /pullgate
-# A number, so that runAsNonRoot can be checked.
+# The kubelet can check runAsNonRoot only for a numeric user.
 USER 65532:65532
 EXPOSE 8443 8080
 ENTRYPOINT ["/pullgate"]
