@@ -1,6 +1,7 @@
-//! Tests of the versions of Kubernetes that pages name.
+//! Tests of the versions of Kubernetes that pages name, and of the public workflow.
 
 use super::{files, read};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The minor versions of `tests/cluster/modules`, with the exact ones.
@@ -53,4 +54,23 @@ fn the_pages_name_the_versions_of_kubernetes_that_run() {
         chart.contains(&format!("to {last}.")),
         "{exact} in the README of the chart"
     );
+}
+
+/// Every job of the public workflow runs a script of the repository, or cargo-deny with the advisories.
+#[test]
+fn the_workflow_runs_the_scripts_of_everybody() {
+    let workflow: Value = serde_saphyr::from_str(&read(".github/workflows/ci.yml")).expect("YAML");
+    let jobs = workflow["jobs"].as_object().expect("jobs");
+    for name in ["fast", "deep", "chart", "cluster", "nodes", "advisories"] {
+        let steps = jobs[name]["steps"].as_array().expect("steps");
+        let last = steps.last().and_then(|step| step["run"].as_str());
+        let command = last.expect("a command");
+        let expected = match name {
+            "advisories" => "cargo deny check".to_owned(),
+            part => format!("tests/run {part}"),
+        };
+        assert!(command.ends_with(&expected), "{name}: {command}");
+    }
+    assert_eq!(jobs.len(), 6);
+    assert!(read("deny.toml").contains("[advisories]"));
 }
