@@ -13,6 +13,15 @@ pub const INJECTED: &str = "pullgate.dev/injected";
 /// The annotation of the API object that the kubelet makes for a static pod.
 pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 
+/// The annotation of a Pod that names the templates by which Istio completes it; gateways have it.
+pub const ISTIO_TEMPLATES: &str = "inject.istio.io/templates";
+/// The label of a Pod (an annotation before Istio 1.13) that switches Istio's injection on or off.
+pub const ISTIO_INJECT: &str = "sidecar.istio.io/inject";
+/// The label of a Pod or a Namespace that names the revision of Istio that injects.
+pub const ISTIO_REVISION: &str = "istio.io/rev";
+/// The label of a Namespace that switches Istio's injection on when it is `enabled`.
+pub const ISTIO_NAMESPACE: &str = "istio-injection";
+
 /// A request for an object to be created, changed or deleted.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
@@ -139,6 +148,9 @@ pub struct PodSpec<'a> {
     pub service_account: Option<Cow<'a, str>>,
     /// Whether the annotation `pullgate.dev/inject` of the pod or template is `disabled`.
     pub inject_disabled: bool,
+    /// Whether labels and annotations of the template switch Istio's injection on or off; `None` where they say nothing,
+    /// and for a Pod, whose images are final.
+    pub istio_injection: Option<bool>,
 }
 
 /// An image that a pod uses.

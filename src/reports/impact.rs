@@ -1,6 +1,5 @@
 //! What an edit of the policy would do to what runs: the same judgement as ever, by the policy before and the one after.
 
-use crate::kubelet::image::Image;
 use crate::objects::subject::Subject;
 use crate::policy::selector::Match;
 use crate::policy::{Policy, Running};
@@ -142,19 +141,15 @@ fn note<'s>(
     }
 }
 
-/// The images of a subject that no rule covers; those that cannot be parsed are nobody's news.
-fn uncovered<'a>(world: &World<'_>, subject: &'a Subject<'_>) -> BTreeSet<&'a str> {
-    let namespace = world.namespace(subject);
-    if world.policy.exempt(namespace) == Match::Yes {
+/// The images of a subject that no rule covers.
+fn uncovered<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> BTreeSet<&'a str> {
+    if world.policy.exempt(world.namespace(subject)) == Match::Yes {
         return BTreeSet::new();
     }
-    let images = subject.object.pod.iter().flat_map(|pod| &pod.images);
-    let rules = world.policy.rules_in(namespace);
-    let is_uncovered =
-        |image: &&str| Image::parse(image).is_ok_and(|image| rules.rule_for(&image).is_none());
+    let images = verdict::images(world, subject).into_iter();
     images
-        .map(|used| &*used.image)
-        .filter(is_uncovered)
+        .filter(|image| !image.is_covered)
+        .map(|image| &*image.used.image)
         .collect()
 }
 

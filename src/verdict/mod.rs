@@ -19,10 +19,20 @@ pub mod world;
 pub use ruling::{Injection, Mutation, Notes, Outcome, PodPreview, Ruling};
 
 use crate::objects::kind::Kind;
-use crate::objects::subject::{ObjectSource, Operation, Subject};
+use crate::objects::subject::{ImageUse, ObjectSource, Operation, Subject};
 use crate::verdict::world::World;
 use coverage::Coverage;
+use guard::Phase;
 use inject::InjectedPod;
+
+/// An image of a subject, and what the policy says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct JudgedImage<'a> {
+    /// The image and its field.
+    pub used: &'a ImageUse<'a>,
+    /// Whether a registry rule covers it.
+    pub is_covered: bool,
+}
 
 /// The judgement of `/mutate`: pods that are created get their secrets, and those that built-in controllers create are
 /// judged in the same call.
@@ -30,7 +40,7 @@ use inject::InjectedPod;
 pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     let coverage = Coverage::of(world, subject);
     let ruling = if world.controllers.created(subject) {
-        ruling(world, subject, &coverage)
+        ruling(world, subject, &coverage, Phase::Mutation)
     } else {
         Ruling::admit()
     };
@@ -57,11 +67,17 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
 /// The judgement of `/validate`, but for edits of the policy ([`policy_edit`]), and of pods of built-in controllers wherever they are judged.
 #[must_use]
 pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
-    ruling(world, subject, &Coverage::of(world, subject))
+    let coverage = Coverage::of(world, subject);
+    ruling(world, subject, &coverage, Phase::Validation)
 }
 
-fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
-    let mut findings = guard::guard(world, subject, coverage);
+fn ruling<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+    phase: Phase,
+) -> Ruling<'a> {
+    let mut findings = guard::guard(world, subject, coverage, phase);
     // Whoever applies a workload is there to be told; its pods are made when nobody looks.
     if subject.kind != Kind::Pod && subject.source == ObjectSource::Request {
         findings.extend(inject::predict_findings(world, subject, coverage));
@@ -73,6 +89,18 @@ fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'
     ruling.notes.add(world, subject, &findings);
     ruling.findings = findings;
     ruling
+}
+
+/// The images of a subject that can be parsed. Placeholders, which something replaces before a Pod is created, are left
+/// out.
+#[must_use]
+pub fn images<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<JudgedImage<'a>> {
+    let coverage = Coverage::of(world, subject);
+    let images = coverage.images().filter_map(|(used, covering)| {
+        let is_covered = covering.as_ref().ok()?.is_some();
+        Some(JudgedImage { used, is_covered })
+    });
+    images.collect()
 }
 
 /// The Secrets that pods of a subject lack and that may be on their way: they often come in the same `kubectl apply`.

@@ -7,6 +7,7 @@ mod injection;
 mod messages;
 mod modes;
 mod other_objects;
+mod placeholders;
 mod references;
 mod service_accounts;
 
