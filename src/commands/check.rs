@@ -1,6 +1,6 @@
 //! `pullgate check`: the judgement of the webhook on files.
 
-use super::inputs::{self, Skipped};
+use super::inputs::{self, LeftOut, Why};
 use super::{CommandOutcome, PolicyArgs};
 use crate::policy::Loaded;
 use crate::policy::source::PolicyText;
@@ -13,6 +13,9 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
+
+/// The number of folders that are named as left out for one reason; the rest is counted.
+const MAX_LEFT_OUT: usize = 10;
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -40,6 +43,9 @@ pub struct CheckArgs {
     /// The namespace of objects that name none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
+    /// Report each image without a registry: on nodes with CRI-O it may not come from docker.io.
+    #[arg(long)]
+    strict_names: bool,
     /// How the result is written.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: CheckFormat,
@@ -77,7 +83,8 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
         .policy
         .read()?
         .context("name the policy: --policy FILE or --policy-configmap NAMESPACE/NAME")?;
-    let (mut inputs, skipped) = inputs::read(&args.filenames)?;
+    let (mut inputs, left_out) = inputs::read(&args.filenames)?;
+    tell_left_out(&left_out)?;
     let real = |name: &str| std::fs::canonicalize(name).ok();
     let file = args.policy.file().and_then(|_| real(&name));
     for input in &mut inputs {
@@ -102,9 +109,11 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
             policy,
             namespace: &args.namespace,
             now: Timestamp::now(),
+            strict_names: args.strict_names,
         };
         report.add_manifests(inputs, &settings);
-        let is_empty = !args.filenames.is_empty() && skipped.is_empty() && report.is_empty();
+        let has_chart = left_out.iter().any(|folder| folder.why == Why::Chart);
+        let is_empty = !args.filenames.is_empty() && !has_chart && report.is_empty();
         anyhow::ensure!(
             !is_empty,
             "there is nothing in what -f names: no object, no document"
@@ -116,7 +125,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
         CheckFormat::Sarif => writeln!(out, "{:#}", report.sarif(&current_dir()))?,
     }
     out.flush()?;
-    talk(args, &report, policy.is_some(), &skipped)?;
+    talk(args, &report, policy.is_some())?;
     let is_clean = report.count(Severity::Fault) == 0
         && (args.fail_on == FailOn::Error || report.count_in_manifests(Severity::Warning) == 0);
     Ok(if is_clean {
@@ -131,23 +140,50 @@ fn current_dir() -> String {
     dir.display().to_string()
 }
 
-fn talk(args: &CheckArgs, report: &Report, has_policy: bool, skipped: &[Skipped]) -> Result<()> {
-    let mut talk = stderr();
-    for Skipped(chart) in skipped {
-        writeln!(
-            talk,
-            "pullgate: {} is a chart, its templates were not looked at: check what `helm template` makes of it",
-            chart.display()
-        )?;
-    }
+/// Writes to stderr what was left out and the result in a line.
+fn talk(args: &CheckArgs, report: &Report, has_policy: bool) -> Result<()> {
     if args.filenames.is_empty() {
         return Ok(());
     }
-    if has_policy {
-        writeln!(talk, "pullgate: {}", report.summary())?;
-    } else {
+    let mut talk = stderr();
+    if !has_policy {
         let why = "the policy has faults, and so nothing else was judged";
         writeln!(talk, "pullgate: {why}")?;
+        return Ok(());
+    }
+    writeln!(talk, "pullgate: {}", report.summary())?;
+    if let Some(unjudged) = report.unjudged() {
+        writeln!(talk, "pullgate: {unjudged}")?;
+    }
+    if let Some(nothing) = report.nothing_judged() {
+        writeln!(talk, "pullgate: {nothing}")?;
+    }
+    Ok(())
+}
+
+/// Writes to stderr the folders that were left out, each reason at most [`MAX_LEFT_OUT`] times.
+fn tell_left_out(left_out: &[LeftOut]) -> Result<()> {
+    let mut talk = stderr();
+    let (charts, hidden): (Vec<_>, Vec<_>) =
+        left_out.iter().partition(|folder| folder.why == Why::Chart);
+    for (folders, why) in [(charts, Why::Chart), (hidden, Why::Hidden)] {
+        for LeftOut { folder, .. } in folders.iter().take(MAX_LEFT_OUT) {
+            let folder = folder.display();
+            match why {
+                Why::Chart => writeln!(
+                    talk,
+                    "pullgate: {folder} is a chart, its templates were not looked at: check what `helm template` makes of it"
+                ),
+                Why::Hidden => writeln!(
+                    talk,
+                    "pullgate: {folder} was not looked at, because its name begins with a dot: name it with -f to check it"
+                ),
+            }?;
+        }
+        let rest = folders.len().saturating_sub(MAX_LEFT_OUT);
+        if rest > 0 {
+            writeln!(talk, "pullgate: and {rest} more folders like it")?;
+        }
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use crate::objects::subject::Subject;
 use crate::policy::selector::Match;
 use crate::policy::{Policy, Running};
-use crate::verdict;
 use crate::verdict::finding::{Effect, Finding};
 use crate::verdict::words;
 use crate::verdict::world::World;
+use crate::verdict::{self, JudgedImage};
 use std::collections::BTreeSet;
 
 /// How many characters of names one line has; a warning of the API server has 256 in all.
@@ -147,8 +147,9 @@ fn uncovered<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> BTreeSet<&'a st
         return BTreeSet::new();
     }
     let images = verdict::images(world, subject).into_iter();
+    let is_uncovered = |image: &JudgedImage<'_>| !image.is_covered;
     images
-        .filter(|image| !image.is_covered)
+        .filter(is_uncovered)
         .map(|image| &*image.used.image)
         .collect()
 }

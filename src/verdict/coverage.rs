@@ -60,7 +60,7 @@ impl<'a> Coverage<'a> {
     }
 
     /// Whether the image of a template stands for another one, which is put in its place before a Pod is created: `auto`
-    /// under Istio's injection, and blanks, which OpenShift's image triggers replace.
+    /// under Istio's injection, and blanks, which the image triggers of `OpenShift` replace.
     ///
     /// A template only forecasts its pods, and the Pod is judged again with its real image. So nothing is lost by
     /// believing a template. In a Pod itself there are no placeholders: the API server refuses blanks there, and `auto`

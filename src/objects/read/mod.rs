@@ -1,19 +1,21 @@
 //! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
 
 mod field;
+mod labels;
 mod revision;
 mod spec;
 
 use crate::kubelet::docker_config::{CONFIG_JSON_KEY, Form};
 use crate::objects::kind::Kind;
 use crate::objects::subject::{
-    INJECT, INJECTED, ISTIO_INJECT, ISTIO_REVISION, ISTIO_TEMPLATES, MIRROR_POD, Metadata, Object,
-    Owner, Place, Presence, Reference,
+    INJECT, INJECTED, ISTIO_INJECT, ISTIO_TEMPLATES, MIRROR_POD, Metadata, Object, Owner, Place,
+    Presence, Reference,
 };
 use crate::secrets::credentials::SecretContent;
 use crate::text::scan::{self, Raw, RawLength};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use field::{Named, json, reference};
+use labels::TemplateLabels;
 use revision::RevisionData;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -268,45 +270,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
             }
         }
         deserializer.deserialize_map(AnnotationsVisitor)
-    }
-}
-
-/// The labels of a template that matter; the others are not kept.
-#[derive(Default)]
-struct TemplateLabels {
-    istio_inject: Option<bool>,
-    has_istio_revision: bool,
-}
-
-impl<'de> Deserialize<'de> for TemplateLabels {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct LabelsVisitor;
-        impl<'de> Visitor<'de> for LabelsVisitor {
-            type Value = TemplateLabels;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of labels")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<TemplateLabels, M::Error> {
-                let mut labels = TemplateLabels::default();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    match &*key.0 {
-                        ISTIO_INJECT => {
-                            let value = map.next_value::<Option<Text<'de>>>()?;
-                            labels.istio_inject = value.map(|value| value.0 == "true");
-                        }
-                        ISTIO_REVISION => {
-                            labels.has_istio_revision =
-                                map.next_value::<Option<Text<'de>>>()?.is_some();
-                        }
-                        _ => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(labels)
-            }
-        }
-        deserializer.deserialize_map(LabelsVisitor)
     }
 }
 

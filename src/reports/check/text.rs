@@ -1,6 +1,7 @@
 //! A report for people.
 
-use super::{ExceptionUse, Report, ReportedObject};
+use super::item::ReportedObject;
+use super::{ExceptionUse, Report};
 use crate::objects::names::POLICY_KIND;
 use crate::text::diagnostic::{Colour, SourceExcerpt, render_one};
 use crate::verdict::code::FindingCode;
@@ -33,6 +34,8 @@ impl Report {
                 | FindingCode::SecretMalformed
                 | FindingCode::SecretExpired
                 | FindingCode::Credential
+                | FindingCode::MisplacedPullSecrets
+                | FindingCode::ShortName
                 | FindingCode::Exception => SourceExcerpt::Place(&input.text),
             };
             text.push_str(&render_one(&item.diagnostic, &input.name, source, colour));

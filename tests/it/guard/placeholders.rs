@@ -26,7 +26,7 @@ fn judge(metadata: Value, image: &str) -> Answer {
     Setting::new(DENY).validate(&deployment(metadata, image))
 }
 
-/// OpenShift's image triggers replace an image of blanks; the API server admits it in templates alone.
+/// The image triggers of `OpenShift` replace an image of blanks; the API server admits it in templates alone.
 #[test]
 fn blanks_in_a_template_are_not_an_image() {
     for image in [" ", "   ", "\t"] {
