@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The number of kinds that a line names; the rest is counted.
-const MAX_KINDS: usize = 10;
+const MAX_KINDS: usize = 20;
 /// The longest kind or `apiVersion` of a manifest that is repeated, in characters.
 const MAX_NAME: usize = 63;
 

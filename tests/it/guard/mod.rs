@@ -8,6 +8,7 @@ mod messages;
 mod modes;
 mod other_objects;
 mod placeholders;
+mod public_cases;
 mod references;
 mod service_accounts;
 
