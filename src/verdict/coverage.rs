@@ -52,10 +52,16 @@ impl<'a> Coverage<'a> {
         found.filter_map(|(used, covering)| Some((used, covering.as_ref()?)))
     }
 
-    /// The rules for the images that are covered.
+    /// The images of which it is certain that they are not placeholders.
+    pub(super) fn certain_images(&self) -> impl Iterator<Item = (&'a ImageUse<'a>, &Covering<'a>)> {
+        self.images()
+            .filter(|(used, _)| self.is_placeholder(used) == Match::No)
+    }
+
+    /// The rules for the images that are covered, without what may be a placeholder: no secret is forecast for it.
     pub(super) fn rules(&self) -> impl Iterator<Item = (&'a ImageUse<'a>, &'a RegistryRule)> {
         let rule = |covering: &Covering<'a>| covering.as_ref().ok().copied().flatten();
-        self.images()
+        self.certain_images()
             .filter_map(move |(used, covering)| Some((used, rule(covering)?)))
     }
 

@@ -91,12 +91,12 @@ fn ruling<'a>(
     ruling
 }
 
-/// The images of a subject that can be parsed. Placeholders, which something replaces before a Pod is created, are left
-/// out.
+/// The images of a subject that can be parsed. Left out is what is, or may be, a placeholder that something replaces
+/// before a Pod is created.
 #[must_use]
 pub fn images<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<JudgedImage<'a>> {
     let coverage = Coverage::of(world, subject);
-    let images = coverage.images().filter_map(|(used, covering)| {
+    let images = coverage.certain_images().filter_map(|(used, covering)| {
         let is_covered = covering.as_ref().ok()?.is_some();
         Some(JudgedImage { used, is_covered })
     });

@@ -72,8 +72,14 @@ fn the_full_name_is_suggested() {
 fn placeholders_and_exempt_namespaces_are_left_alone() {
     let folder = Folder::new(&[]);
     let gateway = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: g}, spec: {template: {metadata: {annotations: {inject.istio.io/templates: gateway}}, spec: {containers: [{name: istio-proxy, image: auto}]}}}}";
+    // The labels of the namespace may switch the injection on.
+    let bare = gateway.replace(
+        "metadata: {annotations: {inject.istio.io/templates: gateway}}, ",
+        "",
+    );
+    assert!(bare.contains("template: {spec"), "{bare}");
     let exempt = pod(&["nginx"]).replace("name: p", "name: p, namespace: kube-system");
-    for text in [gateway, &exempt] {
+    for text in [gateway, &bare, &exempt] {
         let found = folder.findings(&["-f", "-", "--strict-names"], text);
         assert_eq!(found, Vec::<String>::new(), "{text}");
     }
