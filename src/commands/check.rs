@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// The number of folders that are named as left out for one reason; the rest is counted.
 const MAX_LEFT_OUT: usize = 10;
 
-/// What to check.
+/// The arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,29 +32,29 @@ Examples:
   # For a code host
   pullgate check --policy policy.yaml -f deploy/ -o sarif > pullgate.sarif
 
-Exit codes: 0 clean, 1 findings, 2 could not do it. Namespaces and ServiceAccounts among the files are known to the judgement of the others.
-Exceptions in use, what a ban in mode audit finds, and warnings about the policy are told and are no findings.")]
+Exit codes: 0 clean, 1 findings, 2 usage or I/O error. Labels of Namespaces and pull secrets of ServiceAccounts among the files count for the
+other objects. Exceptions in use, findings of bans in mode audit, and warnings about the policy are shown and do not make the exit code 1.")]
 pub struct CheckArgs {
     #[command(flatten)]
     policy: PolicyArgs,
     /// Manifests to judge: files, folders (all .yaml, .yml and .json in them), or `-` for stdin.
     #[arg(short, long = "filename", value_name = "FILE|DIR|-", num_args = 1..)]
     filenames: Vec<PathBuf>,
-    /// The namespace of objects that name none.
+    /// The namespace of objects without one.
     #[arg(short, long, default_value = "default")]
     namespace: String,
     /// Report each image without a registry: on nodes with CRI-O it may not come from docker.io.
     #[arg(long)]
     strict_names: bool,
-    /// How the result is written.
+    /// The format of the report.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: CheckFormat,
-    /// What makes the exit code 1.
+    /// The least severity that makes the exit code 1.
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "warning")]
     fail_on: FailOn,
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CheckFormat {
     /// For people.
@@ -65,19 +65,19 @@ enum CheckFormat {
     Sarif,
 }
 
-/// What counts as a finding.
+/// The least severity that makes the exit code 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// Also what would be admitted with a warning.
+    /// Warnings too: the webhook would admit the object with a warning.
     Warning,
-    /// Only what would be refused, credentials, and what cannot be read.
+    /// Errors alone: the webhook would refuse the object, a credential is in a file, or a file cannot be read.
     Error,
 }
 
-/// Shows all faults and warnings of a policy, and what manifests would come to under it.
+/// Shows all faults and warnings of a policy, and the judgement of manifests under it.
 ///
 /// # Errors
-/// Something cannot be read.
+/// A file cannot be read, or there is none.
 pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     let (name, text) = args
         .policy
@@ -88,7 +88,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     let real = |name: &str| std::fs::canonicalize(name).ok();
     let file = args.policy.file().and_then(|_| real(&name));
     for input in &mut inputs {
-        // A pipe has no real name, and neither has stdin: they are not the same for that.
+        // A pipe and stdin have no real name. That does not make them the same file.
         input.is_policy = file.is_some() && real(&input.name) == file;
     }
     let Loaded {
@@ -116,7 +116,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
         let is_empty = !args.filenames.is_empty() && !has_chart && report.is_empty();
         anyhow::ensure!(
             !is_empty,
-            "there is nothing in what -f names: no object, no document"
+            "the files of -f hold no document: check the path, and the command before a pipe"
         );
     }
     match args.output {
@@ -140,14 +140,14 @@ fn current_dir() -> String {
     dir.display().to_string()
 }
 
-/// Writes to stderr what was left out and the result in a line.
+/// Writes the result to stderr: a line, and the objects that were not judged.
 fn talk(args: &CheckArgs, report: &Report, has_policy: bool) -> Result<()> {
     if args.filenames.is_empty() {
         return Ok(());
     }
     let mut talk = stderr();
     if !has_policy {
-        let why = "the policy has faults, and so nothing else was judged";
+        let why = "the manifests were not judged, because the policy has faults";
         writeln!(talk, "pullgate: {why}")?;
         return Ok(());
     }
@@ -172,7 +172,7 @@ fn tell_left_out(left_out: &[LeftOut]) -> Result<()> {
             match why {
                 Why::Chart => writeln!(
                     talk,
-                    "pullgate: {folder} is a chart, its templates were not looked at: check what `helm template` makes of it"
+                    "pullgate: {folder} is a chart, its templates were not looked at: check the output of `helm template`"
                 ),
                 Why::Hidden => writeln!(
                     talk,

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The number of entries that are looked at below a folder with a dot, before it is taken for one without manifests:
-/// folders of tools (`.git`) have thousands of files.
+/// The most entries that are looked at below a folder with a dot. Folders of tools (`.git`) have thousands of files; one
+/// without a manifest among the first is taken for such a folder.
 const MAX_HIDDEN: usize = 1000;
 
 /// A folder that was left out, and the reason.
@@ -30,7 +30,7 @@ pub enum Why {
 /// Reads files, all manifests in folders and below them, and stdin (`-`). Returns also the folders that were left out.
 ///
 /// # Errors
-/// One of them cannot be read.
+/// A file or folder cannot be read.
 pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>)> {
     let (mut inputs, mut left_out) = (Vec::new(), Vec::new());
     for path in paths {
@@ -60,7 +60,7 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>)> {
     Ok((inputs, left_out))
 }
 
-/// The chart whose templates a path is in, or is.
+/// The chart of a path that is its folder `templates`, or in it.
 fn chart_of(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     let templates = path.ancestors().filter(|dir| dir.ends_with("templates"));

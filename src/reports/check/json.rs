@@ -1,4 +1,4 @@
-//! A report for programs. `docs/commands.md` says what the keys are; they do not change.
+//! The report for programs. `docs/commands.md` lists the keys; they do not change.
 
 use super::item::{ReportItem, ReportedObject};
 use super::unjudged::UnjudgedKind;
@@ -91,7 +91,7 @@ fn unjudged((kind, objects): (&UnjudgedKind, usize)) -> Value {
     json!({"kind": kind.kind, "apiVersion": kind.api_version, "objects": objects})
 }
 
-/// How bad it is, in the words that both formats use.
+/// The severity, in the words of JSON and SARIF.
 pub(super) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Fault => "error",

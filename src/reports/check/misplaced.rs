@@ -29,7 +29,7 @@ const OTHER_KEYS: [&str; 10] = [
     "volumeAttributes",
 ];
 
-/// The longest path that is told, in characters: the keys in it are those of the file.
+/// The longest path in a message, in characters. A path holds keys of the file, which may be of any length.
 const MAX_PATH: usize = 200;
 
 /// A field that was meant to be `imagePullSecrets`, and is not.
@@ -60,8 +60,8 @@ pub(super) fn items(manifest: &Manifest, object: &ReportedObject) -> Vec<ReportI
     items.collect()
 }
 
-/// The path of `imagePullSecrets` in objects of a kind; `None` where it has none, or where other projects keep fields of
-/// their own (a `ControllerRevision` holds what its controller likes).
+/// The path of `imagePullSecrets` in objects of a kind; `None` where the kind has no such field. A `ControllerRevision` has
+/// none here, because its controller may keep any fields in it.
 fn right_path(kind: Kind) -> Option<String> {
     let path = kind.path();
     let has_one =
@@ -69,7 +69,7 @@ fn right_path(kind: Kind) -> Option<String> {
     has_one.then(|| format!("{path}{FIELD}"))
 }
 
-/// The fields of a manifest that look like `imagePullSecrets`, other than the one that is.
+/// The fields of a manifest that look like `imagePullSecrets`, except the field at the right path.
 ///
 /// Only built-in kinds are searched, because their fields are known: a custom resource may have such a field anywhere.
 fn find(manifest: &Manifest, right: &str) -> Vec<Misplaced> {
@@ -127,7 +127,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether a value is more than nothing: templates leave empty lists behind.
+/// Whether a value is not null or empty: templates leave empty lists behind.
 fn says_something(value: &Node) -> bool {
     match &value.value {
         Value::Scalar { .. } => value.some_text().is_some_and(|text| !text.is_empty()),

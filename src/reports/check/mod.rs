@@ -1,4 +1,4 @@
-//! What `check` has to say about manifests: the judgement of [`verdict`], with places in files.
+//! The report of `check`: the judgement of [`verdict`] on manifests, with places in files.
 
 mod item;
 mod json;
@@ -29,36 +29,36 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use unjudged::UnjudgedKinds;
 
-/// A text and how it is called.
+/// A file, or stdin.
 #[derive(Debug)]
 pub struct Input {
     /// The path as it was given, or `<stdin>`.
     pub name: String,
-    /// Whether it is the file of the policy, which was told of already.
+    /// Whether it is the file of the policy, whose diagnostics are in the report already.
     pub is_policy: bool,
-    /// What it holds.
+    /// The text.
     pub text: String,
 }
 
-/// What manifests are judged by.
+/// The settings by which manifests are judged.
 #[derive(Debug)]
 pub struct Settings<'s> {
     /// The policy.
     pub policy: &'s Policy,
-    /// The namespace of objects that name none.
+    /// The namespace of objects without one.
     pub namespace: &'s str,
-    /// Now.
+    /// The time of the judgement.
     pub now: Timestamp,
     /// Whether an image without a registry is a finding.
     pub strict_names: bool,
 }
 
-/// All that was found.
+/// The findings, and everything else that the report shows.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What was looked at.
+    /// The files that were read.
     pub inputs: Vec<Input>,
-    /// What was found, in the order of the inputs and of their texts.
+    /// The findings, in the order of the inputs and of their texts.
     pub items: Vec<ReportItem>,
     injections: Vec<InjectionRow>,
     exceptions: Vec<ExceptionUse>,
@@ -80,7 +80,7 @@ struct FindingPlace {
     lead: String,
 }
 
-/// What the pods of an object would get.
+/// The secrets of a rule that would be injected into the pods of an object.
 #[derive(Debug)]
 struct InjectionRow {
     object: ReportedObject,
@@ -88,7 +88,7 @@ struct InjectionRow {
     secrets: Vec<String>,
 }
 
-/// An exception without which there would be a finding.
+/// An exception that lifts a finding.
 #[derive(Debug)]
 struct ExceptionUse {
     input: usize,
@@ -102,7 +102,7 @@ struct ExceptionUse {
 }
 
 impl Report {
-    /// What there is to say about a policy.
+    /// Adds the diagnostics of a policy.
     pub fn add_policy(&mut self, input: Input, diagnostics: Vec<Diagnostic>) {
         let number = self.inputs.len();
         self.inputs.push(input);

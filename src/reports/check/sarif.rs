@@ -1,4 +1,4 @@
-//! A report for code hosts: SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
+//! The report for code hosts: SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
 use super::item::ReportItem;
 use super::json::severity;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 impl Report {
-    /// The report as SARIF. Paths below `root` are told from there on: code hosts know the files by those.
+    /// The report as SARIF. Paths below `root` are relative to it, because code hosts know files by such paths.
     #[must_use]
     pub fn sarif(&self, root: &str) -> Value {
         let rules = FindingCode::ALL

@@ -13,7 +13,7 @@ use crate::verdict;
 use crate::verdict::code::FindingCode;
 use crate::verdict::world::World;
 
-/// The longest image that is told, in characters.
+/// The longest image in a message, in characters.
 const MAX_IMAGE: usize = 253;
 
 /// A warning for each image of a manifest that names no registry.
@@ -42,7 +42,7 @@ pub(super) fn items(
     items.collect()
 }
 
-/// Whether a reference names no registry: its first component is not one, or is all of it.
+/// Whether a reference names no registry: it has one component, or the first one is not a registry.
 fn is_short(image: &str) -> bool {
     let first = image.split_once('/').map(|(first, _)| first);
     !first.is_some_and(names_registry)

@@ -8,14 +8,14 @@ use crate::verdict::code::FindingCode;
 use std::fmt::Write as _;
 
 impl Report {
-    /// How many findings are as bad as that.
+    /// The number of findings of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         let is_so = |item: &&ReportItem| item.diagnostic.severity == severity;
         self.items.iter().filter(is_so).count()
     }
 
-    /// How many findings there are about something else than the policy that are as bad as that.
+    /// The number of findings of a severity that are not about the policy.
     #[must_use]
     pub fn count_in_manifests(&self, severity: Severity) -> usize {
         let is_so = |item: &&ReportItem| {
@@ -59,7 +59,7 @@ impl Report {
         self.unjudged.line()
     }
 
-    /// Says that none of the objects is of a kind that is judged, where it is so.
+    /// A line that says that no object was judged; `None` where one was.
     #[must_use]
     pub fn nothing_judged(&self) -> Option<&'static str> {
         let is_so = self.is_judged && self.objects == 0 && !self.is_empty();

@@ -1,4 +1,4 @@
-//! A report for people.
+//! The report for people.
 
 use super::item::ReportedObject;
 use super::{ExceptionUse, Report};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 impl Report {
-    /// The findings as rustc would show them, then what would be injected and which exceptions are in use.
+    /// The findings in the form of rustc, then the injected secrets, the exceptions in use and the exempt objects.
     #[must_use]
     pub fn text(&self, colour: Colour) -> String {
         let mut text = String::new();
@@ -19,7 +19,7 @@ impl Report {
                 FindingCode::Policy if input.text.contains(POLICY_KIND) => {
                     SourceExcerpt::Line(&input.text)
                 }
-                // Nobody knows what stands there, or it may be a password itself.
+                // The text at such a place may be anything, also a password.
                 FindingCode::Unreadable | FindingCode::DoubleKey | FindingCode::InvalidImage => {
                     SourceExcerpt::Nothing
                 }

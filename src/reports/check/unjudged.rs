@@ -40,7 +40,7 @@ impl UnjudgedKinds {
         self.0.values().sum()
     }
 
-    /// All of it in one line, the most frequent kind first; `None` where there are no objects.
+    /// The kinds and their numbers in one line, the most frequent kind first; `None` where there are no objects.
     pub(super) fn line(&self) -> Option<String> {
         let mut kinds: Vec<_> = self.iter().collect();
         kinds.sort_by_key(|(_, objects)| Reverse(*objects));

@@ -139,7 +139,7 @@ fn a_chart_is_not_read_before_it_is_rendered() {
         "{}",
         run.stdout
     );
-    assert!(run.stderr.contains("pullgate: charts/shop is a chart, its templates were not looked at: check what `helm template` makes of it"), "{}", run.stderr);
+    assert!(run.stderr.contains("pullgate: charts/shop is a chart, its templates were not looked at: check the output of `helm template`"), "{}", run.stderr);
     assert!(run.stderr.contains("checked 1 object in 3 files: 1 error, 0 warnings (2 documents are not Kubernetes objects)"), "{}", run.stderr);
 }
 

@@ -62,7 +62,7 @@ fn nothing_to_check_is_no_success() {
         let run = folder.check(args, "");
         assert_eq!((run.code, &*run.stdout), (2, ""));
         assert!(
-            run.stderr.contains("there is nothing in what -f names"),
+            run.stderr.contains("the files of -f hold no document"),
             "{}",
             run.stderr
         );

@@ -113,7 +113,7 @@ fn the_policy_is_checked_wherever_it_is() {
     );
     assert!(
         run.stderr
-            .contains("the policy has faults, and so nothing else was judged"),
+            .contains("the manifests were not judged, because the policy has faults"),
         "{}",
         run.stderr
     );
