@@ -116,7 +116,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
         let is_empty = !args.filenames.is_empty() && !has_chart && report.is_empty();
         anyhow::ensure!(
             !is_empty,
-            "the files of -f hold no document: check the path, and the command before a pipe"
+            "the files of -f hold nothing to check: look at the path, and at the command before a pipe"
         );
     }
     match args.output {

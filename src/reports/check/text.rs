@@ -8,6 +8,9 @@ use crate::verdict::code::FindingCode;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// The most objects that are named for an exception; the rest is counted.
+const MAX_OBJECTS: usize = 20;
+
 impl Report {
     /// The findings in the form of rustc, then the injected secrets, the exceptions in use and the exempt objects.
     #[must_use]
@@ -78,8 +81,14 @@ impl Report {
         if !uses.is_empty() {
             text.push_str("exceptions in use:\n");
         }
-        for (exception, objects) in uses {
-            let _ = writeln!(text, "  {exception}: {}", objects.join(", "));
+        for (exception, mut objects) in uses {
+            let rest = objects.len().saturating_sub(MAX_OBJECTS);
+            objects.truncate(MAX_OBJECTS);
+            let _ = write!(text, "  {exception}: {}", objects.join(", "));
+            if rest > 0 {
+                let _ = write!(text, ", and {rest} more");
+            }
+            text.push('\n');
         }
     }
 }

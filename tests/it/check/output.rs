@@ -62,7 +62,7 @@ fn nothing_to_check_is_no_success() {
         let run = folder.check(args, "");
         assert_eq!((run.code, &*run.stdout), (2, ""));
         assert!(
-            run.stderr.contains("the files of -f hold no document"),
+            run.stderr.contains("the files of -f hold nothing to check"),
             "{}",
             run.stderr
         );
@@ -123,6 +123,10 @@ fn exceptions_in_use_are_told_with_the_days_they_have_left() {
         );
         assert_eq!((run.code, run.stdout), (0, expected));
     }
+    let many = vec![pod; 100].join("\n---\n");
+    let run = folder.check(&["-f", "-"], &many);
+    assert_eq!(run.stdout.matches("Pod default/p").count(), 20);
+    assert!(run.stdout.ends_with(", and 80 more\n"), "{}", run.stdout);
     let report = folder.check(&["-f", "-", "-o", "json"], pod).stdout;
     let report: Value = serde_json::from_str(&report).expect("JSON");
     let used = &report["exceptions"][0];
