@@ -4,4 +4,5 @@ pub mod kind;
 pub mod manifest;
 pub mod names;
 pub mod read;
+pub mod secret_makers;
 pub mod subject;

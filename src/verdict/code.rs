@@ -72,4 +72,6 @@ codes! {
     SecretNotFound = "secret-not-found", Reviews: "A pull secret that the namespace does not have";
     SecretMalformed = "secret-malformed", Reviews: "A pull secret that the kubelet cannot read";
     SecretExpired = "secret-expired", Reviews: "A pull secret with a credential that has expired";
+    MisplacedPullSecrets = "misplaced-pull-secrets", Files: "Pull secrets in a field that Kubernetes does not know";
+    ShortName = "short-name", Files: "An image without a registry";
 }

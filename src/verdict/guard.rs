@@ -1,7 +1,7 @@
 //! Finds the faults of an object, and decides their effects.
 
 use super::bans::{BanOn, bans_on};
-use super::coverage::Coverage;
+use super::coverage::{self, Coverage};
 use super::grounds::{self, Holder};
 use super::references::{Use, uses};
 use crate::kubelet::docker_config::Form;
@@ -21,6 +21,7 @@ pub(super) fn guard<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
     coverage: &Coverage<'a>,
+    phase: Phase,
 ) -> Vec<Finding<'a>> {
     let namespace = world.namespace(subject);
     let exempt = world.policy.exempt(namespace);
@@ -31,6 +32,7 @@ pub(super) fn guard<'a>(
         world: *world,
         subject,
         coverage,
+        phase,
         namespace,
         by_controller: world.controllers.created(subject),
         may_be_exempt: exempt == Match::Unknown,
@@ -46,10 +48,20 @@ pub(super) fn guard<'a>(
     judge.findings
 }
 
+/// The phase of admission in which a subject is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Another webhook may still change the object.
+    Mutation,
+    /// The object is final.
+    Validation,
+}
+
 struct Judge<'a, 'c> {
     world: World<'a>,
     subject: &'a Subject<'a>,
     coverage: &'c Coverage<'a>,
+    phase: Phase,
     namespace: Namespace<'a>,
     by_controller: bool,
     may_be_exempt: bool,
@@ -239,10 +251,20 @@ impl<'a> Judge<'a, '_> {
         let Some(effect) = effect else { return };
         let effect = if is_old {
             effect.downgrade(WhyNotDenied::AlreadyThere)
+        } else if self.coverage.is_placeholder(used) == Match::Unknown {
+            effect.downgrade(WhyNotDenied::LabelsUnknown)
         } else {
             effect
         };
         let image = &*used.image;
+        // The workload was admitted because something would replace `auto`. Nothing did, so no review has judged the
+        // image that this pod pulls. Before the end of the mutating phase Istio may still come.
+        let is_unjudged = self.subject.kind == Kind::Pod && coverage::is_auto(image);
+        let running = if is_unjudged && self.phase == Phase::Validation {
+            Running::Deny
+        } else {
+            Running::Keep
+        };
         let fault = error.map_or(Fault::Uncovered { image }, |error| Fault::NoImage {
             image,
             error,
@@ -250,7 +272,7 @@ impl<'a> Judge<'a, '_> {
         self.add(
             used.place,
             fault,
-            self.downgrade_by_circumstance(effect, Running::Keep),
+            self.downgrade_by_circumstance(effect, running),
         );
     }
 

@@ -19,10 +19,20 @@ pub mod world;
 pub use ruling::{Injection, Mutation, Notes, Outcome, PodPreview, Ruling};
 
 use crate::objects::kind::Kind;
-use crate::objects::subject::{ObjectSource, Operation, Subject};
+use crate::objects::subject::{ImageUse, ObjectSource, Operation, Subject};
 use crate::verdict::world::World;
 use coverage::Coverage;
+use guard::Phase;
 use inject::InjectedPod;
+
+/// An image of a subject, and the verdict of the policy about it.
+#[derive(Debug, Clone, Copy)]
+pub struct JudgedImage<'a> {
+    /// The image and its field.
+    pub used: &'a ImageUse<'a>,
+    /// A registry rule covers it.
+    pub is_covered: bool,
+}
 
 /// Judges a request to `/mutate`. New pods get their secrets; a pod that a built-in controller creates is also judged
 /// against the bans, in the same call.
@@ -30,7 +40,7 @@ use inject::InjectedPod;
 pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     let coverage = Coverage::of(world, subject);
     let ruling = if world.controllers.created(subject) {
-        ruling(world, subject, &coverage)
+        ruling(world, subject, &coverage, Phase::Mutation)
     } else {
         Ruling::admit()
     };
@@ -58,11 +68,17 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
 /// controllers, for both endpoints.
 #[must_use]
 pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
-    ruling(world, subject, &Coverage::of(world, subject))
+    let coverage = Coverage::of(world, subject);
+    ruling(world, subject, &coverage, Phase::Validation)
 }
 
-fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
-    let mut findings = guard::guard(world, subject, coverage);
+fn ruling<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+    phase: Phase,
+) -> Ruling<'a> {
+    let mut findings = guard::guard(world, subject, coverage, phase);
     // The user who applies a workload reads warnings. A controller, which creates its pods later, does not.
     if subject.kind != Kind::Pod && subject.source == ObjectSource::Request {
         findings.extend(inject::predict_findings(world, subject, coverage));
@@ -74,6 +90,18 @@ fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'
     ruling.notes.add(world, subject, &findings);
     ruling.findings = findings;
     ruling
+}
+
+/// Returns the images of a subject that can be parsed, without those that are, or may be, placeholders: another webhook or
+/// controller replaces them before a Pod is created.
+#[must_use]
+pub fn images<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<JudgedImage<'a>> {
+    let coverage = Coverage::of(world, subject);
+    let images = coverage.certain_images().filter_map(|(used, covering)| {
+        let is_covered = covering.as_ref().ok()?.is_some();
+        Some(JudgedImage { used, is_covered })
+    });
+    images.collect()
 }
 
 /// Returns the Secrets that the pods of a subject lack and that may arrive soon: Secret and workload are often in the
