@@ -30,7 +30,7 @@ pub const LEGACY_REGISTRY: &str = "index.docker.io";
 /// Where a lone name on Docker Hub lives.
 const OFFICIAL_PREFIX: &str = "library/";
 /// `RepositoryNameTotalLengthMax` in distribution/reference; since v0.6.0 the registry does not count.
-const MAX_REPOSITORY: usize = 255;
+pub const MAX_REPOSITORY: usize = 255;
 /// The tag's grammar allows one character and 127 more.
 const MAX_TAG: usize = 128;
 /// The grammar (not the algorithm) already asks for this many hex digits.

@@ -1,7 +1,8 @@
 //! What is kept about a docker-type Secret: whose credentials it has, for which registry, and until when. Never a password.
 
 use crate::kubelet::docker_config::{self, Entry, Form, Malformed};
-use crate::kubelet::image::LEGACY_REGISTRY;
+use crate::kubelet::image::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
+use crate::kubelet::keyring;
 use crate::secrets::account::{self, Account, Confidence, Product, Shape};
 use crate::secrets::glob_key;
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,7 +22,7 @@ pub struct SecretContent {
     bytes: Zeroizing<Vec<u8>>,
 }
 
-/// What is known of what a Secret holds.
+/// The content of a Secret, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// The inventory does not read it.
@@ -30,7 +31,7 @@ pub enum Content {
     TooManyEntries,
     /// The kubelet fails every pull of a pod that lists it.
     Malformed(Malformed),
-    /// These, in the order of the text.
+    /// These credentials, in the order of the text.
     Credentials(Arc<[Credential]>),
 }
 
@@ -52,12 +53,24 @@ pub struct Credential {
 /// Why a credential is of no use to the kubelet, or not of the use that was meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// The kubelet never finds it for an image of Docker Hub: only `docker.io` and `https://index.docker.io/v1/` are it.
+    /// Its key matches no image, by the kubelet's own rules.
     NeverMatches,
     /// It has no user name and no password: the kubelet reads no identity tokens.
     Empty,
+    /// It has a user name and no password. `az acr login` writes that beside an identity token, which the kubelet does not
+    /// read: it logs in with an empty password, and tries no anonymous pull.
+    NoPassword,
     /// An entry before it has the same key, and which of them is tried first is left to chance.
     Shadowed,
+}
+
+/// A key that matches images, but hardly those that its author meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyHint {
+    /// A host of Docker that images of Docker Hub do not have: their host is `docker.io`.
+    NotDockerHub,
+    /// `/v1` or `/v2` without a `/` behind it is a path of repositories, and not a version of the API.
+    ApiPath,
 }
 
 /// A keyed hash of user name and password: equal ones are one credential, and nothing else can be told from it. The registry
@@ -116,8 +129,10 @@ impl Content {
         self.credentials().iter().filter_map(move |credential| {
             let flaw = if !seen.insert(&credential.key) {
                 Flaw::Shadowed
-            } else if credential.shape == Shape::Empty && credential.username.is_empty() {
+            } else if !credential.has_password() && credential.username.is_empty() {
                 Flaw::Empty
+            } else if !credential.has_password() {
+                Flaw::NoPassword
             } else if credential.never_matches() {
                 Flaw::NeverMatches
             } else {
@@ -172,13 +187,30 @@ impl Credential {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// `https://index.docker.io/v1`, and names of Docker Hub that no image has.
-    fn never_matches(&self) -> bool {
-        let is_path = self.key.contains('/');
-        match self.registry() {
-            LEGACY_REGISTRY => is_path,
-            registry => matches!(registry, "registry-1.docker.io" | "hub.docker.com"),
+    /// Whether it has a password. Without one no registry lets it in.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.shape != Shape::Empty
+    }
+
+    /// Whether the key was probably meant for other images than it matches.
+    #[must_use]
+    pub fn hint(&self) -> Option<KeyHint> {
+        let (registry, path) = self.key.split_once('/').unwrap_or((&self.key, ""));
+        let host = account::split_port(registry);
+        let is_hub = [DEFAULT_REGISTRY, LEGACY_REGISTRY].contains(&registry);
+        let is_of_docker = [".docker.io", ".docker.com"]
+            .iter()
+            .any(|end| host.ends_with(end));
+        if is_of_docker && !is_hub {
+            Some(KeyHint::NotDockerHub)
+        } else {
+            matches!(path, "v1" | "v2").then_some(KeyHint::ApiPath)
         }
+    }
+
+    fn never_matches(&self) -> bool {
+        keyring::some_image(self.key.as_bytes()).is_none()
     }
 }
 

@@ -214,7 +214,7 @@ fn facts_follow_edits(site: &Site<'_>) {
     let good = json!({"data": {".dockerconfigjson": BASE64_STANDARD.encode("{\"auths\": {\"contoso.azurecr.io\": {\"auth\": \"YTpi\"}}}")}});
     let mixed = "{apiVersion: v1, kind: Pod, metadata: {name: mixed}, spec: {containers: [\
                  {name: a, image: contoso.azurecr.io/a}, {name: b, image: nginx}]}}";
-    let withheld = "cannot be used (`auth` of an entry is no base64), not injected, for other images can be pulled without it";
+    let withheld = "cannot be used (`auth` of an entry is not base64), not injected, for other images can be pulled without it";
     let mut took = Vec::new();
     for _ in 0..3 {
         site.run(&["patch", "secret", "contoso-pull", "-p", &broken.to_string()]);

@@ -11,7 +11,7 @@ use crate::policy::selector::Match;
 use crate::policy::source;
 use crate::policy::{Loaded, Policy};
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
-use crate::text::excerpt::clean;
+use crate::text::excerpt::{clean, shorten};
 use crate::verdict::code::FindingCode;
 use crate::verdict::finding::{Effect, Fault, Finding};
 use crate::verdict::words;
@@ -20,6 +20,9 @@ use crate::verdict::{self, PodPreview};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::fmt::Write as _;
+
+/// How much of a key of a Secret is shown, in characters.
+const MAX_FIELD: usize = 100;
 
 /// A text and how it is called.
 #[derive(Debug)]
@@ -159,9 +162,7 @@ impl Report {
                 }
                 continue;
             }
-            if manifest.is_docker_secret() {
-                self.items.push(credential(input, manifest, namespace));
-            }
+            self.items.extend(credential(input, manifest, namespace));
             match manifest.subject(namespace) {
                 Ok(subject) => self.judge(input, manifest, &subject, world),
                 Err((span, message)) => {
@@ -313,7 +314,9 @@ impl ReportedObject {
     }
 }
 
-fn credential(input: usize, manifest: &Manifest, namespace: &str) -> ReportItem {
+/// The finding of a registry credential in a file, or the note that it is yet to be filled in.
+fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Option<ReportItem> {
+    let found = manifest.held_credential()?;
     let name = manifest.name().unwrap_or_default();
     let namespace = manifest.namespace().unwrap_or(namespace);
     let object = ReportedObject {
@@ -324,18 +327,24 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> ReportItem 
         name: name.to_owned(),
         shown: clean(&format!("Secret {namespace}/{name}")),
     };
-    let message = format!("{}: a registry credential in a file", object.shown);
-    let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \
-                ever committed.";
-    ReportItem {
-        field: Some("type".to_owned()),
-        object: Some(object.clone()),
-        ..ReportItem::of(
-            input,
-            FindingCode::Credential,
-            diagnostic(Severity::Fault, object.span, message, Some(help.to_owned())),
-        )
-    }
+    let place = match &*found.field {
+        "type" => String::new(),
+        field => format!(" ({})", clean(&shorten(field, MAX_FIELD))),
+    };
+    let diagnostic = if found.is_filled_in {
+        let message = format!("{}: a registry credential in a file{place}", object.shown);
+        let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \
+                    ever committed.";
+        diagnostic(Severity::Fault, object.span, message, Some(help.to_owned()))
+    } else {
+        let message = format!("{}: the registry credential is not filled in", object.shown);
+        diagnostic(Severity::Note, object.span, message, None)
+    };
+    Some(ReportItem {
+        field: Some(found.field),
+        object: Some(object),
+        ..ReportItem::of(input, FindingCode::Credential, diagnostic)
+    })
 }
 
 fn diagnostic(severity: Severity, span: Span, message: String, help: Option<String>) -> Diagnostic {

@@ -1,6 +1,7 @@
 //! How an image is read, which registry rule covers it and why, and which credentials the kubelet would try.
 
 mod secrets;
+mod unusable;
 mod why;
 
 use crate::kubelet::image::{Image, ImageError};
@@ -8,11 +9,11 @@ use crate::kubelet::keyring::Keyring;
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Access, Policy};
 use crate::text::excerpt::clean;
-use secrets::Tried;
+use secrets::{Tried, Unused};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-pub use secrets::{PullSecrets, SecretsError};
+pub use secrets::{PullSecrets, SecretsError, SecretsQuestion};
 
 /// What images are explained by.
 #[derive(Clone, Copy)]
@@ -73,6 +74,8 @@ pub struct Explanation<'a> {
 pub struct Pull {
     keyring: Option<Vec<Tried>>,
     keyring_error: Option<String>,
+    /// The Secrets that are not tried.
+    unused: Vec<Unused>,
 }
 
 impl<'a> Question<'a> {
@@ -136,8 +139,10 @@ fn pull(secrets: &PullSecrets, image: Option<&Image<'_>>) -> Pull {
         found.into_iter().map(|(_, tried)| tried.clone()).collect()
     };
     let keyring = secrets.keyring.as_ref().ok().filter(|_| image.is_some());
+    let keyring = keyring.map(tried);
     Pull {
-        keyring: keyring.map(tried),
+        unused: secrets.unused(keyring.as_deref().unwrap_or_default()),
+        keyring,
         keyring_error: secrets.keyring.as_ref().err().cloned(),
     }
 }
@@ -188,6 +193,7 @@ fn show_pull(out: &mut String, explanation: &Explanation<'_>) {
     let error = pull.keyring_error.as_deref().map(clean);
     field(out, "pull", error.as_deref());
     let Some(keyring) = &pull.keyring else {
+        show_unused(out, pull);
         return;
     };
     if keyring.is_empty() {
@@ -211,9 +217,20 @@ fn show_pull(out: &mut String, explanation: &Explanation<'_>) {
             secret,
             key,
             username,
+            ..
         } = tried;
         let which = if number == 0 { "tried first" } else { "then" };
         let line = format!("{which}: {secret} (key {key}, user {username:?})");
         field(out, "pull", Some(&clean(&line)));
+    }
+    show_unused(out, pull);
+}
+
+/// The Secrets that do not serve for an image, a line each.
+fn show_unused(out: &mut String, pull: &Pull) {
+    for Unused { secret, reason } in &pull.unused {
+        if pull.keyring_error.as_ref() != Some(reason) {
+            field(out, "unused", Some(&clean(&format!("{secret}: {reason}"))));
+        }
     }
 }

@@ -62,6 +62,9 @@ enum Registry {
 /// The account of a credential: `host` as a Docker configuration has it, without its path; `product` as the policy says.
 #[must_use]
 pub fn classify(host: &str, username: &str, shape: Shape, product: Option<Product>) -> Account {
+    if shape == Shape::Empty {
+        return NO_PASSWORD;
+    }
     let host = host.to_ascii_lowercase();
     let host = split_port(&host);
     let registry = product.map_or_else(|| Registry::of(host), Registry::Product);
@@ -87,6 +90,8 @@ const UNKNOWN: Account = account(
     Medium,
     "nothing tells what kind of account it is",
 );
+/// No registry lets in a user without a password, so the name of the user proves nothing.
+const NO_PASSWORD: Account = account(AccountClass::Unknown, Medium, "it has no password");
 /// Of Nexus: sonatype/docker-nexus3.
 const ADMIN_BY_NAME: Account = endless(account(
     AccountClass::Admin,
@@ -235,7 +240,7 @@ fn docker_hub(shape: Shape) -> Account {
         }
         Shape::DockerPersonal => personal(High, "a personal access token"),
         Shape::Uuid => personal(Medium, "a personal access token of the older kind"),
-        Shape::Empty => UNKNOWN,
+        Shape::Empty => NO_PASSWORD,
         Shape::ArtifactoryKey
         | Shape::ArtifactoryAdmin
         | Shape::GitlabDeploy

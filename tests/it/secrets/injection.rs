@@ -118,7 +118,7 @@ fn a_malformed_secret_is_not_put_beside_images_that_can_be_pulled_without_it() {
         assert_eq!(listed(&answer, &review), expected, "{images:?} {secrets:?}");
         let told = answer.warnings().join("\n");
         assert_eq!(
-            told.matches("cannot be used (it is no JSON)").count(),
+            told.matches("cannot be used (not JSON)").count(),
             secrets.len(),
             "{told}"
         );
