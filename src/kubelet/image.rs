@@ -34,7 +34,7 @@ pub const MAX_REPOSITORY: usize = 255;
 /// The tag's grammar allows one character and 127 more.
 const MAX_TAG: usize = 128;
 /// The grammar (not the algorithm) already asks for this many hex digits.
-const MIN_DIGEST_HEX: usize = 32;
+pub const MIN_DIGEST_HEX: usize = 32;
 
 /// A parsed, normalised image reference that borrows from the text it was read from.
 ///
@@ -47,7 +47,8 @@ pub struct Image<'a> {
     digest: Option<&'a str>,
 }
 
-/// Why a text is no image reference. The words are those that the kubelet uses.
+/// Why a text is not an image reference. The words are those that the kubelet uses; [`Mistake`](super::mistake::Mistake) says
+/// more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// It does not follow the grammar.
@@ -56,7 +57,7 @@ pub enum ImageError {
     /// The repository has an upper-case letter.
     #[error("invalid reference format: repository name ({0}) must be lowercase")]
     RepositoryNotLowercase(String),
-    /// What looks like a registry is none, and is too upper-case to be a repository.
+    /// The first part looks like a registry and is not one, and has upper-case letters, which a repository cannot have.
     #[error("repository name must be lowercase")]
     NameNotLowercase,
     /// 64 hex digits: an image id, which cannot be pulled.
@@ -65,7 +66,7 @@ pub enum ImageError {
     /// The repository is longer than 255 bytes.
     #[error("repository name must not be more than {MAX_REPOSITORY} characters")]
     RepositoryTooLong,
-    /// A digest of an algorithm that nobody registered.
+    /// A digest of an algorithm that is not registered.
     #[error("unsupported digest algorithm")]
     DigestAlgorithm,
     /// A digest with too few or too many digits for its algorithm.

@@ -4,3 +4,5 @@ pub mod docker_config;
 pub(crate) mod golang;
 pub mod image;
 pub mod keyring;
+pub mod mistake;
+pub mod userinfo;

@@ -61,7 +61,7 @@ codes! {
     BannedSecret = "banned-secret", Reviews: "A reference to a Secret that a ban covers";
     BannedName = "banned-name", Reviews: "A docker-type Secret under a banned name";
     UncoveredImage = "uncovered-image", Reviews: "An image that no registry rule covers";
-    InvalidImage = "invalid-image", Reviews: "An image that is no image reference";
+    InvalidImage = "invalid-image", Reviews: "An image that is not an image reference";
     SecretNotMountable = "secret-not-mountable", Reviews: "A secret that the ServiceAccount does not allow its pods";
     SecretMissing = "secret-missing", Reviews: "An image whose secret the Pod cannot get any more";
     DoubleKey = "double-key", Files: "A key that is there twice";
@@ -72,4 +72,6 @@ codes! {
     SecretNotFound = "secret-not-found", Reviews: "A pull secret that the namespace does not have";
     SecretMalformed = "secret-malformed", Reviews: "A pull secret that the kubelet cannot read";
     SecretExpired = "secret-expired", Reviews: "A pull secret with a credential that has expired";
+    SecretWrongType = "secret-wrong-type", Reviews: "A pull secret of a type that the kubelet ignores";
+    NoKeyForRegistry = "no-key-for-registry", Reviews: "An image for which no pull secret of the pod has a credential";
 }

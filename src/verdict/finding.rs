@@ -47,7 +47,7 @@ pub enum Fault<'a> {
         /// The image.
         image: &'a str,
     },
-    /// An image that nobody can read, so that no rule covers it.
+    /// A text that is not an image reference, so that no rule covers it.
     NoImage {
         /// The image.
         image: &'a str,
@@ -85,6 +85,17 @@ pub enum Fault<'a> {
         wanted_for: Option<(&'a RegistryRule, String)>,
         /// What is wrong.
         trouble: Trouble<'a>,
+    },
+    /// An image for which no pull secret that pods will have holds a credential.
+    NoKey {
+        /// The rule that says that the image needs one.
+        rule: &'a RegistryRule,
+        /// The registry of the image.
+        registry: String,
+        /// The first secret of the rule.
+        secret: &'a str,
+        /// The key of a credential that this secret has.
+        other: Option<&'a str>,
     },
     /// A ban, or `unmatched` where none is given, that would have had something to say and is lifted.
     Lifted {
@@ -124,7 +135,12 @@ impl Grounds {
 /// What is wrong with a pull secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble<'a> {
-    /// It is not there.
+    /// Its type is one that the kubelet ignores.
+    WrongType {
+        /// The type.
+        of_type: &'a str,
+    },
+    /// The namespace has no Secret of a docker type of this name. It may have one of another type, which is not asked for.
     Missing {
         /// A namespace in which there is one of this name, and in how many more.
         elsewhere: Option<(&'a str, usize)>,
@@ -196,6 +212,7 @@ impl<'a> Fault<'a> {
             Self::NoImage { .. } => FindingCode::InvalidImage,
             Self::TooLate { .. } => FindingCode::SecretMissing,
             Self::NotMountable { .. } => FindingCode::SecretNotMountable,
+            Self::NoKey { .. } => FindingCode::NoKeyForRegistry,
             Self::BannedSecret { grounds, .. } => match grounds {
                 Grounds::Name => FindingCode::BannedName,
                 Grounds::Credential { .. } | Grounds::TooManyEntries => {
@@ -203,6 +220,7 @@ impl<'a> Fault<'a> {
                 }
             },
             Self::PullSecret { trouble, .. } => match trouble {
+                Trouble::WrongType { .. } => FindingCode::SecretWrongType,
                 Trouble::Missing { .. } => FindingCode::SecretNotFound,
                 Trouble::Malformed { .. } => FindingCode::SecretMalformed,
                 Trouble::Expired { .. } => FindingCode::SecretExpired,
@@ -220,7 +238,8 @@ impl<'a> Fault<'a> {
             | Self::NoImage { .. }
             | Self::TooLate { .. }
             | Self::NotMountable { .. }
-            | Self::PullSecret { .. } => None,
+            | Self::PullSecret { .. }
+            | Self::NoKey { .. } => None,
         }
     }
 }

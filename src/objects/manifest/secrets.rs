@@ -75,7 +75,7 @@ impl Manifest {
     /// Every value counts, not only the one that the kubelet reads: a credential is as public in a Secret of another type, under
     /// another key, or in `data` that `stringData` overrides. What SOPS has encrypted is not a credential to its readers.
     #[must_use]
-    pub fn held_credential(&self) -> Option<HeldCredential> {
+    pub fn held_credential(&self) -> Option<(Filling, String)> {
         if !self.is_secret() || self.node.get("sops").is_some() {
             return None;
         }
@@ -106,14 +106,8 @@ impl Manifest {
         });
         let (filling, is_meant, field) =
             held.max_by_key(|(filling, is_meant, _)| (*filling, *is_meant))?;
-        Some(HeldCredential {
-            is_filled_in: filling == Filling::Credential,
-            field: if form.is_some() && is_meant {
-                "type".to_owned()
-            } else {
-                field
-            },
-        })
+        let is_of_type = form.is_some() && is_meant;
+        Some((filling, if is_of_type { "type".to_owned() } else { field }))
     }
 
     /// Reads its credentials, in the order of the text; none where the kubelet ignores it.
@@ -126,15 +120,6 @@ impl Manifest {
             None => Vec::new(),
         })
     }
-}
-
-/// A registry credential in a file, or the gap that is left for one.
-#[derive(Debug, PartialEq, Eq)]
-pub struct HeldCredential {
-    /// Whether it is a credential, and not a placeholder for one.
-    pub is_filled_in: bool,
-    /// The field that tells what it is: the type of the Secret, or the key under which the credential stands.
-    pub field: String,
 }
 
 /// How much of a credential a value of `data` holds. In a template it may be anything but base64, and one that is not encoded is

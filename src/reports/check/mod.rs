@@ -10,6 +10,7 @@ use crate::objects::subject::{Place, Subject};
 use crate::policy::selector::Match;
 use crate::policy::source;
 use crate::policy::{Loaded, Policy};
+use crate::secrets::document::Filling;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::{clean, shorten};
 use crate::verdict::code::FindingCode;
@@ -316,7 +317,7 @@ impl ReportedObject {
 
 /// The finding of a registry credential in a file, or the note that it is yet to be filled in.
 fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Option<ReportItem> {
-    let found = manifest.held_credential()?;
+    let (filling, field) = manifest.held_credential()?;
     let name = manifest.name().unwrap_or_default();
     let namespace = manifest.namespace().unwrap_or(namespace);
     let object = ReportedObject {
@@ -327,11 +328,11 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Option<Repo
         name: name.to_owned(),
         shown: clean(&format!("Secret {namespace}/{name}")),
     };
-    let place = match &*found.field {
+    let place = match &*field {
         "type" => String::new(),
         field => format!(" ({})", clean(&shorten(field, MAX_FIELD))),
     };
-    let diagnostic = if found.is_filled_in {
+    let diagnostic = if filling == Filling::Credential {
         let message = format!("{}: a registry credential in a file{place}", object.shown);
         let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \
                     ever committed.";
@@ -341,7 +342,7 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Option<Repo
         diagnostic(Severity::Note, object.span, message, None)
     };
     Some(ReportItem {
-        field: Some(found.field),
+        field: Some(field),
         object: Some(object),
         ..ReportItem::of(input, FindingCode::Credential, diagnostic)
     })

@@ -32,6 +32,8 @@ impl Report {
                 | FindingCode::SecretNotFound
                 | FindingCode::SecretMalformed
                 | FindingCode::SecretExpired
+                | FindingCode::SecretWrongType
+                | FindingCode::NoKeyForRegistry
                 | FindingCode::Credential
                 | FindingCode::Exception => SourceExcerpt::Place(&input.text),
             };

@@ -6,6 +6,8 @@ mod why;
 
 use crate::kubelet::image::{Image, ImageError};
 use crate::kubelet::keyring::Keyring;
+use crate::kubelet::mistake::Mistake;
+use crate::kubelet::userinfo::behind_credentials;
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Access, Policy};
 use crate::text::excerpt::clean;
@@ -65,7 +67,17 @@ pub struct Explanation<'a> {
     secrets: Vec<&'a str>,
     error: Option<String>,
     #[serde(flatten)]
+    mistake: Option<ToldMistake>,
+    #[serde(flatten)]
     pull: Option<Pull>,
+}
+
+/// What is wrong with a text that is not an image reference.
+#[derive(Debug, Serialize)]
+struct ToldMistake {
+    mistake: String,
+    /// The reference that was probably meant.
+    meant: Option<String>,
 }
 
 /// What the kubelet would try; an empty list is an anonymous pull.
@@ -94,7 +106,7 @@ impl<'a> Question<'a> {
         });
         let image_ref = image.as_ref().ok();
         Explanation {
-            image: text,
+            image: shown(text),
             registry: image_ref.map(Image::registry),
             repository: image_ref.map(Image::repository),
             tag: image_ref.and_then(Image::tag),
@@ -105,7 +117,8 @@ impl<'a> Question<'a> {
             secrets: rule
                 .map(|rule| rule.secret_names().collect())
                 .unwrap_or_default(),
-            error: image.as_ref().err().map(ToString::to_string),
+            error: image.as_ref().err().map(|error| told_error(text, error)),
+            mistake: image.as_ref().err().map(|error| told_mistake(text, error)),
             pull: secrets.map(|secrets| pull(secrets, image_ref)),
         }
     }
@@ -130,6 +143,34 @@ impl<'a> Question<'a> {
             let _ = writeln!(text, "  {}", clean(note));
         }
         text
+    }
+}
+
+/// A text without a user and a password that stand before a registry.
+fn shown(text: &str) -> &str {
+    behind_credentials(text).unwrap_or(text)
+}
+
+/// The words of the kubelet, which may repeat a part of the text.
+fn told_error(text: &str, error: &ImageError) -> String {
+    if shown(text) == text {
+        error.to_string()
+    } else {
+        ImageError::Format.to_string()
+    }
+}
+
+fn told_mistake(text: &str, error: &ImageError) -> ToldMistake {
+    if shown(text) != text {
+        return ToldMistake {
+            mistake: "it has a user and a password before the registry (left out here)".to_owned(),
+            meant: None,
+        };
+    }
+    let Mistake { what, meant } = Mistake::of(text, error);
+    ToldMistake {
+        mistake: what,
+        meant,
     }
 }
 
@@ -165,6 +206,10 @@ fn show(out: &mut String, explanation: &Explanation<'_>) {
         "error",
         explanation.error.as_deref().map(clean).as_deref(),
     );
+    if let Some(ToldMistake { mistake, meant }) = &explanation.mistake {
+        field(out, "mistake", Some(&clean(mistake)));
+        field(out, "meant", meant.as_deref());
+    }
     field(
         out,
         "secrets",

@@ -37,7 +37,7 @@ fn a_bad_digest_is_told_as_what_it_is() {
     let run = folder.check(&["-f", "-"], pod);
     assert!(
         run.stdout
-            .contains("\"reg.io:5000/x@sha256:abc\" is no image reference"),
+            .contains("\"reg.io:5000/x@sha256:abc\" is not an image reference: its digest has 3 hex digits, and one of sha256 has 64"),
         "{}",
         run.stdout
     );
@@ -46,9 +46,8 @@ fn a_bad_digest_is_told_as_what_it_is() {
         &pod.replace("reg.io:5000/x@sha256:abc", "bob:pw@reg.io:5000/x"),
     );
     assert!(
-        run.stdout.contains(
-            "has a user and a password before \"reg.io:5000/x\", and is no image reference"
-        ),
+        run.stdout
+            .contains("has a user and a password before \"reg.io:5000/x\": not an image reference"),
         "{}",
         run.stdout
     );
