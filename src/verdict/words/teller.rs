@@ -145,15 +145,7 @@ impl<'s> Teller<'s> {
                 secret,
                 service_account,
                 is_known,
-            } => {
-                let account = self.quote(service_account);
-                let why = if *is_known {
-                    "allows only what it lists; list it there"
-                } else {
-                    "is not known here, and may allow only what it lists; list it there"
-                };
-                format!("\"{secret}\" is not injected: ServiceAccount {account} {why}")
-            }
+            } => self.not_mountable(secret, service_account, *is_known),
             Fault::BannedSecret {
                 ban,
                 grounds: Grounds::Name,
@@ -196,6 +188,16 @@ impl<'s> Teller<'s> {
             "recreate it"
         };
         format!("{field} needs \"{secret}\" (rule \"{rule}\"), too late for this pod: {advice}")
+    }
+
+    fn not_mountable(&self, secret: &str, service_account: &str, is_known: bool) -> String {
+        let account = self.quote(service_account);
+        let why = if is_known {
+            "allows only what it lists; list it there"
+        } else {
+            "is not known here, and may allow only what it lists; list it there"
+        };
+        format!("\"{secret}\" is not injected: ServiceAccount {account} {why}")
     }
 
     fn no_key(&self, field: &str, registry: &str, secret: &str, other: Option<&str>) -> String {

@@ -287,8 +287,6 @@ fn a_misspelt_key_is_told_once() {
     // Another key may be missing all the same.
     let told = diagnostics("registries:\n- {nme: a, public: true}\n");
     assert_eq!(told.len(), 2, "{told:#?}");
-    assert!(
-        told[0].ends_with("the key `images` is missing"),
-        "{told:#?}"
-    );
+    let missing = "registries[0]: the key `images` is missing";
+    assert!(told[1].ends_with(missing), "{told:#?}");
 }
