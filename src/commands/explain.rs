@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The images to explain, and by what.
+/// The images to explain, and the settings.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,5 +1,5 @@
 //! The content of a docker-type Secret, read as the kubelet reads it
-//! (`pkg/credentialprovider/config.go` of Kubernetes 1.37), and reduced to what may be kept.
+//! (`pkg/credentialprovider/config.go` of Kubernetes 1.37), and reduced to user names and keys.
 
 use crate::kubelet::golang::json::{Json, names_field};
 use crate::kubelet::golang::url::Url;
@@ -34,7 +34,7 @@ impl Form {
     /// Both forms.
     pub const ALL: [Self; 2] = [Self::ConfigJson, Self::Config];
 
-    /// The form of Secrets of a type; `None` where the kubelet ignores them.
+    /// Returns the form of Secrets of a type; `None` where the kubelet ignores them.
     #[must_use]
     pub fn of(secret_type: &str) -> Option<Self> {
         Self::ALL

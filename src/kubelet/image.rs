@@ -25,9 +25,9 @@ use std::fmt;
 
 /// The registry that a name without one belongs to.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
-/// What Docker Hub was called before; read as [`DEFAULT_REGISTRY`].
+/// The old name of Docker Hub; read as [`DEFAULT_REGISTRY`].
 pub const LEGACY_REGISTRY: &str = "index.docker.io";
-/// Where a lone name on Docker Hub lives.
+/// The path of a lone name on Docker Hub.
 const OFFICIAL_PREFIX: &str = "library/";
 /// `RepositoryNameTotalLengthMax` in distribution/reference; since v0.6.0 the registry does not count.
 pub const MAX_REPOSITORY: usize = 255;
@@ -216,7 +216,7 @@ fn split_registry(text: &str) -> (&str, &str) {
     }
 }
 
-/// What is wrong with a reference that does not follow the grammar, or whose repository is not in lower case.
+/// The error of a reference that does not follow the grammar, or that has a repository in upper case.
 #[cold]
 fn fault(registry: &str, rest: &str, remote: &str) -> ImageError {
     if !is_lowercase(remote) {
@@ -245,7 +245,7 @@ fn official<'a>(registry: &str, rest: &str, repository: &'a str) -> Cow<'a, str>
     }
 }
 
-/// What follows the registry.
+/// The part of a reference behind the registry.
 struct Suffixed<'a> {
     repository: &'a str,
     tag: Option<&'a str>,
@@ -274,13 +274,13 @@ impl Suffixed<'_> {
     }
 }
 
-/// What is before and behind an ASCII character. To look for characters costs twice as much in texts that are this short.
+/// The parts before and behind an ASCII character. To look for a `char` costs twice as much in texts that are this short.
 fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = text.bytes().position(|byte| byte == at)?;
     Some((&text[..place], &text[place + 1..]))
 }
 
-/// The first bytes of a kind, and what is behind them.
+/// The first bytes of a kind, and the rest.
 fn run(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = bytes.iter().position(|byte| !is_kind(*byte));
     bytes.split_at(end.unwrap_or(bytes.len()))

@@ -1,8 +1,8 @@
 //! Which credentials the kubelet would try for an image, and in which order
 //! (`pkg/credentialprovider/keyring.go` and `secrets/secrets.go` of Kubernetes 1.37).
 //!
-//! One keyring is made of all pull secrets of a pod. Whatever matches the image is tried, the keys in reverse order of
-//! their bytes and of equal keys in the order of the list; an anonymous pull is tried only where nothing matches.
+//! One keyring is made of all pull secrets of a pod. All credentials whose keys match the image are tried: the keys in reverse
+//! order of their bytes, credentials of equal keys in the order of the list. An anonymous pull is tried only if none matches.
 
 use crate::kubelet::golang::glob;
 use crate::kubelet::golang::url::Url;

@@ -1,4 +1,4 @@
-//! What is wrong with a text that is not an image reference, and the reference that was probably meant.
+//! The mistakes in texts that are not image references, and the references that were probably meant.
 //!
 //! The kubelet says "invalid reference format" of almost everything. People paste URLs, put a digest behind a `:` or a tag
 //! behind a digest, or leave a variable empty; each of these is named here. A suggestion is made only where the text can
@@ -6,7 +6,7 @@
 
 use super::image::{Image, ImageError};
 
-/// What is wrong with a text that is not an image reference.
+/// The mistake in a text that is not an image reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The fault, to be said behind the image: "it has two digests".
@@ -23,7 +23,7 @@ const PLACEHOLDERS: [&str; 5] = ["${", "$(", "{{", "<", "$"];
 const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
 
 impl Mistake {
-    /// Finds what is wrong with a text, for which [`Image::parse`] gave this error.
+    /// Finds the mistake in a text, for which [`Image::parse`] gave this error.
     #[must_use]
     pub fn of(text: &str, error: &ImageError) -> Self {
         let found = of_ends(text)
@@ -199,6 +199,7 @@ fn has_tag(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn told(text: &str) -> (String, Option<String>) {
         let error = Image::parse(text).expect_err(text);
@@ -352,5 +353,18 @@ mod tests {
             told(&format!("nginx:{}", "a".repeat(129))).0,
             "its tag has more than 128 characters"
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn any_text_has_a_mistake_or_is_a_reference(text in "([a-zA:/@.é$ ]|sha256:|://){0,12}") {
+            if let Err(error) = Image::parse(&text) {
+                let Mistake { what, meant } = Mistake::of(&text, &error);
+                prop_assert!(!what.is_empty());
+                prop_assert!(meant.is_none_or(|meant| Image::parse(&meant).is_ok()));
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept about a docker-type Secret: whose credentials it has, for which registry, and until when. Never a password.
+//! The facts that are kept about a docker-type Secret: registries, accounts and expiry of its credentials. Never a password.
 
 use crate::kubelet::docker_config::{self, Entry, Form, Malformed};
 use crate::kubelet::image::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
@@ -38,11 +38,11 @@ pub enum Content {
 /// A credential, without its password.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Credential {
-    /// What the kubelet makes of the key of the entry: host, port and path.
+    /// The key under which the kubelet keeps the entry: host, port and path.
     pub key: Arc<str>,
     /// The user name.
     pub username: Arc<str>,
-    /// What the password looks like.
+    /// The form of the password.
     pub shape: Shape,
     /// When it expires, in seconds of Unix time, where the password says so.
     pub expires: Option<i64>,
@@ -78,7 +78,7 @@ pub enum KeyHint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 16]);
 
-/// The key of fingerprints. Who has it could try passwords, so it is wiped when it is dropped and never shown.
+/// The key of fingerprints. Its holder could try passwords, so it is wiped when it is dropped and never shown.
 #[derive(Clone)]
 pub struct FingerprintKey(Zeroizing<[u8; FingerprintKey::LENGTH]>);
 
@@ -89,7 +89,7 @@ impl SecretContent {
         (!bytes.is_empty()).then_some(Self { form, bytes })
     }
 
-    /// Reduces it to what is kept. Without a key there are no fingerprints.
+    /// Reduces it to the facts that are kept. Without a key there are no fingerprints.
     #[must_use]
     pub fn reduce(&self, key: Option<&FingerprintKey>) -> Content {
         match docker_config::read_at_most(MAX_ENTRIES, self.form, &self.bytes) {
@@ -123,7 +123,7 @@ impl Content {
         }
     }
 
-    /// What is wrong with credentials, in their order.
+    /// The flaws of credentials, in the order of the credentials.
     pub fn flaws(&self) -> impl Iterator<Item = (&Credential, Flaw)> {
         let mut seen = HashSet::new();
         self.credentials().iter().filter_map(move |credential| {
@@ -163,8 +163,8 @@ impl Credential {
         host(&self.key)
     }
 
-    /// The account that it belongs to; `product` says what runs at its registry, where the name does not. Of several the
-    /// gravest that is more than a guess.
+    /// The account that it belongs to; `product` names the product at its registry, where the host does not tell. Of several
+    /// accounts the gravest that is more than a guess.
     #[must_use]
     pub fn account(&self, product: Option<Product>) -> Account {
         let own = account::classify(self.registry(), &self.username, self.shape, product);
@@ -199,14 +199,16 @@ impl Credential {
         let (registry, path) = self.key.split_once('/').unwrap_or((&self.key, ""));
         let host = account::split_port(registry);
         let is_hub = [DEFAULT_REGISTRY, LEGACY_REGISTRY].contains(&registry);
-        let is_of_docker = [".docker.io", ".docker.com"]
-            .iter()
-            .any(|end| host.ends_with(end));
-        if is_of_docker && !is_hub {
+        let is_of_docker = ["docker.io", "docker.com"].iter().any(|domain| {
+            let rest = host.strip_suffix(domain);
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        let hint = if is_of_docker && !is_hub {
             Some(KeyHint::NotDockerHub)
         } else {
             matches!(path, "v1" | "v2").then_some(KeyHint::ApiPath)
-        }
+        };
+        hint.filter(|_| !self.never_matches())
     }
 
     fn never_matches(&self) -> bool {

@@ -1,4 +1,4 @@
-//! What is kept of a Secret.
+//! Secrets: the facts that are kept of them, and the accounts of their credentials.
 
 pub mod account;
 pub mod credentials;

@@ -69,7 +69,7 @@ codes! {
     Unreadable = "unreadable", Files: "A file that is no YAML, or an object that the API server would not take";
     Exception = "exception", Files: "An exception in use";
     BannedCredential = "banned-credential", Reviews: "A docker-type Secret whose content a ban covers";
-    SecretNotFound = "secret-not-found", Reviews: "A pull secret that the namespace does not have";
+    SecretNotFound = "secret-not-found", Reviews: "A pull secret for which the namespace has no Secret of a docker type";
     SecretMalformed = "secret-malformed", Reviews: "A pull secret that the kubelet cannot read";
     SecretExpired = "secret-expired", Reviews: "A pull secret with a credential that has expired";
     SecretWrongType = "secret-wrong-type", Reviews: "A pull secret of a type that the kubelet ignores";

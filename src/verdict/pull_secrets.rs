@@ -21,7 +21,8 @@ pub(super) struct Listed<'a> {
     pub(super) is_withheld: bool,
 }
 
-/// What is wrong with pull secrets. As long as not all Secrets are known, only what files tell. `uses` are the rules that want some.
+/// The findings about pull secrets. As long as not all Secrets are known, only those that files prove. `uses` are the rules that
+/// want some.
 pub(super) fn findings<'a>(
     world: &World<'a>,
     subject: &Subject<'_>,

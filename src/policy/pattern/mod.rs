@@ -147,6 +147,7 @@ impl fmt::Display for ImagePattern {
 mod tests {
     use super::*;
     use crate::kubelet::image::Image;
+    use proptest::prelude::*;
 
     #[test]
     fn patterns_cover_what_they_say() {
@@ -342,6 +343,19 @@ mod tests {
             "[::1]:5000",
         ] {
             assert!(text.parse::<ImagePattern>().is_ok(), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn a_suggestion_is_a_pattern(text in "([a-z*:/@.5 ]|docker\\.io|https://|/\\*\\*|v2/|:5000){0,8}") {
+            if let Err(fault) = text.parse::<ImagePattern>() {
+                let suggestion = fault.suggestion();
+                let is_pattern = |text: &String| text.parse::<ImagePattern>().is_ok();
+                prop_assert!(suggestion.iter().all(is_pattern), "{:?}", suggestion);
+            }
         }
     }
 }

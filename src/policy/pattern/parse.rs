@@ -87,8 +87,8 @@ impl PatternError {
     }
 }
 
-/// The pattern that was probably meant by a text: without what belongs to a URL, an image or a shell. `None` where something is
-/// left that cannot be told, such as a `*` within a path.
+/// The pattern that was probably meant by a text: without the parts that belong to a URL, an image or a shell. `None` where the
+/// meaning cannot be told, as of a `*` within a path.
 fn meant(text: &str) -> Option<String> {
     let text = text.trim();
     let (is_url, text) = match text.split_once("://") {
@@ -114,14 +114,16 @@ fn meant(text: &str) -> Option<String> {
         Err(PatternError::NoRegistry(_))
     );
     let image = image::Image::parse(text).ok().filter(|_| is_bare)?;
-    Some(match below {
-        // A lone name is an official image, but not where images are below it.
+    // A lone name is an official image, but not where images are below it.
+    let pattern = match below {
         Some(_) => format!("{DEFAULT_REGISTRY}/{text}"),
         None => format!("{}/{}", image.registry(), image.repository()),
-    })
+    };
+    let is_pattern = pattern.parse::<ImagePattern>().is_ok();
+    is_pattern.then_some(pattern)
 }
 
-/// A text whose port is there once, where it was there twice.
+/// A text with its port once, where the same port was there twice.
 fn one_port(text: &str) -> Cow<'_, str> {
     let (registry, path) = text.split_once('/').unwrap_or((text, ""));
     let ports = split_port(registry);

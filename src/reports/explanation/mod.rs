@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 
 pub use secrets::{PullSecrets, SecretsError, SecretsQuestion};
 
-/// What images are explained by.
+/// The settings by which images are explained.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The policy; without one only the parsed reference is told.
@@ -52,7 +52,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What there is to say about an image. The keys are fixed: other programs read them.
+/// The explanation of an image. The keys are fixed: other programs read them.
 #[derive(Debug, Serialize)]
 pub struct Explanation<'a> {
     image: &'a str,
@@ -72,7 +72,7 @@ pub struct Explanation<'a> {
     pull: Option<Pull>,
 }
 
-/// What is wrong with a text that is not an image reference.
+/// The mistake in a text that is not an image reference.
 #[derive(Debug, Serialize)]
 struct ToldMistake {
     mistake: String,
@@ -80,7 +80,7 @@ struct ToldMistake {
     meant: Option<String>,
 }
 
-/// What the kubelet would try; an empty list is an anonymous pull.
+/// The credentials that the kubelet would try; an empty list is an anonymous pull.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pull {
@@ -230,7 +230,7 @@ fn field(out: &mut String, name: &str, value: Option<&str>) {
     }
 }
 
-/// What the kubelet would try, a line each.
+/// Shows the credentials that the kubelet would try, a line each.
 fn show_pull(out: &mut String, explanation: &Explanation<'_>) {
     let Some(pull) = &explanation.pull else {
         return;

@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashSet};
 /// How many keys of a Secret are named where none of them matches.
 const MAX_KEYS: usize = 5;
 
-/// A text whose Secrets cannot be used.
+/// The reason why the Secrets of a text cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     /// The text is not YAML.

@@ -47,7 +47,7 @@ pub(super) fn by_its_face(secret: &Manifest, namespace: Option<&str>) -> Option<
     ))
 }
 
-/// The reason of a Secret whose value is empty.
+/// The reason of a Secret with an empty value.
 pub(super) fn without_content(secret: &Manifest) -> String {
     let key = Form::of(secret.secret_type()).map_or("", Form::key);
     format!("its {key} is empty: the API server refuses it, because it is not JSON")
@@ -100,7 +100,7 @@ pub(super) fn ignored_keys(form: Form, content: &[u8]) -> impl Iterator<Item = S
     hints.collect::<Vec<_>>().into_iter()
 }
 
-/// What to say behind a fault of the content where it is base64 once more.
+/// The hint to add to a fault of the content where it is base64 once more.
 pub(super) fn encoded_twice(content: &[u8]) -> Option<&'static str> {
     let is_encoded = DockerDocument::read(content).is_none();
     is_encoded.then(|| DockerDocument::read_encoded(content))??;

@@ -1,8 +1,8 @@
-//! What kind of account a credential belongs to, by its host, its user name and what its password looks like.
+//! The kind of account that a credential belongs to, by its host, its user name and the form of its password.
 //!
-//! Hosts of the large providers tell what runs there; of others the policy may (`registries[].product`). Where nothing
-//! is known, what several products have in common counts, with less confidence. The sources are with each rule; what a
-//! token says of itself is unsigned here, so it may tell against a credential and never for it.
+//! Hosts of the large providers tell the product that runs there; of others the policy may (`registries[].product`). Where
+//! the product is not known, user names that several products have in common count, with less confidence. Each rule names its
+//! sources. The claims of a token are not verified here, so they may tell against a credential and never for it.
 
 mod class;
 mod password;
@@ -15,7 +15,7 @@ pub use password::{Shape, expiry};
 /// The account of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// What kind it is.
+    /// The kind of account.
     pub class: AccountClass,
     /// How sure that is.
     pub confidence: Confidence,
@@ -36,7 +36,7 @@ pub enum Confidence {
     High,
 }
 
-/// How long credentials of an account last if nobody changes them.
+/// How long credentials of an account last if they are not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// Nothing is known.
@@ -47,7 +47,7 @@ pub enum Life {
     Hours,
 }
 
-/// What runs at a host.
+/// The product at a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Registry {
     Product(Product),
@@ -231,7 +231,7 @@ fn quay(username: &str) -> Option<Account> {
     })
 }
 
-/// Docker documentation: "Access tokens"; what is no token is a password.
+/// Docker documentation: "Access tokens"; anything else is a password.
 fn docker_hub(shape: Shape) -> Account {
     let personal = |confidence, reason| account(AccountClass::Personal, confidence, reason);
     match shape {

@@ -194,6 +194,8 @@ fn explain_tells_keys_that_serve_other_images_than_was_meant() {
     ] {
         let text = explain(&[auths("s", &json!({key: login()}))], &["nginx"]);
         assert!(text.contains(told), "{told}\n{text}");
+        let hints = ["matches no image", "serves only"].map(|hint| text.contains(hint));
+        assert!(hints != [true, true], "one contradicts the other: {text}");
     }
     for key in [
         "https://index.docker.io/v1/",
