@@ -26,6 +26,11 @@ impl Mistake {
     /// Finds the mistake in a text, for which [`Image::parse`] gave this error.
     #[must_use]
     pub fn of(text: &str, error: &ImageError) -> Self {
+        // Anyone who may create a Pod can write an image of 3 MiB, and each look at it takes time.
+        if text.len() > MAX_LENGTH {
+            let what = format!("it has more than {MAX_LENGTH} bytes");
+            return Self { what, meant: None };
+        }
         let found = of_ends(text)
             .or_else(|| of_scheme(text))
             .or_else(|| of_digest(text))
@@ -40,6 +45,10 @@ impl Mistake {
     }
 }
 
+/// The most bytes of a text that is looked at. Repository, tag and digest have a limit, and hosts of this length do not exist.
+const MAX_LENGTH: usize = 1024;
+
+/// The mistake in words, and the reference that was probably meant.
 type Found = Option<(String, Option<String>)>;
 
 fn of_ends(text: &str) -> Found {
@@ -348,6 +357,7 @@ mod tests {
             assert_eq!(told(&with(text)), (what.to_owned(), meant), "{text}");
         }
         let long = format!("reg.io/{}", "a".repeat(300));
+        assert_eq!(told(&long.repeat(4)).0, "it has more than 1024 bytes");
         assert_eq!(told(&long).0, "its repository has more than 255 characters");
         assert_eq!(
             told(&format!("nginx:{}", "a".repeat(129))).0,

@@ -167,7 +167,7 @@ impl<'a> Plan<'a> {
     ) -> Vec<Finding<'a>> {
         let listed = self.listed(world, subject, pod);
         let mut findings = pull_secrets::findings(world, subject, self.uses.as_slice(), listed);
-        // Without an own list the pods get that of a ServiceAccount, which may not be known.
+        // Pods of a template without a list get that of a ServiceAccount, which may not be known.
         let account = world
             .facts
             .service_account(&subject.namespace, pod.service_account());
@@ -215,8 +215,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Whether the API server will copy the list of a `ServiceAccount` into the pods of a subject, because they list nothing. Into
-/// a Pod of a request it has done so already.
+/// Whether the API server will copy the list of a `ServiceAccount` into the pods of a subject, because they list nothing.
+/// It has already done so for a Pod of a request.
 fn gets_list(subject: &Subject<'_>, pod: &PodSpec<'_>) -> bool {
     let is_template = subject.kind != Kind::Pod || subject.source == ObjectSource::Manifest;
     is_template && pod.pull_secrets.is_empty()

@@ -113,16 +113,16 @@ impl Wanted<'_> {
     }
 }
 
-/// How many images of a pod are looked up, and how many secrets and credentials they are compared with. Of a pod with more
-/// nothing is said: a tenant can list a thousand secrets with 256 credentials each.
+/// How many images of a pod are looked up, and how many secrets and credentials they are compared with. Pods with more secrets
+/// are left out: a tenant can list a thousand of them with 256 credentials each.
 const MAX_IMAGES: usize = 64;
 const MAX_SECRETS: usize = 64;
 const MAX_CREDENTIALS: usize = 256;
 
 /// The images for which no pull secret of the pod holds a credential, the first of each rule that wants secrets for them.
 ///
-/// An expired or malformed secret, and one that is not there, is told apart. So nothing is said here as long as any of the
-/// secrets is not known to its end: it may hold the credential, or be about to.
+/// There are other findings for secrets that are expired, malformed or not there. So there is none here as long as one of the
+/// secrets is not completely known: it may hold the credential, or hold it soon.
 pub(super) fn without_key<'a, L: Iterator<Item = Listed<'a>>>(
     world: &World<'a>,
     subject: &Subject<'_>,

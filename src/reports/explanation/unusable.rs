@@ -22,8 +22,8 @@ pub(super) fn by_its_face(secret: &Manifest, namespace: Option<&str>) -> Option<
     let of_type = secret.secret_type();
     let Some(form) = Form::of(of_type) else {
         return Some(format!(
-            "its type is {}, which the kubelet ignores: delete it and create it anew with the type {CONFIG_JSON_TYPE} (a type \
-             cannot be changed)",
+            "its type is {}, which the kubelet ignores: delete and recreate it with the type {CONFIG_JSON_TYPE} (a type cannot \
+             be changed)",
             shorten(of_type, MAX_NAME)
         ));
     };
@@ -59,8 +59,7 @@ pub(super) fn of_layout(form: Form, content: &[u8], is_without_entries: bool) ->
     let layout = document.map_or(Layout::Other, |document| document.layout());
     let reason = match (form, layout) {
         (Form::Config, Layout::InAuths) => format!(
-            "its content has `auths`, which only the newer type knows: delete it and create it anew with the type \
-             {CONFIG_JSON_TYPE}"
+            "its content has `auths`, which only the newer type knows: delete and recreate it with the type {CONFIG_JSON_TYPE}"
         ),
         (Form::ConfigJson, Layout::Bare) => format!(
             "its content has no `auths` around the entries, as the older type {CONFIG_TYPE} has it: put them into `auths`"

@@ -48,7 +48,7 @@ fn explain_tells_why_a_secret_cannot_serve() {
     for (secret, reason) in [
         (
             secret("s", "Opaque", ".dockerconfigjson", &config),
-            "its type is Opaque, which the kubelet ignores: delete it",
+            "its type is Opaque, which the kubelet ignores: delete and recreate it",
         ),
         (
             secret("s", "", ".dockerconfigjson", &config),
