@@ -26,7 +26,8 @@ Examples:
   # Which credentials the kubelet would try with these pull secrets
   kubectl get secret regcred team-pull -o yaml > secrets.yaml
   pullgate explain --secrets secrets.yaml contoso.azurecr.io/payments/api:1.4
-  kubectl get secret -n payments -o yaml | pullgate explain --secrets - -n payments contoso.azurecr.io/payments/api:1.4
+  kubectl get secret -n payments regcred -o yaml |
+    pullgate explain --secrets - -n payments contoso.azurecr.io/payments/api:1.4
 
 Without a policy only the parsed reference is shown.
 Exit codes: 0 all images can be parsed, 1 an image cannot be parsed, 2 usage or I/O error.")]
