@@ -145,9 +145,11 @@ pub(super) fn without_key<'a, L: Iterator<Item = Listed<'a>>>(
     let images = rules.filter(is_asked).take(MAX_IMAGES);
     let images =
         images.filter_map(|(used, rule)| Some((used, rule, Image::parse(&used.image).ok()?)));
-    // Most keys are the registry itself, and for those no keyring has to be made.
-    let is_registry =
-        |image: &Image<'_>| credentials().any(|known| *known.key == *image.registry());
+    // Most keys are the registry itself, and for those no keyring has to be made. Only an IPv6 address may not match itself.
+    let is_registry = |image: &Image<'_>| {
+        let registry = image.registry();
+        !registry.starts_with('[') && credentials().any(|known| *known.key == *registry)
+    };
     let mut others = images.filter(|(.., image)| !is_registry(image)).peekable();
     if others.peek().is_none() {
         return Vec::new();

@@ -182,7 +182,7 @@ fn pull(secrets: &PullSecrets, image: Option<&Image<'_>>) -> Pull {
     let keyring = secrets.keyring.as_ref().ok().filter(|_| image.is_some());
     let keyring = keyring.map(tried);
     Pull {
-        unused: secrets.unused(keyring.as_deref().unwrap_or_default()),
+        unused: secrets.unused(keyring.as_deref()),
         keyring,
         keyring_error: secrets.keyring.as_ref().err().cloned(),
     }

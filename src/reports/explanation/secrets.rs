@@ -2,7 +2,7 @@
 
 use super::unusable;
 use crate::kubelet::docker_config::{Bytes, Entry, Form};
-use crate::kubelet::keyring::Keyring;
+use crate::kubelet::keyring::{self, Keyring};
 use crate::objects::manifest::{self, CredentialsError, Manifest, NoBase64};
 use crate::policy::Policy;
 use crate::secrets::account::Life;
@@ -58,12 +58,20 @@ pub(super) struct Unused {
     pub(super) reason: String,
 }
 
+/// The reason why a Secret cannot serve an image.
+enum Reason {
+    /// It holds for all images.
+    OfSecret(String),
+    /// It holds for images that the keys of the Secret do not match.
+    OfKeys(String),
+}
+
 /// The pull secrets of a pod, read from a file.
 pub struct PullSecrets {
     /// Their credentials, or why the kubelet fails every pull with them.
     pub(super) keyring: Result<Keyring<Tried>, String>,
-    /// The reason why each cannot serve, for all images or for those that its keys do not match.
-    reasons: Vec<Unused>,
+    /// The name of each, and the reason why it cannot serve.
+    reasons: Vec<(String, Reason)>,
     /// Accounts, flaws and hints, a line each.
     pub(super) notes: Vec<String>,
 }
@@ -101,16 +109,13 @@ impl PullSecrets {
     fn add(&mut self, secret: &Manifest, question: SecretsQuestion<'_>) -> Result<(), NoBase64> {
         let name = secret.name().unwrap_or_default();
         let reason = match unusable::by_its_face(secret, question.namespace) {
-            Some(reason) => reason,
+            Some(reason) => Reason::OfSecret(reason),
             None => match secret.docker_content()? {
                 Some((form, content)) => self.add_content(name, form, content, secret, question)?,
-                None => unusable::without_content(secret),
+                None => Reason::OfSecret(unusable::without_content(secret)),
             },
         };
-        self.reasons.push(Unused {
-            secret: name.to_owned(),
-            reason,
-        });
+        self.reasons.push((name.to_owned(), reason));
         Ok(())
     }
 
@@ -122,7 +127,7 @@ impl PullSecrets {
         bytes: Bytes,
         secret: &Manifest,
         question: SecretsQuestion<'_>,
-    ) -> Result<String, NoBase64> {
+    ) -> Result<Reason, NoBase64> {
         let entries = match secret.credentials() {
             Ok(entries) => entries,
             Err(CredentialsError::Refused(error)) => return Err(error),
@@ -134,12 +139,12 @@ impl PullSecrets {
                 if self.keyring.is_ok() {
                     self.keyring = Err(error.clone());
                 }
-                return Ok(error);
+                return Ok(Reason::OfSecret(error));
             }
         };
         let note = |text: String| format!("{name}: {text}");
-        self.notes
-            .extend(unusable::ignored_keys(form, &bytes).map(note));
+        let ignored = unusable::ignored_keys(form, &bytes);
+        self.notes.extend(ignored.iter().cloned().map(note));
         let reason = unusable::of_layout(form, &bytes, entries.is_empty());
         if reason.is_none()
             && let Some(content) = SecretContent::new(form, bytes)
@@ -154,7 +159,10 @@ impl PullSecrets {
             .iter()
             .filter_map(|entry| entry.key.as_deref())
             .collect();
-        let reason = reason.unwrap_or_else(|| no_match(&keys));
+        let reason = match reason {
+            Some(reason) => Reason::OfSecret(reason),
+            None => Reason::OfKeys(no_match(&keys, &ignored)),
+        };
         if let Ok(keyring) = &mut self.keyring {
             for entry in &entries {
                 let Some(key) = &entry.key else { continue };
@@ -170,12 +178,22 @@ impl PullSecrets {
         Ok(reason)
     }
 
-    /// The Secrets that are not among those that are tried for an image, each with the reason.
-    pub(super) fn unused(&self, tried: &[Tried]) -> Vec<Unused> {
-        let used: HashSet<usize> = tried.iter().map(|tried| tried.number).collect();
+    /// The Secrets that are not among those that are tried for an image, each with the reason. Where it is not known which ones
+    /// are tried, only those that cannot serve any image.
+    pub(super) fn unused(&self, tried: Option<&[Tried]>) -> Vec<Unused> {
+        let used = tried.unwrap_or_default().iter();
+        let used: HashSet<usize> = used.map(|tried| tried.number).collect();
         let all = self.reasons.iter().enumerate();
         let unused = all.filter(|(number, _)| !used.contains(number));
-        unused.map(|(_, unused)| unused.clone()).collect()
+        let unused = unused.filter_map(|(_, (secret, reason))| match reason {
+            Reason::OfSecret(reason) => Some((secret, reason)),
+            Reason::OfKeys(reason) => tried.is_some().then_some((secret, reason)),
+        });
+        let unused = unused.map(|(secret, reason)| Unused {
+            secret: secret.clone(),
+            reason: reason.clone(),
+        });
+        unused.collect()
     }
 }
 
@@ -195,16 +213,28 @@ fn several_namespaces(secrets: &[&Manifest], question: SecretsQuestion<'_>) -> O
     })
 }
 
-fn no_match(keys: &[&[u8]]) -> String {
+/// The reason of a Secret for images that none of its keys matches.
+fn no_match(keys: &[&[u8]], ignored: &[String]) -> String {
     let named = keys.iter().take(MAX_KEYS);
     let named: Vec<_> = named.map(|key| String::from_utf8_lossy(key)).collect();
-    match (named.len(), keys.len()) {
-        (0, _) => "the kubelet can use none of its keys".to_owned(),
-        (1, _) => format!("its key {} does not match", named[0]),
-        (named_count, count) if named_count < count => {
-            format!("none of its {count} keys matches: {}, …", named.join(", "))
-        }
-        _ => format!("none of its keys matches: {}", named.join(", ")),
+    let more = if named.len() < keys.len() {
+        ", …"
+    } else {
+        ""
+    };
+    let names = named.join(", ");
+    let is_useless = keys.iter().all(|key| keyring::some_image(key).is_none());
+    match (keys.len(), is_useless) {
+        (0, _) => ignored
+            .iter()
+            .take(MAX_KEYS)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("; "),
+        (1, true) => format!("its key {names} matches no image"),
+        (1, false) => format!("its key {names} does not match"),
+        (_, true) => format!("its keys match no image: {names}{more}"),
+        (count, false) => format!("none of its {count} keys matches: {names}{more}"),
     }
 }
 

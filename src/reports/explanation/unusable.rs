@@ -79,7 +79,7 @@ pub(super) fn of_layout(form: Form, content: &[u8], is_without_entries: bool) ->
 }
 
 /// Hints about entries that the kubelet ignores, because their name is not a URL.
-pub(super) fn ignored_keys(form: Form, content: &[u8]) -> impl Iterator<Item = String> {
+pub(super) fn ignored_keys(form: Form, content: &[u8]) -> Vec<String> {
     let document = DockerDocument::read(content);
     let names = document
         .iter()
@@ -96,7 +96,7 @@ pub(super) fn ignored_keys(form: Form, content: &[u8]) -> impl Iterator<Item = S
         };
         format!("the kubelet ignores the key {shown:?}: {why}")
     });
-    hints.collect::<Vec<_>>().into_iter()
+    hints.collect()
 }
 
 /// The hint to add to a fault of the content where it is base64 once more.

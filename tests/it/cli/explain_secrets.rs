@@ -101,11 +101,19 @@ fn explain_tells_why_a_secret_cannot_serve() {
         ),
         (
             auths("s", &json!({"a.io": login(), "b.io": login()})),
-            "none of its keys matches: a.io, b.io",
+            "none of its 2 keys matches: a.io, b.io",
+        ),
+        (
+            auths("s", &json!({"oci://reg.io": login()})),
+            "its key oci://reg.io matches no image",
+        ),
+        (
+            auths("s", &json!({"reg.io/*": login(), "reg.io/Team": login()})),
+            "its keys match no image: reg.io/*, reg.io/Team",
         ),
         (
             auths("s", &json!({" reg.io": login()})),
-            "the kubelet can use none of its keys",
+            "the kubelet ignores the key \" reg.io\": it has a space at one of its ends",
         ),
     ] {
         let text = explain(&[secret], &["reg.io/x"]);
@@ -253,7 +261,9 @@ fn explain_tells_a_content_that_was_encoded_twice() {
         &BASE64_STANDARD.encode(config),
     );
     let opaque = secret("other", "Opaque", "a", "b");
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [twice, opaque]}).to_string();
+    let good = auths("good", &json!({"reg.io": login()}));
+    let list =
+        json!({"apiVersion": "v1", "kind": "List", "items": [twice, opaque, good]}).to_string();
     let run = pullgate(
         &["explain", "--secrets", "-", "-o", "json", "reg.io/x"],
         &list,
@@ -269,6 +279,8 @@ fn explain_tells_a_content_that_was_encoded_twice() {
         (&json!("twice"), &json!(error))
     );
     assert_eq!(unused[1]["secret"], "other");
+    // The keys of the third match: only the first one is in its way.
+    assert_eq!(unused.as_array().map(Vec::len), Some(2), "{unused}");
     let broken = secret("s", NEW, ".dockerconfigjson", "no");
     assert!(explain(&[broken], &["x"]).contains("lists \"s\": not JSON\n"));
 }
