@@ -18,7 +18,7 @@ pub struct Mistake {
 /// Schemes that people put before a reference. Others name something that is not an image yet.
 const SCHEMES: [&str; 4] = ["http", "https", "docker", "oci"];
 /// How variables and templates begin.
-const PLACEHOLDERS: [&str; 5] = ["${", "$(", "{{", "<", "$"];
+const PLACEHOLDERS: [&str; 7] = ["${", "$(", "{{", "<", "$", "{", "%"];
 /// The algorithms of digests, and the number of their hex digits.
 const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
 
@@ -263,6 +263,11 @@ mod tests {
             (
                 "${PREFIX}/app:latest",
                 "it has a placeholder (${) that is not filled in",
+                None,
+            ),
+            (
+                "{IMAGE}",
+                "it has a placeholder ({) that is not filled in",
                 None,
             ),
             (
