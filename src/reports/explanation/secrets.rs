@@ -215,14 +215,14 @@ fn several_namespaces(secrets: &[&Manifest], question: SecretsQuestion<'_>) -> O
 
 /// The reason of a Secret for images that none of its keys matches.
 fn no_match(keys: &[&[u8]], ignored: &[String]) -> String {
-    let named = keys.iter().take(MAX_KEYS);
-    let named: Vec<_> = named.map(|key| String::from_utf8_lossy(key)).collect();
-    let more = if named.len() < keys.len() {
+    let shown = keys.iter().take(MAX_KEYS);
+    let shown: Vec<_> = shown.map(|key| String::from_utf8_lossy(key)).collect();
+    let more = if shown.len() < keys.len() {
         ", …"
     } else {
         ""
     };
-    let names = named.join(", ");
+    let names = shown.join(", ");
     let is_useless = keys.iter().all(|key| keyring::some_image(key).is_none());
     match (keys.len(), is_useless) {
         (0, _) => ignored
