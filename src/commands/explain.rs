@@ -1,16 +1,15 @@
 //! `pullgate explain`.
 
 use super::{CommandOutcome, Format, PolicyArgs, read};
-use crate::policy::Policy;
 use crate::policy::selector::Namespace;
-use crate::reports::explanation::{Asked, PullSecrets, Question, SecretsError};
+use crate::reports::explanation::{Asked, PullSecrets, Question, SecretsError, SecretsQuestion};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// What to explain.
+/// The images to explain, and the settings.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -27,20 +26,24 @@ Examples:
   # Which credentials the kubelet would try with these pull secrets
   kubectl get secret regcred team-pull -o yaml > secrets.yaml
   pullgate explain --secrets secrets.yaml contoso.azurecr.io/payments/api:1.4
+  kubectl get secret -n payments regcred -o yaml |
+    pullgate explain --secrets - -n payments contoso.azurecr.io/payments/api:1.4
 
-Without a policy only the parsed reference is shown. Exit codes: 0, 1 where an image cannot be parsed, 2 could not do it.")]
+Without a policy only the parsed reference is shown.
+Exit codes: 0 all images can be parsed, 1 an image cannot be parsed, 2 usage or I/O error.")]
 pub struct ExplainArgs {
-    /// Images, or `-` for one on each line of stdin.
+    /// Images, or `-` for one on each line of stdin. Blank lines are skipped.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Secrets (YAML or JSON), in the order in which a pod lists them: also tell which credentials the kubelet would try.
-    #[arg(long, value_name = "FILE")]
+    /// Secrets (YAML or JSON, `-` for stdin), in the order in which a pod lists them: also tell which credentials the kubelet
+    /// would try, and why the other Secrets cannot serve.
+    #[arg(long, value_name = "FILE|-")]
     secrets: Option<PathBuf>,
-    /// The namespace of the pod.
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
+    /// The namespace of the pod (`default` if not given). If given, Secrets of other namespaces are not used.
+    #[arg(short, long)]
+    namespace: Option<String>,
     /// How the result is written.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: Format,
@@ -49,16 +52,27 @@ pub struct ExplainArgs {
 /// Explains images.
 ///
 /// # Errors
-/// The policy cannot be used, or nobody reads the result.
+/// The policy, the images or the Secrets cannot be read, or the result cannot be written.
 pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<CommandOutcome> {
+    let is_stdin = |path: &Path| path.as_os_str() == "-";
+    anyhow::ensure!(
+        !(args.secrets.as_deref().is_some_and(is_stdin)
+            && args.images.iter().any(|image| image == "-")),
+        "stdin cannot be both the images and the Secrets: put one of them into a file"
+    );
     let policy = args.policy.load()?;
     let images = images(&args.images)?;
-    let read = |path| read_secrets(path, policy.as_ref());
+    let secrets_question = SecretsQuestion {
+        policy: policy.as_ref(),
+        namespace: args.namespace.as_deref(),
+        now: Timestamp::now(),
+    };
+    let read = |path: &Path| read_secrets(path, is_stdin(path), secrets_question);
     let secrets = args.secrets.as_deref().map(read).transpose()?;
     let question = Question {
         policy: policy.as_ref(),
         namespace: Namespace {
-            name: &args.namespace,
+            name: args.namespace.as_deref().unwrap_or("default"),
             labels: None,
         },
         secrets: secrets.as_ref(),
@@ -79,27 +93,36 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     })
 }
 
-fn read_secrets(path: &Path, policy: Option<&Policy>) -> Result<PullSecrets> {
-    let file = path.display();
-    PullSecrets::read(&read(path)?, policy, Timestamp::now()).map_err(|error| match error {
-        SecretsError::NotYaml(fault) => {
-            anyhow!("this is no YAML: {}", fault.line(&file.to_string()))
-        }
-        SecretsError::NoSecret => anyhow!("{file} holds no Secret"),
+fn read_secrets(path: &Path, is_stdin: bool, question: SecretsQuestion<'_>) -> Result<PullSecrets> {
+    let (name, text) = if is_stdin {
+        ("<stdin>".to_owned(), read_stdin("Secrets")?)
+    } else {
+        (path.display().to_string(), read(path)?)
+    };
+    PullSecrets::read(&text, question).map_err(|error| match error {
+        SecretsError::NotYaml(fault) => anyhow!("not YAML: {}", fault.line(&name)),
+        SecretsError::NoSecret => anyhow!("{name} holds no Secret"),
         SecretsError::Refused(error) => error.into(),
     })
+}
+
+fn read_stdin(what: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    let mut stdin = std::io::stdin().lock();
+    stdin
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {what} from stdin"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn images(args: &[String]) -> Result<Vec<String>> {
     let mut images = Vec::new();
     for arg in args {
         if arg == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .context("cannot read images from stdin")?;
-            images.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
+            let text = read_stdin("images")?;
+            let lines = text.lines().map(|line| line.trim_end_matches('\r'));
+            let lines = lines.filter(|line| !line.trim().is_empty());
+            images.extend(lines.map(str::to_owned));
         } else {
             images.push(arg.clone());
         }

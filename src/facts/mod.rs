@@ -29,6 +29,8 @@ pub struct Facts {
     inventory_mode: InventoryMode,
     inventory: Option<Inventory>,
     fingerprint_key: Option<Arc<FingerprintKey>>,
+    /// The types of Secrets that the kubelet ignores, by namespace and name.
+    ignored_secrets: HashMap<(Box<str>, Box<str>), Box<str>>,
     failing: [bool; WatchedObjects::COUNT],
 }
 
@@ -48,6 +50,29 @@ impl WatchedObjects {
 }
 
 impl Facts {
+    /// Returns the type of a Secret that the kubelet ignores, or `None` if no such Secret is known. Only files say it: in a
+    /// cluster, Secrets of other types are not read.
+    #[must_use]
+    pub fn ignored_secret_type(&self, namespace: &str, name: &str) -> Option<&str> {
+        if !self.knows_ignored_secrets() {
+            return None;
+        }
+        let of_type = self.ignored_secrets.get(&(namespace.into(), name.into()));
+        of_type.map(|of_type| &**of_type)
+    }
+
+    /// Returns whether a Secret of a type that the kubelet ignores is known.
+    #[must_use]
+    pub fn knows_ignored_secrets(&self) -> bool {
+        !self.ignored_secrets.is_empty()
+    }
+
+    /// Adds a Secret of a type that the kubelet ignores.
+    pub fn set_ignored_secret_type(&mut self, namespace: &str, name: &str, of_type: &str) {
+        let place = (namespace.into(), name.into());
+        self.ignored_secrets.insert(place, of_type.into());
+    }
+
     /// Returns the labels of a namespace, or `None` if they are unknown.
     #[must_use]
     pub fn labels(&self, namespace: &str) -> Option<&Labels> {

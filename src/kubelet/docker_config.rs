@@ -1,5 +1,5 @@
 //! The content of a docker-type Secret, read as the kubelet reads it
-//! (`pkg/credentialprovider/config.go` of Kubernetes 1.37), and reduced to what may be kept.
+//! (`pkg/credentialprovider/config.go` of Kubernetes 1.37), and reduced to user names and keys.
 
 use crate::kubelet::golang::json::{Json, names_field};
 use crate::kubelet::golang::url::Url;
@@ -11,11 +11,11 @@ use zeroize::Zeroizing;
 
 /// The type of Secrets that hold a Docker configuration file.
 pub const CONFIG_JSON_TYPE: &str = "kubernetes.io/dockerconfigjson";
-/// Its key.
+/// The key of that file in the data of such a Secret.
 pub const CONFIG_JSON_KEY: &str = ".dockerconfigjson";
 /// The type of Secrets that hold the older form, which has no `auths` around its entries.
 pub const CONFIG_TYPE: &str = "kubernetes.io/dockercfg";
-/// Its key.
+/// The key of that form in the data of such a Secret.
 pub const CONFIG_KEY: &str = ".dockercfg";
 
 /// Bytes that are wiped when they are dropped.
@@ -26,7 +26,7 @@ pub type Bytes = Zeroizing<Vec<u8>>;
 pub enum Form {
     /// In `auths`.
     ConfigJson,
-    /// In nothing.
+    /// In nothing: the entries are the members of the document.
     Config,
 }
 
@@ -34,7 +34,7 @@ impl Form {
     /// Both forms.
     pub const ALL: [Self; 2] = [Self::ConfigJson, Self::Config];
 
-    /// The form of Secrets of a type; `None` where the kubelet ignores them.
+    /// Returns the form of Secrets of a type; `None` where the kubelet ignores them.
     #[must_use]
     pub fn of(secret_type: &str) -> Option<Self> {
         Self::ALL
@@ -61,29 +61,29 @@ impl Form {
     }
 }
 
-/// What makes a Secret one with which the kubelet fails every pull of a pod. Nothing of its value is repeated.
+/// A fault of a Secret with which the kubelet fails every pull of a pod that lists it. The texts repeat nothing of its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Malformed {
-    /// No JSON.
-    #[error("it is no JSON")]
+    /// The content is not JSON.
+    #[error("not JSON")]
     NoJson,
-    /// The JSON of something else.
-    #[error("it is no JSON object")]
+    /// The content is JSON, but not an object.
+    #[error("not a JSON object")]
     NoObject,
     /// `auths` is something else.
-    #[error("`auths` is no object")]
+    #[error("`auths` is not an object")]
     NoAuths,
-    /// `HttpHeaders`, which nobody uses and the kubelet decodes all the same.
-    #[error("`HttpHeaders` is no object of strings")]
+    /// `HttpHeaders` is something else. The kubelet decodes it without using it.
+    #[error("`HttpHeaders` is not an object of strings")]
     NoHeaders,
     /// An entry is something else.
-    #[error("an entry is no object")]
+    #[error("an entry is not an object")]
     NoEntry,
     /// One of the fields of an entry is something else.
-    #[error("`{0}` of an entry is no string")]
+    #[error("`{0}` of an entry is not a string")]
     NoString(&'static str),
     /// `auth` of an entry.
-    #[error("`auth` of an entry is no base64")]
+    #[error("`auth` of an entry is not base64")]
     NoBase64,
     /// `auth` of an entry, decoded.
     #[error("`auth` of an entry is not the base64 of USERNAME:PASSWORD")]
@@ -92,7 +92,7 @@ pub enum Malformed {
 
 /// A credential as it stands in a Secret. It has no `Debug`, and its password is wiped when it is dropped.
 pub struct Entry {
-    /// What the kubelet makes of the key of the entry: host, port and path. `None` where it cannot, and ignores it.
+    /// The key under which the kubelet keeps the entry: host, port and path. `None` where the kubelet ignores the entry.
     pub key: Option<Box<[u8]>>,
     /// The user name, as bytes.
     pub username: Bytes,
@@ -243,9 +243,12 @@ fn decode_auth(auth: &str) -> Result<(Bytes, Bytes), Malformed> {
     }
 }
 
-/// `BasicDockerKeyring.Add`: scheme, user, query and fragment do not count, nor does `/v1` or `/v2` before more of a
-/// path. So `https://index.docker.io/v1/` is `index.docker.io`, and the same without the last `/` is something else.
-fn key(name: &str) -> Option<Box<[u8]>> {
+/// The key under which the kubelet keeps an entry of this name (`BasicDockerKeyring.Add`); `None` where it ignores the entry.
+///
+/// Scheme, user, query and fragment do not count, nor does `/v1` or `/v2` before more of a path. So
+/// `https://index.docker.io/v1/` is `index.docker.io`, and the same without the last `/` is something else.
+#[must_use]
+pub fn key(name: &str) -> Option<Box<[u8]>> {
     let rest = name
         .strip_prefix("https://")
         .or_else(|| name.strip_prefix("http://"));

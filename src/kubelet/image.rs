@@ -25,16 +25,16 @@ use std::fmt;
 
 /// The registry that a name without one belongs to.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
-/// What Docker Hub was called before; read as [`DEFAULT_REGISTRY`].
+/// The old name of Docker Hub; read as [`DEFAULT_REGISTRY`].
 pub const LEGACY_REGISTRY: &str = "index.docker.io";
-/// Where a lone name on Docker Hub lives.
+/// The path of a lone name on Docker Hub.
 const OFFICIAL_PREFIX: &str = "library/";
 /// `RepositoryNameTotalLengthMax` in distribution/reference; since v0.6.0 the registry does not count.
-const MAX_REPOSITORY: usize = 255;
+pub const MAX_REPOSITORY: usize = 255;
 /// The tag's grammar allows one character and 127 more.
 const MAX_TAG: usize = 128;
 /// The grammar (not the algorithm) already asks for this many hex digits.
-const MIN_DIGEST_HEX: usize = 32;
+pub const MIN_DIGEST_HEX: usize = 32;
 
 /// A parsed, normalised image reference that borrows from the text it was read from.
 ///
@@ -47,7 +47,8 @@ pub struct Image<'a> {
     digest: Option<&'a str>,
 }
 
-/// Why a text is no image reference. The words are those that the kubelet uses.
+/// Why a text is not a valid image reference. The words are those that the kubelet uses; [`Mistake`](super::mistake::Mistake) says
+/// more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// It does not follow the grammar.
@@ -56,7 +57,7 @@ pub enum ImageError {
     /// The repository has an upper-case letter.
     #[error("invalid reference format: repository name ({0}) must be lowercase")]
     RepositoryNotLowercase(String),
-    /// What looks like a registry is none, and is too upper-case to be a repository.
+    /// The first part looks like a registry and is not one, and has upper-case letters, which a repository cannot have.
     #[error("repository name must be lowercase")]
     NameNotLowercase,
     /// 64 hex digits: an image id, which cannot be pulled.
@@ -65,7 +66,7 @@ pub enum ImageError {
     /// The repository is longer than 255 bytes.
     #[error("repository name must not be more than {MAX_REPOSITORY} characters")]
     RepositoryTooLong,
-    /// A digest of an algorithm that nobody registered.
+    /// A digest of an algorithm that is not registered.
     #[error("unsupported digest algorithm")]
     DigestAlgorithm,
     /// A digest with too few or too many digits for its algorithm.
@@ -215,7 +216,7 @@ fn split_registry(text: &str) -> (&str, &str) {
     }
 }
 
-/// What is wrong with a reference that does not follow the grammar, or whose repository is not in lower case.
+/// The error of a reference that does not follow the grammar, or that has a repository in upper case.
 #[cold]
 fn fault(registry: &str, rest: &str, remote: &str) -> ImageError {
     if !is_lowercase(remote) {
@@ -244,7 +245,7 @@ fn official<'a>(registry: &str, rest: &str, repository: &'a str) -> Cow<'a, str>
     }
 }
 
-/// What follows the registry.
+/// The part of a reference behind the registry.
 struct Suffixed<'a> {
     repository: &'a str,
     tag: Option<&'a str>,
@@ -273,13 +274,13 @@ impl Suffixed<'_> {
     }
 }
 
-/// What is before and behind an ASCII character. To look for characters costs twice as much in texts that are this short.
+/// The parts before and behind an ASCII character. To look for a `char` costs twice as much in texts that are this short.
 fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = text.bytes().position(|byte| byte == at)?;
     Some((&text[..place], &text[place + 1..]))
 }
 
-/// The first bytes of a kind, and what is behind them.
+/// The first bytes of a kind, and the rest.
 fn run(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = bytes.iter().position(|byte| !is_kind(*byte));
     bytes.split_at(end.unwrap_or(bytes.len()))

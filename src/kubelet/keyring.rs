@@ -1,12 +1,12 @@
 //! Which credentials the kubelet would try for an image, and in which order
 //! (`pkg/credentialprovider/keyring.go` and `secrets/secrets.go` of Kubernetes 1.37).
 //!
-//! One keyring is made of all pull secrets of a pod. Whatever matches the image is tried, the keys in reverse order of
-//! their bytes and of equal keys in the order of the list; an anonymous pull is tried only where nothing matches.
+//! One keyring is made of all pull secrets of a pod. All credentials whose keys match the image are tried: the keys in reverse
+//! order of their bytes, credentials of equal keys in the order of the list. An anonymous pull is tried only if none matches.
 
 use crate::kubelet::golang::glob;
 use crate::kubelet::golang::url::Url;
-use crate::kubelet::image::Image;
+use crate::kubelet::image::{self, Image, LEGACY_REGISTRY, MAX_REPOSITORY};
 use std::collections::{BTreeSet, HashMap};
 
 /// Under which key the kubelet looks for Docker Hub where no key matches: `defaultRegistryHost`.
@@ -138,6 +138,56 @@ pub fn has_glob(host: &[u8]) -> bool {
         .any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
 }
 
+/// The name of an image that a key matches, or `None` where no image can have such a name: the credential is never tried.
+///
+/// The question needs no list of bad spellings. A key matches an image if its host can be the registry of an image and its
+/// path the beginning of a repository. One letter in the place of a `*` decides, because letters may stand anywhere in a host.
+#[must_use]
+pub fn some_image(key: &[u8]) -> Option<String> {
+    if key == DEFAULT_REGISTRY_HOST {
+        return Some("docker.io/library/x".to_owned());
+    }
+    let url = Url::parse(key)?;
+    let path = url.path.strip_prefix(b"/").unwrap_or(&url.path);
+    let repository = format!("{}x", std::str::from_utf8(path).ok()?);
+    let fits = image::is_repository(&repository) && repository.len() <= MAX_REPOSITORY;
+    let registry = some_registry(&url).filter(|_| fits)?;
+    Some(format!("{registry}/{repository}"))
+}
+
+/// A registry that the host of a key matches, where images can name one.
+fn some_registry(key: &Url) -> Option<String> {
+    let (host, port) = key.host_and_port();
+    let names: Vec<Vec<u8>> = if host.contains(&b'[') {
+        // Without a port the brackets of an IPv6 address are a class of characters, which match one.
+        let letters = b'A'..=b'Z';
+        let matching = letters.filter(|letter| glob::matches(host, &[*letter]) == Ok(true));
+        matching.map(|letter| vec![letter]).collect()
+    } else {
+        // A capital letter makes a registry of one label, and small letters may stand beside a `_`.
+        let with = |letter| move |byte: &u8| if *byte == b'*' { letter } else { *byte };
+        let fill = |letter: u8| host.iter().map(with(letter)).collect();
+        vec![fill(b'X'), fill(b'x')]
+    };
+    let port = std::str::from_utf8(port).ok()?;
+    let registry = |name: Vec<u8>| {
+        let name = String::from_utf8(name).ok()?;
+        Some(match (name.contains(':'), port) {
+            // The image keeps its brackets where the key has lost them.
+            (true, "") => return None,
+            (true, _) => format!("[{name}]:{port}"),
+            (false, "") => name,
+            (false, _) => format!("{name}:{port}"),
+        })
+    };
+    // In `foo_bar.com/x` Go takes all of it as the repository, and the kubelet compares it all the same.
+    let is_of_images = |name: &String| {
+        let is_name = image::is_registry(name) || image::is_repository(name);
+        is_name && image::names_registry(name) && name != LEGACY_REGISTRY
+    };
+    names.into_iter().filter_map(registry).find(is_of_images)
+}
+
 /// `URLsMatch`: the port equal, as many labels, each by a glob with regard to case, and the path a prefix that may end
 /// in the middle of a word.
 fn urls_match(key: &Url, target: &Url) -> bool {
@@ -188,6 +238,53 @@ mod tests {
             expected.sort_by(|a, b| keys[*b].cmp(&keys[*a]).then(a.cmp(b)));
             let found: Vec<_> = keyring.lookup_name(name.as_bytes()).into_iter().map(|(_, number)| *number).collect();
             prop_assert_eq!(found, expected);
+        }
+
+        /// A key either matches the image that is named for it, or none of these images.
+        #[test]
+        fn some_image_is_named_if_and_only_if_one_matches(
+            key in "([aA]|\\*|a\\*|-a|a_b|localhost|index|\\[::A\\])(\\.([aA]|\\*|docker\\.io|b-))?(:|:1)?(/|/a|/A|/a\\*|/a-|/a\\.\\.|//a|/v2)?",
+            registry in "([aAX]|localhost|index|a_b|\\[::A\\])(\\.([aA]|docker\\.io))?(:1)?",
+            repository in "[av]([a2/.-]{0,3}[a2])?(/a)?",
+        ) {
+            let mut keyring = Keyring::default();
+            keyring.add(key.as_bytes(), ());
+            let matches = |text: &str| Image::parse(text).is_ok_and(|image| !keyring.lookup(&image).is_empty());
+            let image = some_image(key.as_bytes());
+            if let Some(image) = &image {
+                prop_assert!(matches(image), "{} should match {}", key, image);
+            }
+            let other = format!("{registry}/{repository}");
+            prop_assert!(image.is_some() || !matches(&other), "{} matches {}", key, other);
+        }
+    }
+
+    #[test]
+    fn keys_that_match_no_image_are_known() {
+        for (key, expected) in [
+            ("index.docker.io", true),
+            ("index.docker.io/v1", false),
+            ("index.docker.io:443/v1", true),
+            ("registry-1.docker.io", true),
+            ("reg.io/v2", true),
+            ("reg.io/team/*", false),
+            ("reg.io//team", false),
+            ("reg.io/Team", false),
+            ("reg.io/team-", true),
+            ("oci://reg.io", false),
+            ("oci:", false),
+            ("reg", false),
+            ("localhost", true),
+            ("reg:5000", true),
+            ("*", true),
+            ("-*.io", false),
+            ("*.reg.io", true),
+            ("[fd00::1]", false),
+            ("[fd00::1]:5000", true),
+            (" reg.io", false),
+        ] {
+            let image = some_image(key.as_bytes());
+            assert_eq!(image.is_some(), expected, "{key} {image:?}");
         }
     }
 }

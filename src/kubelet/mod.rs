@@ -1,6 +1,8 @@
-//! What the nodes do with images and pull secrets, held against Go.
+//! Images and pull secrets as the nodes read them, held against Go.
 
 pub mod docker_config;
 pub(crate) mod golang;
 pub mod image;
 pub mod keyring;
+pub mod mistake;
+pub mod userinfo;

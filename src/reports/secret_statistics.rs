@@ -24,7 +24,7 @@ pub struct SecretStatistics {
     pub injected: Vec<InjectedSecret>,
 }
 
-/// How a Secret is.
+/// Whether a Secret can serve, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SecretState {
     /// Nothing is wrong with it, as far as is known.
@@ -35,6 +35,8 @@ pub enum SecretState {
     Expired,
     /// None of its credentials can ever be used.
     Useless,
+    /// It holds no credential: a placeholder, perhaps.
+    Empty,
 }
 
 /// A secret that a rule injects, over all namespaces where the rule exists.
@@ -56,7 +58,13 @@ pub struct InjectedSecret {
 
 impl SecretState {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Good, Self::Malformed, Self::Expired, Self::Useless];
+    pub const ALL: [Self; 5] = [
+        Self::Good,
+        Self::Malformed,
+        Self::Expired,
+        Self::Useless,
+        Self::Empty,
+    ];
 
     /// Its name in metrics.
     #[must_use]
@@ -66,24 +74,28 @@ impl SecretState {
             Self::Malformed => "malformed",
             Self::Expired => "expired",
             Self::Useless => "useless",
+            Self::Empty => "empty",
         }
     }
 
     fn of(content: &Content, now: i64) -> Self {
-        let credentials = content.credentials();
-        if matches!(content, Content::Malformed(_)) {
-            return Self::Malformed;
-        }
-        if credentials
+        let credentials = match content {
+            Content::Malformed(_) => return Self::Malformed,
+            Content::Unread | Content::TooManyEntries => return Self::Good,
+            Content::Credentials(credentials) => credentials,
+        };
+        if credentials.is_empty() {
+            Self::Empty
+        } else if credentials
             .iter()
             .any(|credential| credential.is_expired(now))
         {
-            return Self::Expired;
+            Self::Expired
+        } else if content.flaws().count() == credentials.len() {
+            Self::Useless
+        } else {
+            Self::Good
         }
-        if !credentials.is_empty() && content.flaws().count() == credentials.len() {
-            return Self::Useless;
-        }
-        Self::Good
     }
 }
 

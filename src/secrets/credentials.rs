@@ -1,7 +1,8 @@
-//! What is kept about a docker-type Secret: whose credentials it has, for which registry, and until when. Never a password.
+//! The facts that are kept about a docker-type Secret: registries, accounts and expiry of its credentials. Never a password.
 
 use crate::kubelet::docker_config::{self, Entry, Form, Malformed};
-use crate::kubelet::image::LEGACY_REGISTRY;
+use crate::kubelet::image::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
+use crate::kubelet::keyring;
 use crate::secrets::account::{self, Account, Confidence, Product, Shape};
 use crate::secrets::glob_key;
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,7 +22,7 @@ pub struct SecretContent {
     bytes: Zeroizing<Vec<u8>>,
 }
 
-/// What is known of what a Secret holds.
+/// The content of a Secret, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// The inventory does not read it.
@@ -30,18 +31,18 @@ pub enum Content {
     TooManyEntries,
     /// The kubelet fails every pull of a pod that lists it.
     Malformed(Malformed),
-    /// These, in the order of the text.
+    /// These credentials, in the order of the text.
     Credentials(Arc<[Credential]>),
 }
 
 /// A credential, without its password.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Credential {
-    /// What the kubelet makes of the key of the entry: host, port and path.
+    /// The key under which the kubelet keeps the entry: host, port and path.
     pub key: Arc<str>,
     /// The user name.
     pub username: Arc<str>,
-    /// What the password looks like.
+    /// The form of the password.
     pub shape: Shape,
     /// When it expires, in seconds of Unix time, where the password says so.
     pub expires: Option<i64>,
@@ -52,12 +53,24 @@ pub struct Credential {
 /// Why a credential is of no use to the kubelet, or not of the use that was meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// The kubelet never finds it for an image of Docker Hub: only `docker.io` and `https://index.docker.io/v1/` are it.
+    /// Its key matches no image, by the kubelet's own rules.
     NeverMatches,
     /// It has no user name and no password: the kubelet reads no identity tokens.
     Empty,
+    /// It has a user name and no password. `az acr login` writes that beside an identity token, which the kubelet does not
+    /// read: it logs in with an empty password, and tries no anonymous pull.
+    NoPassword,
     /// An entry before it has the same key, and which of them is tried first is left to chance.
     Shadowed,
+}
+
+/// A key that matches images, but hardly those that its author meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyHint {
+    /// A host of Docker that images of Docker Hub do not have: their host is `docker.io`.
+    NotDockerHub,
+    /// `/v1` or `/v2` without a `/` behind it is a path of repositories, and not a version of the API.
+    ApiPath,
 }
 
 /// A keyed hash of user name and password: equal ones are one credential, and nothing else can be told from it. The registry
@@ -65,7 +78,7 @@ pub enum Flaw {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 16]);
 
-/// The key of fingerprints. Who has it could try passwords, so it is wiped when it is dropped and never shown.
+/// The key of fingerprints. Its holder could try passwords, so it is wiped when it is dropped and never shown.
 #[derive(Clone)]
 pub struct FingerprintKey(Zeroizing<[u8; FingerprintKey::LENGTH]>);
 
@@ -76,7 +89,7 @@ impl SecretContent {
         (!bytes.is_empty()).then_some(Self { form, bytes })
     }
 
-    /// Reduces it to what is kept. Without a key there are no fingerprints.
+    /// Reduces it to the facts that are kept. Without a key there are no fingerprints.
     #[must_use]
     pub fn reduce(&self, key: Option<&FingerprintKey>) -> Content {
         match docker_config::read_at_most(MAX_ENTRIES, self.form, &self.bytes) {
@@ -110,14 +123,16 @@ impl Content {
         }
     }
 
-    /// What is wrong with credentials, in their order.
+    /// The flaws of credentials, in the order of the credentials.
     pub fn flaws(&self) -> impl Iterator<Item = (&Credential, Flaw)> {
         let mut seen = HashSet::new();
         self.credentials().iter().filter_map(move |credential| {
             let flaw = if !seen.insert(&credential.key) {
                 Flaw::Shadowed
-            } else if credential.shape == Shape::Empty && credential.username.is_empty() {
+            } else if !credential.has_password() && credential.username.is_empty() {
                 Flaw::Empty
+            } else if !credential.has_password() {
+                Flaw::NoPassword
             } else if credential.never_matches() {
                 Flaw::NeverMatches
             } else {
@@ -148,8 +163,8 @@ impl Credential {
         host(&self.key)
     }
 
-    /// The account that it belongs to; `product` says what runs at its registry, where the name does not. Of several the
-    /// gravest that is more than a guess.
+    /// The account that it belongs to; `product` names the product at its registry, where the host does not tell. Of several
+    /// accounts the gravest that is more than a guess.
     #[must_use]
     pub fn account(&self, product: Option<Product>) -> Account {
         let own = account::classify(self.registry(), &self.username, self.shape, product);
@@ -172,13 +187,32 @@ impl Credential {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// `https://index.docker.io/v1`, and names of Docker Hub that no image has.
+    /// Whether it has a password. Without one no registry lets it in.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.shape != Shape::Empty
+    }
+
+    /// Whether the key was probably meant for other images than it matches.
+    #[must_use]
+    pub fn hint(&self) -> Option<KeyHint> {
+        let (registry, path) = self.key.split_once('/').unwrap_or((&self.key, ""));
+        let host = account::split_port(registry);
+        let is_hub = [DEFAULT_REGISTRY, LEGACY_REGISTRY].contains(&registry);
+        let is_of_docker = ["docker.io", "docker.com"].iter().any(|domain| {
+            let rest = host.strip_suffix(domain);
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        let hint = if is_of_docker && !is_hub {
+            Some(KeyHint::NotDockerHub)
+        } else {
+            matches!(path, "v1" | "v2").then_some(KeyHint::ApiPath)
+        };
+        hint.filter(|_| !self.never_matches())
+    }
+
     fn never_matches(&self) -> bool {
-        let is_path = self.key.contains('/');
-        match self.registry() {
-            LEGACY_REGISTRY => is_path,
-            registry => matches!(registry, "registry-1.docker.io" | "hub.docker.com"),
-        }
+        keyring::some_image(self.key.as_bytes()).is_none()
     }
 }
 

@@ -27,7 +27,8 @@ const HOSTS: [(&str, &str); 13] = [
     ("*.gcr.io", "eu.gcr.io"),
     ("*.pkg.dev", "europe-docker.pkg.dev"),
 ];
-/// A user name that proves nothing: where it has the same account, the account is what is left when others are ruled out.
+/// A user name that proves nothing: where it has the same account, the account is only the one that is left when others are
+/// ruled out.
 const ANYONE: &str = "anyone";
 const AZURE: [&str; 3] = ["azurecr.io", "azurecr.cn", "azurecr.us"];
 

@@ -69,9 +69,11 @@ codes! {
     Unreadable = "unreadable", Files: "A file that is not valid YAML, or an object that the API server would refuse";
     Exception = "exception", Files: "An exception in use";
     BannedCredential = "banned-credential", Reviews: "A docker-type Secret whose content a ban covers";
-    SecretNotFound = "secret-not-found", Reviews: "A pull secret that the namespace does not have";
+    SecretNotFound = "secret-not-found", Reviews: "A pull secret for which the namespace has no Secret of a docker type";
     SecretMalformed = "secret-malformed", Reviews: "A pull secret that the kubelet cannot read";
     SecretExpired = "secret-expired", Reviews: "A pull secret with a credential that has expired";
     MisplacedPullSecrets = "misplaced-pull-secrets", Files: "Pull secrets in a field that Kubernetes does not know";
     ShortName = "short-name", Files: "An image without a registry";
+    SecretWrongType = "secret-wrong-type", Reviews: "A pull secret of a type that the kubelet ignores";
+    NoKeyForRegistry = "no-key-for-registry", Reviews: "An image for which no pull secret of the pod has a credential";
 }

@@ -86,6 +86,17 @@ pub enum Fault<'a> {
         /// The trouble with the secret.
         trouble: Trouble<'a>,
     },
+    /// An image for which no pull secret that pods will have holds a credential.
+    NoKey {
+        /// The rule that says that the image needs one.
+        rule: &'a RegistryRule,
+        /// The registry of the image.
+        registry: String,
+        /// The first secret of the rule.
+        secret: &'a str,
+        /// The key of a credential that this secret has.
+        other: Option<&'a str>,
+    },
     /// A ban that an exception lifts, or `unmatched` if `ban` is `None`. Without the exception there would be a
     /// finding.
     Lifted {
@@ -125,7 +136,12 @@ impl Grounds {
 /// The ways in which a pull secret fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble<'a> {
-    /// The namespace has no such Secret.
+    /// The kubelet ignores Secrets of its type.
+    WrongType {
+        /// The type.
+        of_type: &'a str,
+    },
+    /// The namespace has no Secret of a docker type of this name. It may have one of another type: these are not read.
     Missing {
         /// Another namespace with a Secret of this name, and the number of further ones.
         elsewhere: Option<(&'a str, usize)>,
@@ -197,6 +213,7 @@ impl<'a> Fault<'a> {
             Self::NoImage { .. } => FindingCode::InvalidImage,
             Self::TooLate { .. } => FindingCode::SecretMissing,
             Self::NotMountable { .. } => FindingCode::SecretNotMountable,
+            Self::NoKey { .. } => FindingCode::NoKeyForRegistry,
             Self::BannedSecret { grounds, .. } => match grounds {
                 Grounds::Name => FindingCode::BannedName,
                 Grounds::Credential { .. } | Grounds::TooManyEntries => {
@@ -204,6 +221,7 @@ impl<'a> Fault<'a> {
                 }
             },
             Self::PullSecret { trouble, .. } => match trouble {
+                Trouble::WrongType { .. } => FindingCode::SecretWrongType,
                 Trouble::Missing { .. } => FindingCode::SecretNotFound,
                 Trouble::Malformed { .. } => FindingCode::SecretMalformed,
                 Trouble::Expired { .. } => FindingCode::SecretExpired,
@@ -221,7 +239,8 @@ impl<'a> Fault<'a> {
             | Self::NoImage { .. }
             | Self::TooLate { .. }
             | Self::NotMountable { .. }
-            | Self::PullSecret { .. } => None,
+            | Self::PullSecret { .. }
+            | Self::NoKey { .. } => None,
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn inject<'a>(
         return InjectedPod::default();
     };
     let plan = plan(world, subject, pod, coverage);
-    let mut findings = plan.findings(world, subject, pod);
+    let mut findings = plan.findings(world, subject, pod, coverage);
     let Plan {
         uses,
         wanted,
@@ -65,20 +65,25 @@ pub(super) fn preview<'a>(
     let Some(pod) = pod.filter(|_| is_wanted(world, subject)) else {
         return PodPreview::default();
     };
+    let plan = plan(world, subject, pod, coverage);
+    let mut findings = if subject.source == ObjectSource::Manifest {
+        plan.findings(world, subject, pod, coverage)
+    } else {
+        Vec::new()
+    };
     let Plan {
         uses,
         wanted,
         refused,
         own,
         ..
-    } = plan(world, subject, pod, coverage);
+    } = plan;
     let is_added = |name: &str| wanted.contains(&name) && !own.contains(name);
     let refused = refused.as_slice().iter();
+    findings.extend(refused.map(|secret| not_mountable(world, subject, pod, secret)));
     PodPreview {
         injections: injections(uses.as_slice(), is_added),
-        findings: refused
-            .map(|secret| not_mountable(world, subject, pod, secret))
-            .collect(),
+        findings,
     }
 }
 
@@ -91,7 +96,7 @@ pub(super) fn predict_findings<'a>(
     let Some((pod, plan)) = predicted(world, subject, coverage) else {
         return Vec::new();
     };
-    plan.findings(world, subject, pod)
+    plan.findings(world, subject, pod, coverage)
 }
 
 /// The pull secrets that the pods of a subject will have and that are not there.
@@ -158,9 +163,22 @@ impl<'a> Plan<'a> {
         world: &World<'a>,
         subject: &Subject<'_>,
         pod: &'a PodSpec<'_>,
+        coverage: &Coverage<'a>,
     ) -> Vec<Finding<'a>> {
         let listed = self.listed(world, subject, pod);
-        pull_secrets::findings(world, subject, self.uses.as_slice(), listed)
+        let mut findings = pull_secrets::findings(world, subject, self.uses.as_slice(), listed);
+        // Pods of a template without a list get that of a ServiceAccount, which may not be known.
+        let account = world
+            .facts
+            .service_account(&subject.namespace, pod.service_account());
+        let knows_list = !gets_list(subject, pod) || account.is_some();
+        let is_complete = knows_list && self.refused.as_slice().is_empty();
+        if is_complete && !self.uses.as_slice().is_empty() {
+            let listed = || self.listed(world, subject, pod);
+            let rules = coverage.rules();
+            findings.extend(pull_secrets::without_key(world, subject, rules, listed));
+        }
+        findings
     }
 
     /// The pull secrets that the pod will have in the end, and those that are withheld, each once.
@@ -179,12 +197,10 @@ impl<'a> Plan<'a> {
         });
         let own = pod.pull_secrets.iter().enumerate();
         let own = own.map(|(i, name)| (&**name, Place::PullSecret(i)));
-        // What the API server copies into a Pod that lists nothing.
-        let is_template = subject.kind != Kind::Pod || subject.source == ObjectSource::Manifest;
         let account = world
             .facts
             .service_account(&subject.namespace, pod.service_account())
-            .filter(|_| is_template && pod.pull_secrets.is_empty());
+            .filter(|_| gets_list(subject, pod));
         let inherited = account
             .into_iter()
             .flat_map(|account| &account.image_pull_secrets);
@@ -197,6 +213,13 @@ impl<'a> Plan<'a> {
             is_withheld: false,
         }))
     }
+}
+
+/// Whether the API server will copy the list of a `ServiceAccount` into the pods of a subject, because they list nothing.
+/// It has already done so for a Pod of a request.
+fn gets_list(subject: &Subject<'_>, pod: &PodSpec<'_>) -> bool {
+    let is_template = subject.kind != Kind::Pod || subject.source == ObjectSource::Manifest;
+    is_template && pod.pull_secrets.is_empty()
 }
 
 fn plan<'a>(

@@ -1,4 +1,4 @@
-//! Whether the pull secrets that a pod will have are there, can be read, and still work.
+//! Whether the pull secrets that a pod will have are there, can be read, still work, and serve its images.
 
 use super::distinct::{Distinct, NameList};
 use crate::facts::inventory::{Inventory, SecretFacts};
@@ -21,16 +21,18 @@ pub(super) struct Listed<'a> {
     pub(super) is_withheld: bool,
 }
 
-/// What is wrong with pull secrets; nothing as long as not all Secrets are known. `uses` are the rules that want some.
+/// The findings about pull secrets. As long as not all Secrets are known, only those that files prove. `uses` are the rules that
+/// want some.
 pub(super) fn findings<'a>(
     world: &World<'a>,
     subject: &Subject<'_>,
     uses: &[Wanted<'a>],
     listed: impl Iterator<Item = Listed<'a>>,
 ) -> Vec<Finding<'a>> {
-    let Some(inventory) = world.facts.inventory() else {
+    let (facts, inventory) = (world.facts, world.facts.inventory());
+    if inventory.is_none() && !facts.knows_ignored_secrets() {
         return Vec::new();
-    };
+    }
     let now = world.now.as_second();
     let mut wanted: HashMap<&str, &Wanted<'_>> = HashMap::new();
     for used in uses {
@@ -41,9 +43,14 @@ pub(super) fn findings<'a>(
     // A pod may list one secret a hundred thousand times.
     let mut known: HashMap<(&str, bool), Option<Trouble<'a>>> = HashMap::new();
     let look = |listed: Listed<'a>| {
-        let find = || match inventory.get(&subject.namespace, listed.secret) {
-            None => Some(missing(inventory, listed.secret)),
-            Some(facts) => trouble(facts, listed.is_withheld, now),
+        let find = || {
+            if let Some(of_type) = facts.ignored_secret_type(&subject.namespace, listed.secret) {
+                return Some(Trouble::WrongType { of_type });
+            }
+            match inventory?.get(&subject.namespace, listed.secret) {
+                None => Some(missing(inventory?, listed.secret)),
+                Some(facts) => trouble(facts, listed.is_withheld, now),
+            }
         };
         let key = (listed.secret, listed.is_withheld);
         let trouble = known.entry(key).or_insert_with(find).clone()?;
@@ -104,6 +111,87 @@ impl Wanted<'_> {
         let image = Image::parse(&self.used.image);
         image.map_or_else(|_| String::new(), |image| image.registry().to_owned())
     }
+}
+
+/// How many images of a pod are looked up, and how many secrets and credentials they are compared with. Pods with more secrets
+/// are left out: a tenant can list a thousand of them with 256 credentials each.
+const MAX_IMAGES: usize = 64;
+const MAX_SECRETS: usize = 64;
+const MAX_CREDENTIALS: usize = 256;
+
+/// The images for which no pull secret of the pod holds a credential, the first of each rule that wants secrets for them.
+///
+/// There are other findings for secrets that are expired, malformed or not there. So there is none here as long as one of the
+/// secrets is not completely known: it may hold the credential, or hold it soon.
+pub(super) fn without_key<'a, L: Iterator<Item = Listed<'a>>>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+    rules: impl Iterator<Item = (&'a ImageUse<'a>, &'a RegistryRule)>,
+    listed: impl Fn() -> L,
+) -> Vec<Finding<'a>> {
+    let Some(inventory) = world.facts.inventory() else {
+        return Vec::new();
+    };
+    let content = |name: &str| Some(&inventory.get(&subject.namespace, name)?.content);
+    let contents = || listed().map(|listed| content(listed.secret));
+    if !are_known(contents()) {
+        return Vec::new();
+    }
+    let credentials = || contents().flatten().flat_map(Content::credentials);
+    let credentials = || credentials().filter(|credential| credential.has_password());
+    let is_asked = |(used, rule): &(&ImageUse<'_>, &RegistryRule)| {
+        used.is_pulled_at_start() && rule.secret_names().next().is_some()
+    };
+    let images = rules.filter(is_asked).take(MAX_IMAGES);
+    let images =
+        images.filter_map(|(used, rule)| Some((used, rule, Image::parse(&used.image).ok()?)));
+    // Most keys are the registry itself, and for those no keyring has to be made. Only an IPv6 address may not match itself.
+    let is_registry = |image: &Image<'_>| {
+        let registry = image.registry();
+        !registry.starts_with('[') && credentials().any(|known| *known.key == *registry)
+    };
+    let mut others = images.filter(|(.., image)| !is_registry(image)).peekable();
+    if others.peek().is_none() {
+        return Vec::new();
+    }
+    let mut keyring = Keyring::default();
+    credentials().for_each(|credential| keyring.add(credential.key.as_bytes(), ()));
+    let mut told = HashSet::new();
+    let find = |(used, rule, image): (&'a ImageUse<'a>, &'a RegistryRule, Image<'a>)| {
+        let lacks = keyring.lookup(&image).is_empty() && told.insert(std::ptr::from_ref(rule));
+        let secret = rule.secret_names().next().filter(|_| lacks)?;
+        let own = content(secret).map_or(&[][..], Content::credentials);
+        let other = own.iter().find(|credential| credential.has_password());
+        Some(Finding {
+            place: used.place,
+            fault: Fault::NoKey {
+                rule,
+                registry: image.registry().to_owned(),
+                secret,
+                other: other.map(|credential| &*credential.key),
+            },
+            effect: Effect::Warn(WhyNotDenied::NotAsked),
+        })
+    };
+    others.filter_map(find).collect()
+}
+
+/// Whether all contents are known, and not more than can be compared.
+fn are_known<'c>(contents: impl Iterator<Item = Option<&'c Content>>) -> bool {
+    let (mut secrets, mut credentials, mut globs) = (0, 0, 0);
+    for content in contents {
+        let Some(Content::Credentials(known)) = content else {
+            return false;
+        };
+        let has_glob = |credential: &&Credential| has_glob(credential.registry().as_bytes());
+        secrets += 1;
+        credentials += known.len();
+        globs += known.iter().filter(has_glob).count();
+        if secrets > MAX_SECRETS || credentials > MAX_CREDENTIALS || globs > MAX_GLOBS {
+            return false;
+        }
+    }
+    true
 }
 
 fn missing<'a>(inventory: &'a Inventory, secret: &str) -> Trouble<'a> {

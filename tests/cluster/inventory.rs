@@ -102,7 +102,7 @@ fn until(site: &Site<'_>, manifest: &str, is_answer: impl Fn(&Output) -> bool) -
 fn off(plane: &ControlPlane) {
     let (site, user) = Site::with_inventory(plane, "inventory-off", POLICY, "off");
     let output = site.applied(&pod("a", ""));
-    assert!(!output.stderr.contains("missing"), "{output:?}");
+    assert!(!output.stderr.contains("no pull secret"), "{output:?}");
     assert!(create_secret(&site, "mine", "contoso", "x").ok);
     assert_eq!(of_secrets(&calls(plane, &user)), []);
     assert_nothing_was_forbidden(plane, &user);
@@ -110,7 +110,7 @@ fn off(plane: &ControlPlane) {
 
 fn names(plane: &ControlPlane) {
     let (site, user) = Site::with_inventory(plane, "inventory-names", POLICY, "names");
-    let missing = "pull secret \"contoso-pull\" is missing: kubectl create secret \
+    let missing = "no pull secret \"contoso-pull\" (delete one of another type first): kubectl create secret \
                    docker-registry contoso-pull -n inventory-names --docker-server=contoso.azurecr.io";
     let told = site.applied(&pod("a", ""));
     assert!(
@@ -132,7 +132,7 @@ fn names(plane: &ControlPlane) {
     assert!(told.stderr.is_empty(), "{told:?}");
     site.run(&["delete", "secret", "contoso-pull"]);
     until(&site, &pod("d", ""), |output| {
-        output.stderr.contains("missing")
+        output.stderr.contains("no pull secret")
     });
     // This mode does not know the content of the Secret.
     assert!(create_secret(&site, "contoso-pull", "contoso", "x").ok);
@@ -218,7 +218,7 @@ fn facts_follow_edits(site: &Site<'_>) {
     let good = json!({"data": {".dockerconfigjson": BASE64_STANDARD.encode("{\"auths\": {\"contoso.azurecr.io\": {\"auth\": \"YTpi\"}}}")}});
     let mixed = "{apiVersion: v1, kind: Pod, metadata: {name: mixed}, spec: {containers: [\
                  {name: a, image: contoso.azurecr.io/a}, {name: b, image: nginx}]}}";
-    let withheld = "cannot be used (`auth` of an entry is no base64), not injected, for other images can be pulled without it";
+    let withheld = "cannot be used (`auth` of an entry is not base64), not injected, because other images can be pulled without it";
     let mut took = Vec::new();
     for _ in 0..3 {
         site.run(&["patch", "secret", "contoso-pull", "-p", &broken.to_string()]);

@@ -2,6 +2,7 @@
 
 use super::Manifest;
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
+use crate::kubelet::docker_config::Form;
 use crate::objects::kind::Kind;
 use crate::text::yaml::Node;
 use std::collections::BTreeMap;
@@ -12,10 +13,12 @@ use std::collections::btree_map::Entry;
 enum Fact {
     ServiceAccount(ServiceAccountFacts),
     Labels(Labels),
+    /// Of a Secret: its type, where the kubelet ignores it.
+    Secret(Option<String>),
 }
 
-/// A namespace, and what it is about in it if it is not about itself.
-type FactKey = (String, Option<String>);
+/// The kind of an object, its namespace or own name if it is a Namespace, and its name in the namespace.
+type FactKey = (&'static str, String, Option<String>);
 
 /// What Namespaces and service accounts say about the others. Where two of the same name say different things, as
 /// in overlays for several clusters, nothing is known.
@@ -33,10 +36,13 @@ pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str)
         }
     }
     let mut facts = Facts::default();
-    for ((namespace, name), fact) in known {
+    for ((_, namespace, name), fact) in known {
         match (name, fact) {
             (Some(name), Some(Fact::ServiceAccount(account))) => {
                 facts.set_service_account(&namespace, &name, Some(account));
+            }
+            (Some(name), Some(Fact::Secret(Some(of_type)))) => {
+                facts.set_ignored_secret_type(&namespace, &name, &of_type);
             }
             (None, Some(Fact::Labels(labels))) => {
                 facts.set_labels(&namespace, Some(labels));
@@ -48,7 +54,7 @@ pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str)
 }
 
 impl Manifest {
-    /// What a Namespace or `ServiceAccount` says.
+    /// The fact that a Namespace, `ServiceAccount` or Secret is for other objects.
     fn fact(&self, namespace: &str) -> Option<(Fact, FactKey)> {
         let texts = |of: &str| -> Vec<(String, String)> {
             let map = self
@@ -74,7 +80,14 @@ impl Manifest {
                     .any(|(key, value)| key == ENFORCE_MOUNTABLE_SECRETS && value == "true"),
             };
             let namespace = self.namespace().unwrap_or(namespace).to_owned();
-            return Some((Fact::ServiceAccount(account), (namespace, Some(name))));
+            let key = ("ServiceAccount", namespace, Some(name));
+            return Some((Fact::ServiceAccount(account), key));
+        }
+        if self.is_secret() {
+            let of_type = self.secret_type();
+            let ignored = Form::of(of_type).is_none().then(|| of_type.to_owned());
+            let namespace = self.namespace().unwrap_or(namespace).to_owned();
+            return Some((Fact::Secret(ignored), ("Secret", namespace, Some(name))));
         }
         if (&*self.kind_name, &*self.api_version) != ("Namespace", "v1") {
             return None;
@@ -84,6 +97,6 @@ impl Manifest {
         labels.push(("kubernetes.io/metadata.name".to_owned(), name.clone()));
         let short = |(key, value): (String, String)| (key.into(), value.into());
         let labels = labels.into_iter().map(short).collect();
-        Some((Fact::Labels(labels), (name, None)))
+        Some((Fact::Labels(labels), ("Namespace", name, None)))
     }
 }

@@ -4,7 +4,6 @@ mod facts;
 mod json;
 mod secrets;
 
-use crate::kubelet::docker_config::Form;
 use crate::objects::kind::Kind;
 use crate::objects::names::POLICY_KIND;
 use crate::objects::read;
@@ -246,18 +245,24 @@ impl Manifest {
         node.get("name").unwrap_or(node).span
     }
 
-    /// Whether it holds credentials of a registry that anyone can read.
-    #[must_use]
-    pub fn is_docker_secret(&self) -> bool {
-        let of_type = self.node.get("type").and_then(Node::text);
-        // What SOPS has encrypted is no credential to whoever reads it.
-        let is_encrypted = self.node.get("sops").is_some();
-        self.kind == Kind::Secret && !is_encrypted && of_type.and_then(Form::of).is_some()
-    }
-
-    /// Where its type stands.
+    /// Where its type stands, or else its name or its kind: the place of a finding about its content, which must not be shown.
     #[must_use]
     pub fn type_span(&self) -> Span {
-        self.node.get("type").unwrap_or(&self.node).span
+        let name = self
+            .node
+            .get("metadata")
+            .and_then(|metadata| metadata.get("name"));
+        let shown = [self.node.get("type"), name, self.node.get("kind")];
+        let scalar = shown
+            .into_iter()
+            .flatten()
+            .find(|node| node.text().is_some());
+        scalar.map_or_else(
+            || Span {
+                end: self.node.span.start,
+                ..self.node.span
+            },
+            |node| node.span,
+        )
     }
 }

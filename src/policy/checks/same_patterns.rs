@@ -19,7 +19,7 @@ struct Uses<'d> {
     rules: Vec<usize>,
 }
 
-/// What another rule of the same pattern, given by its number, means for a rule.
+/// The relation of a rule to another one of the same pattern, which is given by its number.
 #[derive(Debug, Clone, Copy)]
 enum Clash {
     /// The other one wins wherever this one exists.
@@ -83,13 +83,18 @@ fn patterns<'d>(rules: &[Rule<'d>]) -> Vec<Uses<'d>> {
 fn taken(rules: &[Rule<'_>], pattern: &Uses<'_>, report: &mut Report) {
     let uses = pattern.places.iter().zip(&pattern.rules);
     let mut unbound = uses.filter(|(_, rule)| rules[**rule].selection.is_none());
-    let Some((_, first)) = unbound.next() else {
+    let Some((first_at, first)) = unbound.next() else {
         return;
     };
-    for (at, _) in unbound.filter(|(_, rule)| *rule != first) {
+    let name = |rule: &usize| &rules[*rule].entry.name.value;
+    for (at, rule) in unbound.filter(|(_, rule)| *rule != first) {
         let message = format!(
-            "the pattern `{}` is in rule `{}` already",
-            at.value, rules[*first].entry.name.value
+            "the pattern `{}` is in rule `{}` already (line {}, column {}), and again in rule `{}`",
+            at.value,
+            name(first),
+            first_at.span.line,
+            first_at.span.column,
+            name(rule),
         );
         let help = "give one of the rules `namespaces`, or keep one of them".to_owned();
         report.add(at.diagnose(Severity::Fault, message, Some(help)));

@@ -1,4 +1,4 @@
-//! The fields of a mapping: which are there, which are missing, and which nobody knows.
+//! The fields of a mapping: those that are there, that are missing, and that are not known.
 
 use super::reader::{DocumentReader, quoted};
 use crate::text::diagnostic::Span;
@@ -18,6 +18,14 @@ pub(super) struct Fields<'n> {
     span: Span,
     entries: Vec<Field<'n>>,
     known: Vec<&'static str>,
+    /// The faults of keys that are not there, told at the end: a key that was misspelt is told once, as unknown.
+    missing: Vec<Missing>,
+}
+
+/// Keys of which one has to be there and none is.
+struct Missing {
+    keys: Vec<&'static str>,
+    message: String,
 }
 
 impl<'n> Fields<'n> {
@@ -56,6 +64,7 @@ impl<'n> Fields<'n> {
             span: node.span,
             entries,
             known: Vec::new(),
+            missing: Vec::new(),
         })
     }
 
@@ -77,12 +86,10 @@ impl<'n> Fields<'n> {
         read: impl FnOnce(&mut DocumentReader, &'n Node, &str) -> Option<T>,
     ) -> Option<T> {
         if !self.has(key) {
-            reader.fault(
-                &self.path,
-                self.span,
-                format!("the key `{key}` is missing"),
-                None,
-            );
+            self.missing.push(Missing {
+                keys: vec![key],
+                message: format!("the key `{key}` is missing"),
+            });
         }
         self.optional(reader, key, read)
     }
@@ -92,14 +99,14 @@ impl<'n> Fields<'n> {
     }
 
     /// Of these keys exactly one must be there.
-    pub(super) fn exactly_one(&self, reader: &mut DocumentReader, keys: &[&str]) {
+    pub(super) fn exactly_one(&mut self, reader: &mut DocumentReader, keys: &[&'static str]) {
         let there: Vec<_> = self
             .entries
             .iter()
             .filter(|field| keys.contains(&field.name))
             .collect();
         match there.as_slice() {
-            [] => self.at_least_one(reader, keys),
+            [] => self.at_least_one(keys),
             [_] => {}
             [_, second, ..] => {
                 let message = format!("only one of {} can be there", quoted(keys));
@@ -114,22 +121,24 @@ impl<'n> Fields<'n> {
     }
 
     /// Of these keys at least one must be there.
-    pub(super) fn at_least_one(&self, reader: &mut DocumentReader, keys: &[&str]) {
+    pub(super) fn at_least_one(&mut self, keys: &[&'static str]) {
         if !keys.iter().any(|key| self.has(key)) {
-            reader.fault(
-                &self.path,
-                self.span,
-                format!("one of {} is missing", quoted(keys)),
-                None,
-            );
+            self.missing.push(Missing {
+                keys: keys.to_vec(),
+                message: format!("one of {} is missing", quoted(keys)),
+            });
         }
     }
 
-    /// Faults for all keys that nobody asked for. Returns where the mapping begins.
+    /// Faults for all keys that are not known, and for those that are missing and were not misspelt. Returns where the mapping
+    /// begins.
     pub(super) fn finish(self, reader: &mut DocumentReader) -> Span {
+        let mut meant: Vec<&str> = Vec::new();
         for Field { name, key, .. } in &self.entries {
             if !self.known.contains(name) && !reader.is_full() {
-                let help = match reader.nearest(name, &self.known) {
+                let nearest = reader.nearest(name, &self.known);
+                meant.extend(nearest);
+                let help = match nearest {
                     Some(known) => format!("did you mean `{known}`?"),
                     None => format!("known here: {}", quoted(&self.known)),
                 };
@@ -139,6 +148,11 @@ impl<'n> Fields<'n> {
                     format!("unknown key `{name}`"),
                     Some(help),
                 );
+            }
+        }
+        for Missing { keys, message } in self.missing {
+            if !keys.iter().any(|key| meant.contains(key)) {
+                reader.fault(&self.path, self.span, message, None);
             }
         }
         self.span

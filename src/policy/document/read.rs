@@ -7,6 +7,7 @@ use super::{
     Mode, NamespaceSelector, Operator, Provision, RegistryEntry, Requirement, Running, Unmatched,
 };
 use crate::kubelet::image::Image;
+use crate::kubelet::mistake::Mistake;
 use crate::objects::names;
 use crate::objects::names::{POLICY_API_VERSION, POLICY_KIND};
 use crate::secrets::account::{AccountClass, Product};
@@ -144,13 +145,23 @@ impl Provision {
                 {
                     Ok(text.to_owned())
                 }
-                _ => Err((format!("{text:?} is no `NAMESPACE/NAME` of a Secret"), None)),
+                _ => Err((
+                    format!("{text:?} is not the `NAMESPACE/NAME` of a Secret"),
+                    None,
+                )),
             })
         });
         let verify = fields.optional(reader, "verify", |r, n, p| {
             r.parsed(n, p, |text| match Image::parse(text) {
                 Ok(_) => Ok(text.to_owned()),
-                Err(error) => Err((format!("{text:?} is no image: {error}"), None)),
+                Err(error) => {
+                    let Mistake { what, meant } = Mistake::of(text, &error);
+                    let help = meant.map(|meant| format!("did you mean `{meant}`?"));
+                    Err((
+                        format!("{text:?} is not a valid image reference: {what}"),
+                        help,
+                    ))
+                }
             })
         });
         fields.finish(reader);
@@ -212,7 +223,7 @@ impl CredentialClause {
         });
         let shared_across_namespaces =
             fields.optional(reader, "sharedAcrossNamespaces", DocumentReader::count);
-        fields.at_least_one(reader, &["class", "sharedAcrossNamespaces"]);
+        fields.at_least_one(&["class", "sharedAcrossNamespaces"]);
         fields.finish(reader);
         Some(Self {
             class,
@@ -232,7 +243,7 @@ impl ExceptionEntry {
         let owner = fields.required(reader, "owner", DocumentReader::words);
         let reason = fields.required(reader, "reason", DocumentReader::words);
         let expires = fields.required(reader, "expires", DocumentReader::date);
-        fields.at_least_one(reader, &["bans", "unmatched"]);
+        fields.at_least_one(&["bans", "unmatched"]);
         let span = fields.finish(reader);
         let value = Self {
             bans,
@@ -279,7 +290,7 @@ impl NamespaceSelector {
             r.filled_list(n, p, DocumentReader::namespace_glob)
         });
         let labels = fields.optional(reader, "labels", LabelSelector::read);
-        fields.at_least_one(reader, &["names", "labels"]);
+        fields.at_least_one(&["names", "labels"]);
         fields.finish(reader);
         Some(Self { names, labels })
     }
@@ -292,7 +303,7 @@ impl LabelSelector {
         let match_expressions = fields.optional(reader, "matchExpressions", |r, n, p| {
             r.filled_list(n, p, Requirement::read)
         });
-        fields.at_least_one(reader, &["matchLabels", "matchExpressions"]);
+        fields.at_least_one(&["matchLabels", "matchExpressions"]);
         fields.finish(reader);
         Some(Self {
             match_labels: match_labels.unwrap_or_default(),

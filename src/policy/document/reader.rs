@@ -10,19 +10,19 @@ use crate::text::yaml::{Node, Plain, Value, plain};
 use jiff::civil::Date;
 use std::collections::HashSet;
 
-/// Nobody reads more, and whoever writes a document decides how many there are.
+/// A reader needs no more, and the author of a document decides how many there are.
 const MAX_DIAGNOSTICS: usize = 1_000;
 
-/// For so many of them it is said which word was meant. Finding it takes longer than all else.
+/// How many diagnostics suggest the word that was meant. To find it takes longer than all else.
 const MAX_SUGGESTIONS: usize = 100;
 
-/// What was found wrong so far.
+/// The reader of one document, with the diagnostics so far.
 #[derive(Debug, Default)]
 pub(super) struct DocumentReader {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-/// Why a text is not what was wanted, and what to do.
+/// Why a text is refused, and what to do.
 type Refusal = (String, Option<String>);
 
 impl DocumentReader {
@@ -104,13 +104,15 @@ impl DocumentReader {
             .ok()
     }
 
-    /// Words for people: anything but nothing, in one line.
+    /// Words for people: a text that is not blank, in one line.
     pub(super) fn words(&mut self, node: &Node, path: &str) -> Option<String> {
         self.parsed(node, path, |text| {
             if text.trim().is_empty() {
                 return Err((
                     "expected some words".to_owned(),
-                    Some("say something".to_owned()),
+                    Some(
+                        "write some words for the people who read it, or remove the key".to_owned(),
+                    ),
                 ));
             }
             Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -126,7 +128,7 @@ impl DocumentReader {
                     && !text.chars().any(char::is_control);
                 let message = || {
                     format!(
-                        "{text:?} is no name: 1 to 63 characters in one line, no space at its ends"
+                        "{text:?} is not a valid name: 1 to 63 characters in one line, no space at its ends"
                     )
                 };
                 if fits {
@@ -200,12 +202,12 @@ impl DocumentReader {
                         _ => b.is_ascii_digit(),
                     });
                 let help = if has_shape {
-                    "there is no such day"
+                    "the calendar has no such day"
                 } else {
                     "write it as 2027-01-31"
                 };
                 let date = text.parse().ok().filter(|_| has_shape);
-                date.ok_or_else(|| (format!("{text:?} is no date"), Some(help.to_owned())))
+                date.ok_or_else(|| (format!("{text:?} is not a date"), Some(help.to_owned())))
             })
         })
     }
@@ -289,7 +291,7 @@ impl DocumentReader {
             if names::is_label_key(text) {
                 Ok(text.to_owned())
             } else {
-                Err((format!("{text:?} is no label key"), None))
+                Err((format!("{text:?} is not a label key"), None))
             }
         })
     }
@@ -300,7 +302,7 @@ impl DocumentReader {
             if fits {
                 Ok(text.to_owned())
             } else {
-                Err((format!("{text:?} is no label value"), None))
+                Err((format!("{text:?} is not a label value"), None))
             }
         })
     }
@@ -365,7 +367,7 @@ impl DocumentReader {
                 node,
                 path,
                 "the list is empty".to_owned(),
-                Some("name something".to_owned()),
+                Some("add at least one entry, or remove the key".to_owned()),
             );
         }
         self.list(node, path, item)

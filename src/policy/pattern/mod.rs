@@ -147,6 +147,7 @@ impl fmt::Display for ImagePattern {
 mod tests {
     use super::*;
     use crate::kubelet::image::Image;
+    use proptest::prelude::*;
 
     #[test]
     fn patterns_cover_what_they_say() {
@@ -257,7 +258,7 @@ mod tests {
             (
                 "reg.io/team-*",
                 PatternError::GlobInPath("reg.io/team-*".into()),
-                Some("reg.io"),
+                None,
             ),
             (
                 "**.reg.io",
@@ -285,6 +286,76 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ImagePattern>(), Err(fault.clone()), "{text}");
             assert_eq!(fault.suggestion().as_deref(), suggestion, "{text}");
+        }
+    }
+
+    /// Pasted from a browser, a Docker configuration, a shell or an image: the suggestion covers what was meant, and never more.
+    #[test]
+    fn pasted_texts_get_a_suggestion_that_keeps_their_meaning() {
+        for (text, suggestion) in [
+            ("index.docker.io/v1/", Some("docker.io")),
+            ("index.docker.io/v1", Some("docker.io")),
+            ("https://index.docker.io/v1/", Some("docker.io")),
+            ("docker.io/v2/", Some("docker.io")),
+            ("https://registry.acme.test/", Some("registry.acme.test")),
+            ("https://quay.io/v2/", Some("quay.io")),
+            ("http://reg.io:5000/team/", Some("reg.io:5000/team")),
+            ("oci://reg.io/charts", Some("reg.io/charts")),
+            // The namespace `v2`, or the version of an API.
+            ("quay.io/v2/", Some("quay.io/v2")),
+            ("registry.acme.test/**", Some("registry.acme.test")),
+            ("registry.acme.test/*", Some("registry.acme.test")),
+            ("reg.io/team/*", Some("reg.io/team")),
+            ("acme/*", Some("docker.io/acme")),
+            (" quay.io ", Some("quay.io")),
+            ("quay.io\n", Some("quay.io")),
+            (
+                "docker.io/library/nginx:1.25",
+                Some("docker.io/library/nginx"),
+            ),
+            ("reg.io/x:1@sha256:ab", Some("reg.io/x")),
+            ("reg.io//team", Some("reg.io/team")),
+            ("reg.io:5000:5000", Some("reg.io:5000")),
+            ("reg.io:5000:5000/team", Some("reg.io:5000/team")),
+            ("https://bob:hunter2@reg.io/x", Some("reg.io/x")),
+            // Each of these would cover more, or nothing that was meant.
+            ("ghcr.io/acme*", None),
+            ("reg.io/*/app", None),
+            ("reg.io/team/*-x", None),
+            ("reg.io:5000:6000", None),
+            ("reg.io:99999", None),
+            ("reg.io:0", None),
+            ("*.reg.io:70000", None),
+            ("[::1]:70000", None),
+            ("reg io", None),
+            ("https://", None),
+            ("**", None),
+        ] {
+            let fault = text.parse::<ImagePattern>().expect_err(text);
+            assert_eq!(fault.suggestion().as_deref(), suggestion, "{text} {fault}");
+            assert!(!fault.to_string().contains("hunter2"), "{fault}");
+        }
+        for text in [
+            "reg.io:65535",
+            "reg.io:1",
+            "docker.io/v1x",
+            "quay.io/v2",
+            "[::1]:5000",
+        ] {
+            assert!(text.parse::<ImagePattern>().is_ok(), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn a_suggestion_is_a_pattern(text in "([a-z*:/@.5 ]|docker\\.io|https://|/\\*\\*|v2/|:5000){0,8}") {
+            if let Err(fault) = text.parse::<ImagePattern>() {
+                let suggestion = fault.suggestion();
+                let is_pattern = |text: &String| text.parse::<ImagePattern>().is_ok();
+                prop_assert!(suggestion.iter().all(is_pattern), "{:?}", suggestion);
+            }
         }
     }
 }

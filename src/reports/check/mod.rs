@@ -17,6 +17,7 @@ use crate::objects::subject::{Object, ObjectSource, Operation, Place, Subject};
 use crate::policy::selector::Match;
 use crate::policy::source;
 use crate::policy::{Loaded, Policy};
+use crate::secrets::document::Filling;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::{clean, shorten};
 use crate::verdict::code::FindingCode;
@@ -28,6 +29,9 @@ use item::{ReportItem, ReportedObject, diagnostic};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use unjudged::UnjudgedKinds;
+
+/// The most characters of a key of a Secret that are shown.
+const MAX_FIELD: usize = 100;
 
 /// A file, or stdin.
 #[derive(Debug)]
@@ -160,9 +164,7 @@ impl Report {
                 continue;
             }
             self.count_object(manifest);
-            if manifest.is_docker_secret() {
-                self.items.push(credential(input, manifest, namespace));
-            }
+            self.items.extend(credential(input, manifest, namespace));
             for made in secret_makers::made_by(manifest) {
                 self.judge_made(input, manifest, &made, world, namespace);
             }
@@ -317,7 +319,9 @@ impl Report {
     }
 }
 
-fn credential(input: usize, manifest: &Manifest, namespace: &str) -> ReportItem {
+/// The finding of a registry credential in a file, or the note that it is yet to be filled in.
+fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Option<ReportItem> {
+    let (filling, field) = manifest.held_credential()?;
     let name = manifest.name().unwrap_or_default();
     let namespace = manifest.namespace().unwrap_or(namespace);
     let object = ReportedObject {
@@ -328,18 +332,24 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> ReportItem 
         name: name.to_owned(),
         shown: clean(&format!("Secret {namespace}/{name}")),
     };
-    let message = format!("{}: a registry credential in a file", object.shown);
-    let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \
-                ever committed.";
-    ReportItem {
-        field: Some("type".to_owned()),
-        object: Some(object.clone()),
-        ..ReportItem::of(
-            input,
-            FindingCode::Credential,
-            diagnostic(Severity::Fault, object.span, message, Some(help.to_owned())),
-        )
-    }
+    let place = match &*field {
+        "type" => String::new(),
+        field => format!(" ({})", clean(&shorten(field, MAX_FIELD))),
+    };
+    let diagnostic = if filling == Filling::Credential {
+        let message = format!("{}: a registry credential in a file{place}", object.shown);
+        let help = "Keep it out of files and repositories: let an operator put it into the cluster, and change it if it was \
+                    ever committed.";
+        diagnostic(Severity::Fault, object.span, message, Some(help.to_owned()))
+    } else {
+        let message = format!("{}: the registry credential is not filled in", object.shown);
+        diagnostic(Severity::Note, object.span, message, None)
+    };
+    Some(ReportItem {
+        field: Some(field),
+        object: Some(object),
+        ..ReportItem::of(input, FindingCode::Credential, diagnostic)
+    })
 }
 
 fn severity(finding: &Finding<'_>) -> Severity {

@@ -36,6 +36,8 @@ impl Report {
                 | FindingCode::SecretNotFound
                 | FindingCode::SecretMalformed
                 | FindingCode::SecretExpired
+                | FindingCode::SecretWrongType
+                | FindingCode::NoKeyForRegistry
                 | FindingCode::Credential
                 | FindingCode::MisplacedPullSecrets
                 | FindingCode::ShortName

@@ -1,20 +1,23 @@
 //! How an image is read, which registry rule covers it and why, and which credentials the kubelet would try.
 
 mod secrets;
+mod unusable;
 mod why;
 
 use crate::kubelet::image::{Image, ImageError};
 use crate::kubelet::keyring::Keyring;
+use crate::kubelet::mistake::Mistake;
+use crate::kubelet::userinfo::behind_credentials;
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Access, Policy};
 use crate::text::excerpt::clean;
-use secrets::Tried;
+use secrets::{Tried, Unused};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-pub use secrets::{PullSecrets, SecretsError};
+pub use secrets::{PullSecrets, SecretsError, SecretsQuestion};
 
-/// What images are explained by.
+/// The settings by which images are explained.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The policy; without one only the parsed reference is told.
@@ -49,7 +52,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What there is to say about an image. The keys are fixed: other programs read them.
+/// The explanation of an image. The keys are fixed: other programs read them.
 #[derive(Debug, Serialize)]
 pub struct Explanation<'a> {
     image: &'a str,
@@ -64,15 +67,27 @@ pub struct Explanation<'a> {
     secrets: Vec<&'a str>,
     error: Option<String>,
     #[serde(flatten)]
+    mistake: Option<ToldMistake>,
+    #[serde(flatten)]
     pull: Option<Pull>,
 }
 
-/// What the kubelet would try; an empty list is an anonymous pull.
+/// The mistake in a text that is not a valid image reference.
+#[derive(Debug, Serialize)]
+struct ToldMistake {
+    mistake: String,
+    /// The reference that was probably meant.
+    meant: Option<String>,
+}
+
+/// The credentials that the kubelet would try; an empty list is an anonymous pull.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pull {
     keyring: Option<Vec<Tried>>,
     keyring_error: Option<String>,
+    /// The Secrets that are not tried.
+    unused: Vec<Unused>,
 }
 
 impl<'a> Question<'a> {
@@ -91,7 +106,7 @@ impl<'a> Question<'a> {
         });
         let image_ref = image.as_ref().ok();
         Explanation {
-            image: text,
+            image: shown(text),
             registry: image_ref.map(Image::registry),
             repository: image_ref.map(Image::repository),
             tag: image_ref.and_then(Image::tag),
@@ -102,7 +117,8 @@ impl<'a> Question<'a> {
             secrets: rule
                 .map(|rule| rule.secret_names().collect())
                 .unwrap_or_default(),
-            error: image.as_ref().err().map(ToString::to_string),
+            error: image.as_ref().err().map(|error| told_error(text, error)),
+            mistake: image.as_ref().err().map(|error| told_mistake(text, error)),
             pull: secrets.map(|secrets| pull(secrets, image_ref)),
         }
     }
@@ -130,14 +146,44 @@ impl<'a> Question<'a> {
     }
 }
 
+/// A text without a user and a password that stand before a registry.
+fn shown(text: &str) -> &str {
+    behind_credentials(text).unwrap_or(text)
+}
+
+/// The words of the kubelet, which may repeat a part of the text.
+fn told_error(text: &str, error: &ImageError) -> String {
+    if shown(text) == text {
+        error.to_string()
+    } else {
+        ImageError::Format.to_string()
+    }
+}
+
+fn told_mistake(text: &str, error: &ImageError) -> ToldMistake {
+    if shown(text) != text {
+        return ToldMistake {
+            mistake: "it has a user and a password before the registry (left out here)".to_owned(),
+            meant: None,
+        };
+    }
+    let Mistake { what, meant } = Mistake::of(text, error);
+    ToldMistake {
+        mistake: what,
+        meant,
+    }
+}
+
 fn pull(secrets: &PullSecrets, image: Option<&Image<'_>>) -> Pull {
     let tried = |keyring: &Keyring<Tried>| -> Vec<Tried> {
         let found = image.map(|image| keyring.lookup(image)).unwrap_or_default();
         found.into_iter().map(|(_, tried)| tried.clone()).collect()
     };
     let keyring = secrets.keyring.as_ref().ok().filter(|_| image.is_some());
+    let keyring = keyring.map(tried);
     Pull {
-        keyring: keyring.map(tried),
+        unused: secrets.unused(keyring.as_deref()),
+        keyring,
         keyring_error: secrets.keyring.as_ref().err().cloned(),
     }
 }
@@ -160,6 +206,10 @@ fn show(out: &mut String, explanation: &Explanation<'_>) {
         "error",
         explanation.error.as_deref().map(clean).as_deref(),
     );
+    if let Some(ToldMistake { mistake, meant }) = &explanation.mistake {
+        field(out, "mistake", Some(&clean(mistake)));
+        field(out, "meant", meant.as_deref());
+    }
     field(
         out,
         "secrets",
@@ -180,7 +230,7 @@ fn field(out: &mut String, name: &str, value: Option<&str>) {
     }
 }
 
-/// What the kubelet would try, a line each.
+/// Shows the credentials that the kubelet would try, a line each.
 fn show_pull(out: &mut String, explanation: &Explanation<'_>) {
     let Some(pull) = &explanation.pull else {
         return;
@@ -188,6 +238,7 @@ fn show_pull(out: &mut String, explanation: &Explanation<'_>) {
     let error = pull.keyring_error.as_deref().map(clean);
     field(out, "pull", error.as_deref());
     let Some(keyring) = &pull.keyring else {
+        show_unused(out, pull);
         return;
     };
     if keyring.is_empty() {
@@ -211,9 +262,20 @@ fn show_pull(out: &mut String, explanation: &Explanation<'_>) {
             secret,
             key,
             username,
+            ..
         } = tried;
         let which = if number == 0 { "tried first" } else { "then" };
         let line = format!("{which}: {secret} (key {key}, user {username:?})");
         field(out, "pull", Some(&clean(&line)));
+    }
+    show_unused(out, pull);
+}
+
+/// The Secrets that do not serve for an image, a line each.
+fn show_unused(out: &mut String, pull: &Pull) {
+    for Unused { secret, reason } in &pull.unused {
+        if pull.keyring_error.as_ref() != Some(reason) {
+            field(out, "unused", Some(&clean(&format!("{secret}: {reason}"))));
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! What kind of account a credential belongs to, by its host, its user name and what its password looks like.
+//! The kind of account that a credential belongs to, by its host, its user name and the form of its password.
 //!
-//! Hosts of the large providers tell what runs there; of others the policy may (`registries[].product`). Where nothing
-//! is known, what several products have in common counts, with less confidence. The sources are with each rule; what a
-//! token says of itself is unsigned here, so it may tell against a credential and never for it.
+//! Hosts of the large providers tell the product that runs there; of others the policy may (`registries[].product`). Where
+//! the product is not known, user names that several products have in common count, with less confidence. Each rule names its
+//! sources. The claims of a token are not verified here, so they may tell against a credential and never for it.
 
 mod class;
 mod password;
@@ -15,7 +15,7 @@ pub use password::{Shape, expiry};
 /// The account of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// What kind it is.
+    /// The kind of account.
     pub class: AccountClass,
     /// How sure that is.
     pub confidence: Confidence,
@@ -36,7 +36,7 @@ pub enum Confidence {
     High,
 }
 
-/// How long credentials of an account last if nobody changes them.
+/// How long credentials of an account last if they are not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// Nothing is known.
@@ -47,7 +47,7 @@ pub enum Life {
     Hours,
 }
 
-/// What runs at a host.
+/// The product at a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Registry {
     Product(Product),
@@ -62,6 +62,9 @@ enum Registry {
 /// The account of a credential: `host` as a Docker configuration has it, without its path; `product` as the policy says.
 #[must_use]
 pub fn classify(host: &str, username: &str, shape: Shape, product: Option<Product>) -> Account {
+    if shape == Shape::Empty {
+        return NO_PASSWORD;
+    }
     let host = host.to_ascii_lowercase();
     let host = split_port(&host);
     let registry = product.map_or_else(|| Registry::of(host), Registry::Product);
@@ -87,6 +90,8 @@ const UNKNOWN: Account = account(
     Medium,
     "nothing tells what kind of account it is",
 );
+/// No registry lets in a user without a password, so the name of the user proves nothing.
+const NO_PASSWORD: Account = account(AccountClass::Unknown, Medium, "it has no password");
 /// Of Nexus: sonatype/docker-nexus3.
 const ADMIN_BY_NAME: Account = endless(account(
     AccountClass::Admin,
@@ -226,7 +231,7 @@ fn quay(username: &str) -> Option<Account> {
     })
 }
 
-/// Docker documentation: "Access tokens"; what is no token is a password.
+/// Docker documentation: "Access tokens"; anything else is a password.
 fn docker_hub(shape: Shape) -> Account {
     let personal = |confidence, reason| account(AccountClass::Personal, confidence, reason);
     match shape {
@@ -235,7 +240,7 @@ fn docker_hub(shape: Shape) -> Account {
         }
         Shape::DockerPersonal => personal(High, "a personal access token"),
         Shape::Uuid => personal(Medium, "a personal access token of the older kind"),
-        Shape::Empty => UNKNOWN,
+        Shape::Empty => NO_PASSWORD,
         Shape::ArtifactoryKey
         | Shape::ArtifactoryAdmin
         | Shape::GitlabDeploy

@@ -1,6 +1,7 @@
 //! Writes notes for the audit log.
 
-use super::teller::{credentials, lifted};
+use super::teller::lifted;
+use crate::kubelet::userinfo::behind_credentials;
 use crate::text::excerpt::{clean, shorten};
 use crate::verdict::finding::{Effect, Fault, Finding, Grounds, Trouble, WhyNotDenied};
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
 fn key(finding: &Finding<'_>) -> String {
     match &finding.fault {
         Fault::Banned { ban, .. } | Fault::BannedSecret { ban, .. } => audit_key("ban", &ban.name),
-        Fault::PullSecret { .. } => "pull-secret".to_owned(),
+        Fault::PullSecret { .. } | Fault::NoKey { .. } => "pull-secret".to_owned(),
         Fault::Uncovered { .. } | Fault::NoImage { .. } => "unmatched".to_owned(),
         Fault::TooLate { rule, .. } => audit_key("missing", &rule.name),
         Fault::NotMountable { .. } => "not-mountable".to_owned(),
@@ -60,14 +61,16 @@ fn value(finding: &Finding<'_>) -> String {
             secret, trouble, ..
         } => {
             let what = match trouble {
-                Trouble::Missing { .. } => "missing",
+                Trouble::WrongType { .. } => "wrong type",
+                Trouble::Missing { .. } => "not found",
                 Trouble::Malformed { .. } => "malformed",
                 Trouble::Expired { .. } => "expired",
             };
             format!("{what} \"{secret}\"")
         }
+        Fault::NoKey { registry, .. } => format!("no credential for \"{registry}\""),
         Fault::Uncovered { image } | Fault::NoImage { image, .. } => {
-            let image = credentials(image).unwrap_or(image);
+            let image = behind_credentials(image).unwrap_or(image);
             format!("{outcome} \"{image}\"")
         }
         Fault::TooLate { secret, .. } | Fault::NotMountable { secret, .. } => (*secret).to_owned(),

@@ -1,12 +1,13 @@
-//! What is said about what Secrets hold, and about pull secrets that will not do.
+//! Words about the content of Secrets, and about pull secrets that cannot serve.
 
+use crate::kubelet::docker_config::CONFIG_JSON_TYPE;
 use crate::policy::Ban;
 use crate::secrets::credentials::MAX_ENTRIES;
 use crate::text::excerpt::shorten;
 use crate::verdict::finding::{Grounds, Trouble};
 use jiff::Timestamp;
 
-/// What a command ends with where there is room for it.
+/// The end of a command, where there is room for it.
 pub(super) const LOGIN: &str = " --docker-username=... --docker-password=...";
 
 /// A pull secret of a pod.
@@ -15,12 +16,12 @@ pub(super) struct PullSecret<'a> {
     pub(super) field: &'a str,
     pub(super) secret: &'a str,
     pub(super) namespace: &'a str,
-    /// The registry that it is injected for; `None` where somebody listed it.
+    /// The registry that it is injected for; `None` where the object or its ServiceAccount lists it.
     pub(super) registry: Option<&'a str>,
 }
 
 impl PullSecret<'_> {
-    /// What is wrong with it and what to do, with no more than so many characters of what others wrote.
+    /// The fault and the remedy, with at most so many characters of each text that others wrote.
     pub(super) fn trouble(&self, trouble: &Trouble<'_>, most: usize) -> String {
         let [secret, namespace] = [self.secret, self.namespace].map(|text| shorten(text, most));
         let what = match self.registry {
@@ -28,17 +29,32 @@ impl PullSecret<'_> {
             None => format!("{} names \"{secret}\", which", self.field),
         };
         match trouble {
-            Trouble::Missing { .. } => format!(
-                "{what} is missing: kubectl create secret docker-registry {secret} -n {namespace} --docker-server={}{LOGIN}",
-                server(self.registry)
+            Trouble::WrongType { of_type } => format!(
+                "{what} is of type {}, which the kubelet ignores: delete and recreate it with the type {CONFIG_JSON_TYPE}",
+                shorten(of_type, most)
             ),
+            Trouble::Missing { .. } => {
+                let what = match self.registry {
+                    Some(_) => format!("no pull secret \"{secret}\""),
+                    None => format!(
+                        "{} names \"{secret}\", and no pull secret has that name",
+                        self.field
+                    ),
+                };
+                // Types of Secrets cannot be changed, and Secrets of other types are not known.
+                format!(
+                    "{what} (delete one of another type first): kubectl create secret docker-registry {secret} -n {namespace} \
+                     --docker-server={}{LOGIN}",
+                    server(self.registry)
+                )
+            }
             Trouble::Malformed { error, is_withheld } => {
                 let then = if *is_withheld {
-                    "not injected, for other images can be pulled without it"
+                    "not injected, because other images can be pulled without it"
                 } else {
                     "no image can be pulled with it listed"
                 };
-                format!("{what} cannot be used ({error}), {then}: make it anew")
+                format!("{what} cannot be used ({error}), {then}: recreate it")
             }
             Trouble::Expired { registry, at } => format!(
                 "{what} has a credential for {} that expired {}: renew it",
@@ -49,7 +65,7 @@ impl PullSecret<'_> {
     }
 }
 
-/// What of a secret is banned, and by what.
+/// The part of a secret that is banned, and the ban.
 pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
     let by = format!("banned by \"{}\"", ban.name);
     let (registry, account, shared_beyond) = match grounds {
@@ -77,7 +93,7 @@ pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
     format!("{credential} of {registry}{why}{shared}, {by}")
 }
 
-/// What `kubectl create secret docker-registry` calls a registry.
+/// The name of a registry for `kubectl create secret docker-registry`.
 fn server(registry: Option<&str>) -> &str {
     match registry {
         Some("docker.io") => "https://index.docker.io/v1/",
@@ -93,7 +109,7 @@ fn moment(seconds: i64) -> String {
     time.unwrap_or_else(|| "long ago".to_owned())
 }
 
-/// Where a secret that is missing can be had.
+/// The namespaces that have a secret of a name.
 pub(super) fn elsewhere((namespace, more): (&str, usize)) -> String {
     match more {
         0 => format!(" (there is one in {namespace})"),

@@ -2,6 +2,8 @@
 
 use super::secrets::{PullSecret, by};
 use crate::kubelet::image::ImageError;
+use crate::kubelet::mistake::Mistake;
+use crate::kubelet::userinfo::behind_credentials;
 use crate::objects::kind::Kind;
 use crate::objects::names::SecretName;
 use crate::objects::subject::{ContainerList, ObjectSource, Place, Subject};
@@ -101,7 +103,13 @@ impl<'s> Teller<'s> {
                 let help = "Use an image from a registry that the policy covers, or ask the owners of the policy for a rule.";
                 (what, Some(help.to_owned()))
             }
-            Fault::NoImage { .. } => (what, Some("Correct the image.".to_owned())),
+            Fault::NoImage { image, error } => {
+                let help = match meant(image, error) {
+                    Some(meant) => format!("Write {}.", self.quote(&meant)),
+                    None => "Correct the image.".to_owned(),
+                };
+                (what, Some(help))
+            }
             Fault::BannedSecret {
                 grounds: Grounds::Name,
                 ..
@@ -109,6 +117,7 @@ impl<'s> Teller<'s> {
             | Fault::TooLate { .. }
             | Fault::NotMountable { .. }
             | Fault::PullSecret { .. }
+            | Fault::NoKey { .. }
             | Fault::Lifted { .. } => (what, None),
         };
         Told { message, help }
@@ -137,15 +146,7 @@ impl<'s> Teller<'s> {
                 secret,
                 service_account,
                 is_known,
-            } => {
-                let account = self.quote(service_account);
-                let why = if *is_known {
-                    "allows only the secrets that it lists; list it there"
-                } else {
-                    "is not known here, and may allow only the secrets that it lists; list it there"
-                };
-                format!("\"{secret}\" is not injected: ServiceAccount {account} {why}")
-            }
+            } => self.not_mountable(secret, service_account, *is_known),
             Fault::BannedSecret {
                 ban,
                 grounds: Grounds::Name,
@@ -171,6 +172,12 @@ impl<'s> Teller<'s> {
                 }
                 .trouble(trouble, self.most)
             }
+            Fault::NoKey {
+                registry,
+                secret,
+                other,
+                ..
+            } => self.no_key(&field, registry, secret, *other),
             Fault::Lifted { ban, exception } => lifted(*ban, exception),
         }
     }
@@ -184,17 +191,39 @@ impl<'s> Teller<'s> {
         format!("{field} needs \"{secret}\" (rule \"{rule}\"), too late for this pod: {advice}")
     }
 
+    fn not_mountable(&self, secret: &str, service_account: &str, is_known: bool) -> String {
+        let account = self.quote(service_account);
+        let why = if is_known {
+            "allows only the secrets that it lists; list it there"
+        } else {
+            "is not known here, and may allow only the secrets that it lists; list it there"
+        };
+        format!("\"{secret}\" is not injected: ServiceAccount {account} {why}")
+    }
+
+    fn no_key(&self, field: &str, registry: &str, secret: &str, other: Option<&str>) -> String {
+        let is_pod = self.subject.kind == Kind::Pod;
+        let pods = if is_pod { "the pod" } else { "its pods" };
+        let [registry, secret] = [registry, secret].map(|text| shorten(text, self.most));
+        let other = other.map(|key| format!(", which has one for {}", shorten(key, self.most)));
+        let other = other.unwrap_or_default();
+        format!(
+            "no pull secret of {pods} has a credential for {registry}, which {field} needs: add it to \"{secret}\"{other}"
+        )
+    }
+
     fn no_image(&self, field: &str, image: &str, error: &ImageError) -> String {
-        if let Some(rest) = credentials(image) {
+        if let Some(rest) = behind_credentials(image) {
             let rest = self.quote(rest);
             return format!(
-                "{field} has a user and a password before {rest}, and is not a valid image reference"
+                "{field} has a user and a password before {rest}: not a valid image reference"
             );
         }
-        let error = shorten(&error.to_string(), self.most);
+        let Mistake { what, .. } = Mistake::of(image, error);
+        let image = self.quote(image);
         format!(
-            "{field} {} is not a valid image reference ({error})",
-            self.quote(image)
+            "{field} {image} is not a valid image reference: {}",
+            shorten(&what, self.most)
         )
     }
 
@@ -334,15 +363,10 @@ fn whom(contact: Option<String>, docs: Option<String>) -> String {
     format!("{}{}", ask.unwrap_or_default(), docs.unwrap_or_default())
 }
 
-/// Returns the text after a user and a password, or after a token, in a text that was meant as an image. Returns `None`
-/// if it holds no such credentials.
-pub(super) fn credentials(image: &str) -> Option<&str> {
-    let algorithms = ["sha", "md", "blake"];
-    let is_digest =
-        |text: &str| algorithms.iter().any(|name| text.starts_with(name)) && !text.contains('/');
-    let digest = image.rfind('@').filter(|at| is_digest(&image[at + 1..]));
-    let at = image[..digest.unwrap_or(image.len())].rfind('@')?;
-    Some(&image[at + 1..])
+/// Returns the reference that was probably meant by a text that is not a valid one. It repeats no password.
+pub(super) fn meant(image: &str, error: &ImageError) -> Option<String> {
+    let is_shown = behind_credentials(image).is_none();
+    is_shown.then(|| Mistake::of(image, error).meant).flatten()
 }
 
 pub(super) fn why_not_denied(why: WhyNotDenied) -> Option<&'static str> {

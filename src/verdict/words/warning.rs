@@ -2,7 +2,7 @@
 
 use super::limits::{MAX_WARNING, WANTED};
 use super::secrets::{LOGIN, elsewhere as where_it_is};
-use super::teller::{Teller, why_not_denied};
+use super::teller::{Teller, meant, why_not_denied};
 use crate::verdict::finding::{Fault, Finding, Trouble, WhyNotDenied};
 
 impl Teller<'_> {
@@ -19,10 +19,11 @@ impl Teller<'_> {
                 trouble: Trouble::Missing { elsewhere },
                 ..
             } => {
-                if text.chars().count() > MAX_WARNING {
+                let place = elsewhere.map(where_it_is).unwrap_or_default();
+                if text.chars().count() + place.chars().count() > MAX_WARNING {
                     text = text.replace(LOGIN, " ...");
                 }
-                append(&mut text, elsewhere.map(where_it_is), MAX_WARNING);
+                append(&mut text, Some(place), MAX_WARNING);
             }
             Fault::Banned { ban, .. } => {
                 let instead = ban.instead.as_ref();
@@ -31,9 +32,13 @@ impl Teller<'_> {
                 let reason = ban.reason.as_ref().map(|reason| format!(" ({reason})"));
                 append(&mut text, reason, WANTED);
             }
+            Fault::NoImage { image, error } => {
+                let meant = meant(image, error).map(|meant| format!("; write \"{meant}\""));
+                append(&mut text, meant, MAX_WARNING);
+            }
             Fault::PullSecret { .. }
+            | Fault::NoKey { .. }
             | Fault::Uncovered { .. }
-            | Fault::NoImage { .. }
             | Fault::TooLate { .. }
             | Fault::NotMountable { .. }
             | Fault::BannedSecret { .. }

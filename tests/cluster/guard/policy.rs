@@ -35,7 +35,7 @@ bans:
         site.applied(&pod("bad", "").replace("contoso.azurecr.io/a", "Contoso.azurecr.io/A"));
     assert_eq!(
         output.stderr,
-        "Warning: Pod warns/bad: spec.containers[0].image \"Contoso.azurecr.io/A\" is not a valid image reference (invalid reference format: repository name (A) must be lowercase)\n"
+        "Warning: Pod warns/bad: spec.containers[0].image \"Contoso.azurecr.io/A\" is not a valid image reference: its repository has upper-case letters\n"
     );
 }
 

@@ -168,3 +168,54 @@ fn in_stdin(findings: Vec<String>) -> Vec<String> {
     );
     others
 }
+
+/// A Secret of another type under the name of a pull secret: the kubelet ignores it, and `kubectl create secret` fails.
+#[test]
+fn a_pull_secret_of_another_type_among_the_files_is_told() {
+    let folder = Folder::new(&[]);
+    folder.write(
+        "policy.yaml",
+        "apiVersion: pullgate.dev/v1\nkind: PullPolicy\n\
+         registries: [{name: a, images: [reg.io], secrets: [a-pull]}]\n",
+    );
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: reg.io/x}]}}\n";
+    let listing = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {imagePullSecrets: [{name: a-pull}]}}\n";
+    let secret = |of_type: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Secret, metadata: {{name: a-pull}}{of_type}, data: {{a: YQ==}}}}\n"
+        )
+    };
+    let told = |text: &str| folder.check(&["-f", "-"], text).stdout;
+    let opaque = "of type Opaque, which the kubelet ignores: delete and recreate it with the type kubernetes.io/dockerconfigjson";
+    for of_type in ["", ", type: Opaque"] {
+        let text = told(&format!("{pod}{}", secret(of_type)));
+        assert!(
+            text.contains(&format!(
+                "Pod default/p: pull secret \"a-pull\" is {opaque}"
+            )),
+            "{text}"
+        );
+    }
+    let text = told(&format!("{listing}{}", secret("")));
+    assert!(
+        text.contains(&format!(
+            "spec.imagePullSecrets[0] names \"a-pull\", which is {opaque}"
+        )),
+        "{text}"
+    );
+    let tls = secret(", type: kubernetes.io/tls");
+    assert!(told(&format!("{pod}{tls}")).contains("is of type kubernetes.io/tls, which"));
+    // Two that contradict each other, as overlays do, another namespace, and a ServiceAccount of the same name.
+    let docker = secret(", type: kubernetes.io/dockerconfigjson");
+    let elsewhere = secret("").replace("a-pull}", "a-pull, namespace: other}");
+    let account = "---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: a-pull}}\n";
+    for more in [
+        docker.clone(),
+        docker + &secret(""),
+        elsewhere,
+        account.to_owned(),
+    ] {
+        let found = folder.findings(&["-f", "-"], &format!("{pod}{more}"));
+        assert!(found.is_empty(), "{more} {found:?}");
+    }
+}

@@ -37,7 +37,7 @@ fn a_bad_digest_is_told_as_what_it_is() {
     let run = folder.check(&["-f", "-"], pod);
     assert!(
         run.stdout
-            .contains("\"reg.io:5000/x@sha256:abc\" is not a valid image reference"),
+            .contains("\"reg.io:5000/x@sha256:abc\" is not a valid image reference: its digest has 3 hex digits, and one of sha256 has 64"),
         "{}",
         run.stdout
     );
@@ -47,7 +47,7 @@ fn a_bad_digest_is_told_as_what_it_is() {
     );
     assert!(
         run.stdout.contains(
-            "has a user and a password before \"reg.io:5000/x\", and is not a valid image reference"
+            "has a user and a password before \"reg.io:5000/x\": not a valid image reference"
         ),
         "{}",
         run.stdout

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 fn explain_prints_json_for_each_line() {
     let run = pullgate(
         &["explain", "-o", "json", "-"],
-        "nginx\n# no comment\nreg.io/a/b:1\n\n",
+        "nginx\r\n\r\n# no comment\n \nreg.io/a/b:1\n\n",
     );
     let answers: Value = serde_json::from_str(&run.stdout).expect("JSON");
-    assert_eq!(run.code, 1, "two of them are no images");
+    assert_eq!(
+        run.code, 1,
+        "one of them is not an image, and blank lines are skipped"
+    );
     let answers = answers.as_array().expect("an array");
-    assert_eq!(answers.len(), 4);
+    assert_eq!(answers.len(), 3);
     assert_eq!(
         answers[0],
         json!({"image": "nginx", "registry": "docker.io", "repository": "library/nginx", "tag": null, "digest": null,
@@ -133,15 +136,15 @@ fn explain_tells_what_makes_every_pull_fail() {
     assert_eq!(answers[0]["keyring"], Value::Null);
     assert_eq!(
         answers[0]["keyringError"],
-        "the kubelet fails every pull of a pod that lists \"regcred\": `auth` of an entry is no base64"
+        "the kubelet fails every pull of a pod that lists \"regcred\": `auth` of an entry is not base64"
     );
     assert!(!run.stdout.contains("hunter2"));
     for (text, message) in [
         ("kind: ConfigMap\napiVersion: v1\n", "holds no Secret"),
-        ("a: [", "this is no YAML: "),
+        ("a: [", "not YAML: "),
         (
             &SECRETS.replace("eyJy", "e!"),
-            "is no base64: the API server would refuse it",
+            "is not base64: the API server would refuse it",
         ),
     ] {
         let run = pullgate(

@@ -3,6 +3,7 @@
 mod demo;
 mod errors;
 mod explain;
+mod explain_secrets;
 mod man;
 mod schema;
 

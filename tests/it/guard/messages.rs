@@ -84,3 +84,67 @@ fn an_object_of_three_mebibytes_is_judged_in_linear_time() {
         }
     }
 }
+
+/// A reference that is not one is told with its mistake and shown, also in the audit log; a password in it is not.
+#[test]
+fn a_bad_reference_is_shown_with_its_mistake() {
+    let hex = "a".repeat(64);
+    let upper = format!("reg.io/x@SHA256:{hex}");
+    let lower = format!("reg.io/x@sha256:{hex}");
+    let deny = Setting::new(&format!("unmatched: deny\n{POLICY}"));
+    let warn = Setting::new(POLICY);
+    let field = "Pod ns/web: spec.containers[0].image";
+    for (image, what, meant) in [
+        (
+            "repo:tag@",
+            "nothing stands behind its `@`",
+            Some("repo:tag"),
+        ),
+        (
+            "repo@latest",
+            "a digest has to stand behind the `@`, like sha256:…, and a tag behind a `:`",
+            Some("repo:latest"),
+        ),
+        (&upper, "its digest has to be in lower case", Some(&*lower)),
+        (
+            "${IMAGE}:1",
+            "it has a placeholder (${) that is not filled in",
+            None,
+        ),
+    ] {
+        let review = create_pod(json!({"containers": [{"name": "c", "image": image}]}));
+        let sentence = format!("{field} \"{image}\" is not a valid image reference: {what}");
+        let help = meant.map_or("Correct the image.".to_owned(), |meant| {
+            format!("Write \"{meant}\".")
+        });
+        let answer = deny.validate(&review);
+        assert_eq!(answer.message(), format!("{sentence}. {help}"));
+        let note = format!("denied \"{image}\"");
+        assert_eq!(answer.audit("unmatched"), Some(&*note));
+        let mut warning = sentence;
+        let meant = meant.map_or(String::new(), |meant| format!("; write \"{meant}\""));
+        // Where the warning has room for it.
+        if warning.chars().count() + meant.chars().count() <= 256 {
+            warning.push_str(&meant);
+        }
+        assert_eq!(warn.validate(&review).warnings(), [warning]);
+    }
+    for image in ["bob:hunter2@reg.io/x", "https://bob:hunter2@reg.io/x"] {
+        let review = create_pod(json!({"containers": [{"name": "c", "image": image}]}));
+        for answer in [deny.validate(&review), warn.validate(&review)] {
+            let told = answer.response.to_string();
+            assert!(told.contains("has a user and a password before"), "{told}");
+            assert!(
+                told.contains("reg.io/x") && !told.contains("hunter2"),
+                "{told}"
+            );
+        }
+    }
+    // An image of three mebibytes is not looked at to its end.
+    let long = create_pod(json!({"containers": [{"name": "c", "image": "A/".repeat(1_500_000)}]}));
+    let told = warn.validate(&long).warnings().join("");
+    assert!(
+        told.ends_with("is not a valid image reference: it has more than 1024 bytes"),
+        "{told}"
+    );
+}

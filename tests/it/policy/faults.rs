@@ -36,7 +36,6 @@ surprise: 1
     assert_eq!(
         diagnostics(body),
         [
-            "2:5 fault registries[0]: one of `secrets`, `identity`, `public` is missing",
             "3:14 fault registries[0].images[0]: \"https://contoso.azurecr.io\" has a scheme; a pattern begins with the registry host (did you mean `contoso.azurecr.io`?)",
             "3:42 fault registries[0].images[1]: \"nginx\" names no registry; a pattern begins with the registry host (did you mean `docker.io/library/nginx`?)",
             "4:5 fault registries[0].secret: unknown key `secret` (did you mean `secrets`?)",
@@ -51,7 +50,7 @@ surprise: 1
             "15:5 fault exceptions[0]: the key `reason` is missing",
             "15:12 fault exceptions[0].bans[0]: there is no ban `legacy`",
             "16:17 fault exceptions[0].namespaces: one of `names`, `labels` is missing",
-            "18:14 fault exceptions[0].expires: \"31.1.2027\" is no date (write it as 2027-01-31)",
+            "18:14 fault exceptions[0].expires: \"31.1.2027\" is not a date (write it as 2027-01-31)",
             "19:1 fault surprise: unknown key `surprise` (known here: `apiVersion`, `kind`, `registries`, `unmatched`, `bans`, `exceptions`, `exempt`)",
         ]
     );
@@ -65,7 +64,7 @@ fn each_fault_and_warning_has_its_words() {
     let rows = [
         (
             format!("registries:\n{}{}", rule("a", "public: true"), rule("b", "public: true")),
-            "3:22 fault registries[1].images[0]: the pattern `reg.io` is in rule `a` already",
+            "3:22 fault registries[1].images[0]: the pattern `reg.io` is in rule `a` already (line 4, column 22), and again in rule `b`",
         ),
         (
             "registries:\n- {name: a, images: [reg.io, REG.io], public: true}\n".to_owned(),
@@ -149,11 +148,11 @@ fn each_fault_and_warning_has_its_words() {
         ),
         (
             format!("registries:\n{}", rule("a", "secrets: [s], provision: {from: y}")),
-            "2:63 fault registries[0].provision.from: \"y\" is no `NAMESPACE/NAME`",
+            "2:63 fault registries[0].provision.from: \"y\" is not the `NAMESPACE/NAME`",
         ),
         (
             format!("registries:\n{}", rule("a", "secrets: [s], provision: {from: x/y, verify: A}")),
-            "2:76 fault registries[0].provision.verify: \"A\" is no image",
+            "2:76 fault registries[0].provision.verify: \"A\" is not a valid image reference: its repository has upper-case letters",
         ),
         (
             "exempt: {namespaces: {labels: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In}]}}}\n".to_owned(),
@@ -161,7 +160,7 @@ fn each_fault_and_warning_has_its_words() {
         ),
         (
             "exempt: {namespaces: {labels: {matchLabels: {a/b/c: x}}}}\n".to_owned(),
-            "1:46 fault exempt.namespaces.labels.matchLabels: \"a/b/c\" is no label key",
+            "1:46 fault exempt.namespaces.labels.matchLabels: \"a/b/c\" is not a label key",
         ),
         (
             "exempt: {namespaces: {names: [a], labels: {matchLabels: {team: a}}}}\n".to_owned(),
@@ -190,7 +189,7 @@ fn each_fault_and_warning_has_its_words() {
         (
             "exceptions:\n- {unmatched: true, namespaces: {names: [n]}, owner: o, reason: r, expires: 2027-02-30}\n"
                 .to_owned(),
-            "2:77 fault exceptions[0].expires: \"2027-02-30\" is no date (there is no such day)",
+            "2:77 fault exceptions[0].expires: \"2027-02-30\" is not a date (the calendar has no such day)",
         ),
     ];
     for (body, expected) in rows {
@@ -252,4 +251,42 @@ fn the_same_pattern_twice_is_a_fault_whatever_else_is() {
             .contains("fault registries[2].images[0]: the pattern `reg.io` is in rule `b`")),
         "{told:#?}"
     );
+}
+
+/// A key that is misspelt is unknown, and the key that was meant is not missing as well.
+#[test]
+fn a_misspelt_key_is_told_once() {
+    for (body, expected) in [
+        (
+            "registries:\n- {nme: a, image: [reg.io], secret: [x]}\n",
+            [
+                "unknown key `nme` (did you mean `name`?)",
+                "unknown key `image` (did you mean `images`?)",
+                "unknown key `secret` (did you mean `secrets`?)",
+            ],
+        ),
+        (
+            "exceptions:\n- {ban: [b], namespace: {name: [a]}, owner: o, reason: r, expires: 2030-01-31}\nbans: [{name: b, secrets: [x]}]\n",
+            [
+                "unknown key `ban` (did you mean `bans`?)",
+                "unknown key `namespace` (did you mean `namespaces`?)",
+                "",
+            ],
+        ),
+    ] {
+        let told = diagnostics(body);
+        let expected: Vec<_> = expected
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect();
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.ends_with(expected), "{told}");
+        }
+    }
+    // Another key may be missing all the same.
+    let told = diagnostics("registries:\n- {nme: a, public: true}\n");
+    assert_eq!(told.len(), 2, "{told:#?}");
+    let missing = "registries[0]: the key `images` is missing";
+    assert!(told[1].ends_with(missing), "{told:#?}");
 }

@@ -3,6 +3,7 @@
 use super::{auths, facts, key, reduce};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pullgate::kubelet::docker_config::{self, Form, Malformed};
+use pullgate::secrets::account::AccountClass;
 use pullgate::secrets::credentials::{Content, FingerprintKey, Flaw, SecretContent};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -15,6 +16,10 @@ fn what_is_wrong_with_entries_is_told() {
             "https://index.docker.io/v1/": {"username": "a", "password": "b"},
             "registry-1.docker.io": {"username": "a", "password": "b"},
             "ghcr.io": {"identitytoken": "x"},
+            // As `az acr login` writes it.
+            "contoso.azurecr.io": {"auth": "MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOg==", "identitytoken": "x"},
+            "oci://reg.io": {"username": "a", "password": "b"},
+            "reg.io/team/*": {"username": "a", "password": "b"},
             "reg.io": {"username": "a", "password": "b"},
             "https://reg.io/v2/": {"username": "a", "password": "c"},
             "[::1": {"username": "a", "password": "b"},
@@ -28,14 +33,22 @@ fn what_is_wrong_with_entries_is_told() {
     assert_eq!(
         flaws,
         [
-            ("ghcr.io".to_owned(), Flaw::Empty),
-            ("index.docker.io/v1".to_owned(), Flaw::NeverMatches),
-            ("reg.io".to_owned(), Flaw::Shadowed),
-            ("registry-1.docker.io".to_owned(), Flaw::NeverMatches),
+            ("contoso.azurecr.io", Flaw::NoPassword),
+            ("ghcr.io", Flaw::Empty),
+            ("index.docker.io/v1", Flaw::NeverMatches),
+            ("oci://reg.io", Flaw::NeverMatches),
+            ("reg.io", Flaw::Shadowed),
+            ("reg.io/team/*", Flaw::NeverMatches),
         ]
+        .map(|(key, flaw)| (key.to_owned(), flaw))
     );
     // What the kubelet ignores is not there.
-    assert_eq!(content.credentials().len(), 6);
+    assert_eq!(content.credentials().len(), 9);
+    let account = content.credentials()[0].account(None);
+    assert_eq!(
+        (account.class, account.reason),
+        (AccountClass::Unknown, "it has no password")
+    );
 }
 
 #[test]

@@ -81,3 +81,47 @@ fn images_are_looked_up_in_one_keyring() {
         "{each} allocations for each image, of a keyring with 2 048 entries"
     );
 }
+
+/// A pod may list a thousand secrets that each hold as many credentials as are kept: they are not all compared with its images.
+#[test]
+fn the_credentials_that_images_are_compared_with_are_limited() {
+    let mut setting = Setting::new(POLICY);
+    setting
+        .facts
+        .set_inventory_mode(InventoryMode::Contents, Some(key()));
+    let hosts: Vec<_> = (0..256).map(|i| format!("host-{i}.example.com")).collect();
+    let entries: Vec<_> = hosts
+        .iter()
+        .map(|host| (host.as_str(), "robot", "x"))
+        .collect();
+    let (mut inventory, mut names) = (Inventory::default(), Names::default());
+    let wide = facts(&auths(&entries));
+    let secrets: Vec<_> = (0..1_000).map(|i| format!("wide-{i}")).collect();
+    for secret in secrets.iter().chain([&"contoso-pull".to_owned()]) {
+        inventory.set("ns", secret, Some(wide.clone()), &mut names);
+    }
+    setting.facts.set_inventory(inventory);
+    setting.facts.set_service_accounts_synced();
+    let secrets: Vec<_> = secrets.iter().map(String::as_str).collect();
+    let images: Vec<_> = (0..1_000)
+        .map(|i| format!("contoso.azurecr.io/{i}"))
+        .collect();
+    let images: Vec<_> = images.iter().map(String::as_str).collect();
+    let cost = |count: usize| {
+        let review = pod(&images[..count], &secrets[..count]);
+        allocations_each(count as u64, || drop(setting.mutate(&review)))
+    };
+    assert!(
+        cost(1_000) <= cost(500) + 1,
+        "{} {}",
+        cost(1_000),
+        cost(500)
+    );
+    assert!(cost(1_000) < 60, "{}", cost(1_000));
+    // One secret is compared with the first images.
+    let told = setting.mutate(&pod(&images, &[])).warnings().join("\n");
+    assert!(
+        told.contains("has a credential for contoso.azurecr.io"),
+        "{told}"
+    );
+}

@@ -23,7 +23,7 @@ fn a_missing_secret_is_told_with_the_command_that_makes_it() {
     assert_eq!(
         answer.warnings(),
         [
-            "Pod ns/web: pull secret \"contoso-pull\" is missing: kubectl create secret \
+            "Pod ns/web: no pull secret \"contoso-pull\" (delete one of another type first): kubectl create secret \
           docker-registry contoso-pull -n ns --docker-server=contoso.azurecr.io --docker-username=... \
           --docker-password=... (there is one in platform and in 1 more)"
         ]
@@ -35,7 +35,7 @@ fn a_missing_secret_is_told_with_the_command_that_makes_it() {
     let deployment = create("apps", "Deployment", template.clone());
     assert!(
         setting.validate(&deployment).warnings()[0]
-            .starts_with("Deployment ns/web: pull secret \"contoso-pull\"")
+            .starts_with("Deployment ns/web: no pull secret \"contoso-pull\"")
     );
     assert_eq!(
         setting
@@ -51,13 +51,13 @@ fn a_missing_secret_is_told_with_the_command_that_makes_it() {
     assert!(answer.warnings().is_empty(), "{answer:?}");
     assert_eq!(
         answer.audit("pull-secret"),
-        Some("missing \"contoso-pull\"")
+        Some("not found \"contoso-pull\"")
     );
     // Listed by hand, or by nobody.
     let answer = setting.mutate(&pod(&["x.io/a"], &["gone"]));
     assert!(
         answer.warnings()[0]
-            .contains("spec.imagePullSecrets[0] names \"gone\", which is missing: kubectl"),
+            .contains("spec.imagePullSecrets[0] names \"gone\", and no pull secret has that name (delete one of another type first): kubectl"),
         "{answer:?}"
     );
     let there = knowing(&[("ns", "contoso-pull", token("a"))]);
@@ -118,7 +118,7 @@ fn a_malformed_secret_is_not_put_beside_images_that_can_be_pulled_without_it() {
         assert_eq!(listed(&answer, &review), expected, "{images:?} {secrets:?}");
         let told = answer.warnings().join("\n");
         assert_eq!(
-            told.matches("cannot be used (it is no JSON)").count(),
+            told.matches("cannot be used (not JSON)").count(),
             secrets.len(),
             "{told}"
         );
@@ -157,4 +157,94 @@ fn an_expired_credential_is_told() {
             "{told}"
         );
     }
+}
+
+#[test]
+fn an_image_that_no_secret_of_the_pod_has_a_key_for_is_told() {
+    let other = || auths(&[("old.azurecr.io/team", "ci-pull", "x")]);
+    let setting = knowing(&[
+        ("ns", "contoso-pull", other()),
+        ("ns", "own", auths(&[("hub.corp", "robot$a+b", "x")])),
+        ("ns", "empty", "{}".to_owned()),
+        (
+            "ns",
+            "without-password",
+            auths(&[("contoso.azurecr.io", "x", "")]),
+        ),
+        ("ns", "broken", "{".to_owned()),
+    ]);
+    let told = |review: &Value| setting.mutate(review).warnings().join("\n");
+    let lack = "Pod ns/web: no pull secret of the pod has a credential for contoso.azurecr.io, which \
+                spec.containers[0].image needs: add it to \"contoso-pull\", which has one for old.azurecr.io/team";
+    let images = ["contoso.azurecr.io/a"];
+    for own in [vec![], vec!["own"], vec!["empty"], vec!["without-password"]] {
+        assert_eq!(told(&pod(&images, &own)), lack, "{own:?}");
+    }
+    // Once for each rule, whatever else is pulled.
+    let many = [
+        "nginx",
+        "contoso.azurecr.io/a",
+        "contoso.azurecr.io/b",
+        "x.io/y",
+    ];
+    assert_eq!(told(&pod(&many, &[])), lack.replace("[0]", "[1]"));
+    let answer = setting.mutate(&pod(&images, &[]));
+    assert_eq!(
+        answer.audit("pull-secret"),
+        Some("no credential for \"contoso.azurecr.io\"")
+    );
+    // Silence: nothing is covered, another secret serves, or one of the secrets is not known to its end.
+    for (images, own) in [
+        (vec!["nginx", "x.io/y"], vec!["empty"]),
+        (vec!["contoso.azurecr.io/a"], vec!["gone"]),
+        (vec!["contoso.azurecr.io/a"], vec!["broken"]),
+    ] {
+        let told = told(&pod(&images, &own));
+        assert!(
+            !told.contains("has a credential"),
+            "{images:?} {own:?} {told}"
+        );
+    }
+    let served = knowing(&[
+        ("ns", "contoso-pull", other()),
+        ("ns", "team", auths(&[("*.azurecr.io", "x", "y")])),
+    ]);
+    assert!(
+        served
+            .mutate(&pod(&images, &["team"]))
+            .warnings()
+            .is_empty()
+    );
+    let off = json!({"metadata": {"name": "web", "annotations": {"pullgate.dev/inject": "disabled"}},
+        "spec": pod(&images, &[])["request"]["object"]["spec"]});
+    assert!(
+        setting
+            .mutate(&create("", "Pod", off))
+            .warnings()
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_template_is_told_of_images_without_a_key_where_its_service_account_is_known() {
+    let setting = || knowing(&[("ns", "contoso-pull", "{}".to_owned())]);
+    let spec = json!({"containers": [{"name": "c", "image": "contoso.azurecr.io/a"}]});
+    let deployment = create(
+        "apps",
+        "Deployment",
+        json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": spec}}}),
+    );
+    assert!(setting().validate(&deployment).warnings().is_empty());
+    let known = setting().with_account("ns", "default", &[]);
+    assert_eq!(
+        known.validate(&deployment).warnings(),
+        [
+            "Deployment ns/web: no pull secret of its pods has a credential for contoso.azurecr.io, which \
+          spec.template.spec.containers[0].image needs: add it to \"contoso-pull\""
+        ]
+    );
+    // What the ServiceAccount passes on may not be known.
+    let unknown = setting().with_account("ns", "default", &["gone"]);
+    let told = unknown.validate(&deployment).warnings().join("\n");
+    assert!(!told.contains("has a credential"), "{told}");
 }

@@ -31,7 +31,15 @@ fn statistics_count_what_there_is() {
         ("a", "harbor-pull", auths(&[("hub.corp", "admin", "x")])),
         ("a", "copy", token("p")),
         ("c", "copy", token("p")),
-        ("c", "useless", auths(&[("registry-1.docker.io", "a", "b")])),
+        (
+            "c",
+            "useless",
+            auths(&[("https://index.docker.io/v1", "a", "b")]),
+        ),
+        ("d", "useless", auths(&[("contoso.azurecr.io", "x", "")])),
+        ("d", "good", auths(&[("registry-1.docker.io", "a", "c")])),
+        ("c", "empty", "{}".to_owned()),
+        ("d", "empty", "{\"auths\":{}}".to_owned()),
     ]);
     for namespace in ["a", "b", "c", "d", "exempt"] {
         setting = setting.with_labels(namespace, &[]);
@@ -55,7 +63,12 @@ fn statistics_count_what_there_is() {
     assert_eq!(count(AccountClass::Token, SecretState::Expired), 1);
     assert_eq!(count(AccountClass::Admin, SecretState::Good), 1);
     assert_eq!(count(AccountClass::Unknown, SecretState::Malformed), 1);
+    // Docker Hub by a host that images do not have.
     assert_eq!(count(AccountClass::Personal, SecretState::Useless), 1);
+    // A user with an empty password.
+    assert_eq!(count(AccountClass::Unknown, SecretState::Useless), 1);
+    assert_eq!(count(AccountClass::Personal, SecretState::Good), 1);
+    assert_eq!(count(AccountClass::Unknown, SecretState::Empty), 2);
     // One credential is in a, b and c.
     assert_eq!(statistics.shared, [1, 1, 0, 0, 0]);
     let contoso = &statistics.injected[0];

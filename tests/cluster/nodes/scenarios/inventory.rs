@@ -59,8 +59,8 @@ fn a_missing_secret_is_reported_and_its_pod_cannot_pull(ground: &Ground) {
     ground.run(&["create", "namespace", "lacking"]);
     let image = "contoso.azurecr.io/shop/api:1";
     let told = ground.apply(&deployment("lacking", "api", image, ""));
-    let command = "Deployment lacking/api: pull secret \"contoso-pull\" is missing: kubectl create secret docker-registry \
-                   contoso-pull -n lacking --docker-server=contoso.azurecr.io --docker-username=... --docker-password=...";
+    let command = "Deployment lacking/api: no pull secret \"contoso-pull\" (delete one of another type first): kubectl create \
+                   secret docker-registry contoso-pull -n lacking --docker-server=contoso.azurecr.io";
     assert!(told.stderr.contains(command), "{told:?}");
     wait_for("the pod cannot pull", || {
         waiting_reason(ground, "lacking", "api") == "ImagePullBackOff"
@@ -153,7 +153,7 @@ fn the_api_server_goes_and_comes_back(ground: &Ground) {
     ground.run(&["-n", "lacking", "delete", "secret", "contoso-pull"]);
     let another = deployment("lacking", "another", "contoso.azurecr.io/shop/api:1", "");
     wait_for("the watch goes on", || {
-        tried(ground, &another).contains("pull secret \"contoso-pull\" is missing")
+        tried(ground, &another).contains("no pull secret \"contoso-pull\"")
     });
     wait_for("the inventory is current again", || {
         times()
