@@ -5,6 +5,7 @@ use super::work::{
     Work, checked, configuration, deployment, mutated, policy, previewed, reviewed, yaml,
 };
 use pullgate::admission::endpoint::Endpoint;
+use pullgate::kubelet::registry::challenge;
 use pullgate::objects::kind::Kind;
 use pullgate::text::foreign::Confidential;
 use serde_json::json;
@@ -159,6 +160,13 @@ pub(crate) fn cases() -> Vec<Case> {
         checked(bodies::manifests(bytes), |report| {
             black_box(report.sarif("/work"));
         })
+    });
+    add("challenges", &["challenges"], |bytes| {
+        let header = bodies::fill(bytes, |i| format!("Basic realm=\"\\\"{i}\", "));
+        Work {
+            bytes,
+            run: Box::new(move || drop(black_box(challenge::parse([header.as_str()])))),
+        }
     });
     add("foreign texts", &["foreign texts"], |bytes| {
         let text = bodies::fill(bytes, |i| format!("aaaa%61a https://a@a/{i}?a=a "));

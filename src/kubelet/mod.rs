@@ -4,3 +4,4 @@ pub mod docker_config;
 pub(crate) mod golang;
 pub mod image;
 pub mod keyring;
+pub mod registry;

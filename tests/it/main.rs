@@ -29,6 +29,7 @@ mod keyring;
 mod lifecycle;
 mod patch;
 mod policy;
+mod registry;
 mod reviews;
 mod scan;
 mod secrets;

@@ -15,7 +15,7 @@ use value::{MIN_VALUE, Match, decoded_match, literal_match};
 use zeroize::Zeroizing;
 
 /// The most characters that are shown of a text.
-const MAX_SHOWN: usize = 256;
+pub const MAX_SHOWN: usize = 256;
 /// The most bytes of a text that are read. More than is shown, because what is replaced gets shorter.
 const MAX_READ: usize = 4096;
 /// The least characters of a base64 run that is replaced.
@@ -56,7 +56,7 @@ impl Confidential {
         self.values.push(Zeroizing::new(value.to_vec()));
     }
 
-    /// Returns a text fit to be shown: in one line of at most 256 characters, URLs without user info and query,
+    /// Returns a text fit to be shown: in one line of at most [`MAX_SHOWN`] characters, URLs without user info and query,
     /// long base64 runs replaced, and no value in it, be it plain, in base64 or encoded for a URL. A text in which a value
     /// is left all the same becomes empty.
     #[must_use]
