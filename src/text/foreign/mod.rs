@@ -6,7 +6,7 @@
 mod urls;
 mod value;
 
-use crate::text::excerpt::{beginning, clean};
+use crate::text::excerpt::{beginning, clean, shorten};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::fmt;
@@ -61,11 +61,16 @@ impl Confidential {
     /// is left all the same becomes empty.
     #[must_use]
     pub fn show(&self, text: &str) -> String {
-        let text = clean(beginning(text, MAX_READ));
-        let text = self.without_values(&text);
-        let text = without_queries(&text);
-        let text = self.without_runs(&text);
-        let shown = first(&text, MAX_SHOWN);
+        let read = clean(beginning(text, MAX_READ));
+        let shown = self.without_values(&read);
+        let shown = without_queries(&shown);
+        let shown = self.without_runs(&shown);
+        // Kubelets write the cause at the end. A text that was not read to its end may stop within a value.
+        let shown = if text.len() > MAX_READ {
+            shown.chars().take(MAX_SHOWN).collect()
+        } else {
+            shorten(&shown, MAX_SHOWN)
+        };
         if self.repeats(&shown) {
             return String::new();
         }
@@ -187,18 +192,6 @@ fn is_hex_digest(run: &str) -> bool {
     run.len() == 64 && run.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Returns the beginning of a text, of at most so many characters. The end is not shown: the text may have been cut there,
-/// in the middle of a value.
-fn first(text: &str, length: usize) -> String {
-    if text.chars().count() <= length {
-        return text.to_owned();
-    }
-    text.chars()
-        .take(length - 1)
-        .chain(HIDDEN.chars())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,12 +289,33 @@ mod tests {
     }
 
     #[test]
+    fn of_a_kubelet_text_both_ends_are_kept() {
+        let image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/payments/backend/api:1.0";
+        let text = format!(
+            "rpc error: code = Unknown desc = failed to pull and unpack image \"{image}\": failed to resolve reference \
+             \"{image}\": failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
+             https://auth.docker.io/token?scope=repository%3Apayments%2Fapi&service=x: 401 Unauthorized"
+        );
+        let shown = show(&text, &[]);
+        assert!(shown.starts_with(
+            "rpc error: code = Unknown desc = failed to pull and unpack image \"1234"
+        ));
+        assert!(
+            shown.ends_with("GET request to https://auth.docker.io/token: 401 Unauthorized"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn long_texts_end_early() {
         let text = "ä".repeat(100_000);
         assert_eq!(show(&text, &[]).chars().count(), MAX_SHOWN);
         let many = "secret-value ".repeat(10_000);
         let shown = show(&many, &["secret-value"]);
-        assert!(shown.starts_with("… … ") && shown.ends_with('…'), "{shown}");
+        assert!(
+            shown.starts_with("… … … ") && shown.chars().count() == MAX_SHOWN,
+            "{shown}"
+        );
     }
 
     fn url_encoded(text: &str) -> String {
