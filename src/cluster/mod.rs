@@ -1,4 +1,4 @@
-//! The API server as a client sees it.
+//! The API server, seen as a client.
 
 pub mod certificates;
 mod collection;
@@ -22,21 +22,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
-/// What the API server may take to answer.
+/// The longest wait for an answer of the API server.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How often the API server is asked whether it is there.
+/// The interval of the contact checks.
 const CONTACT: Duration = Duration::from_secs(10);
-/// The first pause before a watch that failed is tried again; each is twice the one before.
+/// The first pause before a failed watch is retried. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest. A policy edit must not wait for half a minute once the API server is back, and we are few.
+/// The longest pause. Once the API server is back, a policy edit must not wait half a minute. The few replicas do not
+/// burden it with retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a watch has to work before the pauses are short again.
+/// The time that a watch must work before the pauses are short again.
 const CALM: Duration = Duration::from_secs(30);
-/// How long nothing may come from the API server: a little more than the 295 s that a watch lasts.
+/// The longest time without a byte from the API server: a little more than the 295 s that a watch lasts.
 const SILENCE: Duration = Duration::from_secs(310);
 
-/// An object of a namespace, as users name it: `NAMESPACE/NAME`.
+/// The namespace and the name of an object, written as `NAMESPACE/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectName {
     /// The namespace.
@@ -67,14 +68,15 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// A client by a kubeconfig file, or by what kubectl would use, or by the ServiceAccount of the pod that this runs in.
+/// Returns a client for a kubeconfig file; without one, for the cluster that kubectl would use, or that of the pod's
+/// own ServiceAccount.
 ///
 /// # Errors
-/// The file cannot be read or says nothing usable.
+/// Fails if the file cannot be read or holds no usable configuration.
 pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
     let what = || match kubeconfig {
         Some(path) => format!("cannot use the kubeconfig {}", path.display()),
-        None => "there is no kubeconfig to use: name one with --kubeconfig".to_owned(),
+        None => "found no usable kubeconfig: name one with --kubeconfig".to_owned(),
     };
     let mut config = match kubeconfig {
         Some(path) => {
@@ -85,15 +87,15 @@ pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
         }
         None => Config::infer().await.with_context(what)?,
     };
-    // kube would repeat a failed call up to 15 times with pauses of minutes; watches have a back-off of their own.
+    // kube would retry a failed call up to 15 times, with pauses of minutes. The watches have a back-off of their own.
     config.default_retry = false;
-    // Else a connection that says nothing is waited for for ever.
+    // Without it, a read from a silent connection would wait for ever.
     config.read_timeout = Some(SILENCE);
     Client::try_from(config).with_context(what)
 }
 
-/// Asks the API server every ten seconds whether it is there, for ever, and notes when it was last: what is known is as
-/// old as that.
+/// Contacts the API server every ten seconds, for ever, and records the last success. The facts about the cluster are
+/// at most that old.
 pub async fn contact(client: Client, metrics: Arc<Metrics>) {
     let mut ticks = tokio::time::interval(CONTACT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -105,13 +107,13 @@ pub async fn contact(client: Client, metrics: Arc<Metrics>) {
     }
 }
 
-/// Waits for an answer of the API server, but not for ever.
+/// Waits for an answer of the API server, with a deadline.
 async fn answer<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T> {
     let answer = timeout(DEADLINE, call).await;
     Ok(answer.context("the API server does not answer")??)
 }
 
-/// The pauses between attempts: each is twice the one before, until what was tried works for [`CALM`].
+/// The pauses between attempts: each is twice as long as the one before, until an attempt has worked for [`CALM`].
 struct Pauses {
     next: Duration,
     /// The moment of the last attempt.
@@ -142,10 +144,10 @@ impl Iterator for Pauses {
     }
 }
 
-/// An object as a watch saw it last.
+/// The last state of an object that a watch reported.
 #[derive(Debug, Clone, PartialEq)]
 enum Observed<K> {
-    /// Not yet.
+    /// Nothing was reported yet.
     Unknown,
     Absent,
     Present(K),
@@ -157,7 +159,7 @@ impl<K> From<Option<K>> for Observed<K> {
     }
 }
 
-/// What the API server says about a Secret may quote it.
+/// Removes the text of the API server from an error about a Secret, because it may quote the Secret.
 fn without_values(error: &anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) => {

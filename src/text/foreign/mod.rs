@@ -327,7 +327,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn no_form_of_a_value_is_shown(
+        fn trap_41_no_form_of_a_value_is_shown(
             value in "\\PC{1,40}",
             user in "[a-z]{0,6}",
             around in proptest::collection::vec("\\PC{0,30}", 4),
