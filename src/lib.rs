@@ -15,6 +15,7 @@ pub mod facts;
 pub mod kubelet;
 pub mod objects;
 pub mod policy;
+pub mod registry;
 pub mod reports;
 pub mod runtime;
 pub mod secrets;

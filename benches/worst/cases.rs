@@ -5,7 +5,9 @@ use super::work::{
     Work, checked, configuration, deployment, mutated, policy, previewed, reviewed, yaml,
 };
 use pullgate::admission::endpoint::Endpoint;
+use pullgate::kubelet::registry::challenge;
 use pullgate::objects::kind::Kind;
+use pullgate::text::foreign::Confidential;
 use serde_json::json;
 use std::hint::black_box;
 
@@ -158,6 +160,22 @@ pub(crate) fn cases() -> Vec<Case> {
         checked(bodies::manifests(bytes), |report| {
             black_box(report.sarif("/work"));
         })
+    });
+    add("challenges", &["challenges"], |bytes| {
+        let header = bodies::fill(bytes, |i| format!("Basic realm=\"\\\"{i}\", "));
+        Work {
+            bytes,
+            run: Box::new(move || drop(black_box(challenge::parse([header.as_str()])))),
+        }
+    });
+    add("foreign texts", &["foreign texts"], |bytes| {
+        let text = bodies::fill(bytes, |i| format!("aaaa%61a https://a@a/{i}?a=a "));
+        let mut confidential = Confidential::default();
+        confidential.add(&[b"a".repeat(64), b"b".to_vec()].concat());
+        Work {
+            bytes,
+            run: Box::new(move || drop(black_box(confidential.show(&text)))),
+        }
     });
     add("YAML, lists in lists", &["YAML"], |bytes| {
         yaml(bodies::fill(bytes, |_| {

@@ -5,4 +5,5 @@ pub(crate) mod golang;
 pub mod image;
 pub mod keyring;
 pub mod mistake;
+pub mod registry;
 pub mod userinfo;

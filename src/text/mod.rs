@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 pub mod excerpt;
+pub mod foreign;
 pub mod glob;
 pub mod glob_index;
 pub mod scan;

@@ -31,6 +31,7 @@ mod lifecycle;
 mod pages;
 mod patch;
 mod policy;
+mod registry;
 mod reviews;
 mod scan;
 mod secrets;

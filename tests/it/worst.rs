@@ -12,7 +12,7 @@ use pullgate::objects::kind::Kind;
 use std::collections::HashSet;
 
 /// The readers and checks, besides the kinds of objects.
-const READERS: [&str; 11] = [
+const READERS: [&str; 13] = [
     "policy",
     "docker config",
     "keyring",
@@ -24,6 +24,8 @@ const READERS: [&str; 11] = [
     "words",
     "preview",
     "SARIF",
+    "challenges",
+    "foreign texts",
 ];
 
 #[test]

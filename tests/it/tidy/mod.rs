@@ -32,7 +32,6 @@ const WINGS: Wings<'_> = &[
     ("reports", Pure),
     ("tls", Edge),
     ("runtime", Edge),
-    // To come: sockets to registries. Their pure half will be `kubelet/registry`.
     ("registry", Edge),
     ("server", Edge),
     ("cluster", Edge),
