@@ -4,6 +4,7 @@ pub mod certificates;
 mod collection;
 pub mod facts;
 mod fingerprint;
+pub mod pods;
 pub mod policy;
 pub mod secrets;
 mod watch;
@@ -67,29 +68,41 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// A client by a kubeconfig file, or by what kubectl would use, or by the ServiceAccount of the pod that this runs in.
+/// Returns a client by a kubeconfig file, or by the one that kubectl would use, or by the ServiceAccount of this pod.
 ///
 /// # Errors
-/// The file cannot be read or says nothing usable.
+/// The file cannot be read or is not usable.
 pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
-    let what = || match kubeconfig {
+    Ok(client_in(kubeconfig, None).await?.0)
+}
+
+/// Returns a client as [`client`] does, for a context of the kubeconfig, and the namespace of that context.
+async fn client_in(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, String)> {
+    let place = || match kubeconfig {
         Some(path) => format!("cannot use the kubeconfig {}", path.display()),
-        None => "there is no kubeconfig to use: name one with --kubeconfig".to_owned(),
+        None => "no kubeconfig can be used: name one with --kubeconfig".to_owned(),
     };
-    let mut config = match kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path).with_context(what)?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-                .await
-                .with_context(what)?
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    let mut config = match (kubeconfig, context) {
+        (Some(path), _) => {
+            let file = Kubeconfig::read_from(path).with_context(place)?;
+            let config = Config::from_custom_kubeconfig(file, &options).await;
+            config.with_context(place)?
         }
-        None => Config::infer().await.with_context(what)?,
+        (None, Some(_)) => Config::from_kubeconfig(&options)
+            .await
+            .with_context(place)?,
+        (None, None) => Config::infer().await.with_context(place)?,
     };
     // kube would repeat a failed call up to 15 times with pauses of minutes; watches have a back-off of their own.
     config.default_retry = false;
-    // Else a connection that says nothing is waited for for ever.
+    // Without it, a connection on which nothing comes would be waited for without end.
     config.read_timeout = Some(SILENCE);
-    Client::try_from(config).with_context(what)
+    let namespace = config.default_namespace.clone();
+    Ok((Client::try_from(config).with_context(place)?, namespace))
 }
 
 /// Asks the API server every ten seconds whether it is there, for ever, and notes when it was last: what is known is as
