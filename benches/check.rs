@@ -57,6 +57,7 @@ fn check(text: &str, policy: &Policy) -> Duration {
         policy,
         namespace: "default",
         now: Timestamp::UNIX_EPOCH,
+        strict_names: false,
     };
     report.add_manifests(vec![input], &settings);
     let shown = report.text(Colour::Never);

@@ -5,8 +5,8 @@
 //!       -> Review::answer -> bytes
 //! ```
 //!
-//! A folder is a wing, pure (values in, values out) or an edge (sockets, files, clocks, the API server). ARCHITECTURE.md
-//! shows them in their order, and `tests/it/tidy` holds them to it.
+//! A folder is a wing: either pure (values in, values out) or an edge (sockets, files, clocks, the API server).
+//! ARCHITECTURE.md lists the wings in order, and `tests/it/tidy` enforces that order.
 
 pub mod admission;
 pub mod cluster;

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // kube and the server take the provider of the process. That one is there already is no fault.
+    // kube and the server use the provider of the process. If there is one already, that is not a fault.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let out = &mut std::io::stdout().lock();
     let result = match Cli::parse().command {
@@ -22,10 +22,10 @@ fn main() -> ExitCode {
     match result {
         Ok(CommandOutcome::Clean) => ExitCode::SUCCESS,
         Ok(CommandOutcome::Findings) => ExitCode::from(1),
-        // Whoever reads has seen enough, as `head` has.
+        // The reader of a pipe has seen enough, as `head` has.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(2),
         Err(error) => {
-            // Where even stderr is closed, the exit code has to do.
+            // If even stderr is closed, the exit code must suffice.
             let _ = writeln!(std::io::stderr(), "pullgate: {error:#}");
             ExitCode::from(2)
         }

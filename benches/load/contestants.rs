@@ -12,8 +12,8 @@ use tempfile::TempDir;
 /// The processor of the servers. The clients run on another.
 const SERVERS: &str = "0";
 
-/// The names of the servers that are compared.
-pub(crate) const NAMES: [&str; 3] = ["constant", "pullgate", "typed"];
+/// Names the binary of an earlier version. With it, that version is a contestant too, so that both are compared in one run.
+const EARLIER: &str = "PULLGATE_EARLIER";
 
 /// The files that the servers are started with.
 pub(crate) struct Contestants {
@@ -51,7 +51,7 @@ impl Contestants {
 
     /// Starts all servers.
     pub(crate) fn start_all(&self) -> Vec<Contestant> {
-        NAMES.into_iter().map(|name| self.start(name)).collect()
+        names().map(|name| self.start(name)).collect()
     }
 
     fn start(&self, name: &'static str) -> Contestant {
@@ -59,10 +59,11 @@ impl Contestants {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "taskset", "-c", SERVERS]);
         let file = |name| self.dir.path().join(name);
-        if name == "pullgate" {
+        if name == "pullgate" || name == "earlier" {
             let files = [file("policy.yaml"), file("tls.crt"), file("tls.key")];
             let [policy, certificate, key] = files;
-            command.arg(env!("CARGO_BIN_EXE_pullgate"));
+            let earlier = std::env::var_os(EARLIER).filter(|_| name == "earlier");
+            command.arg(earlier.unwrap_or(env!("CARGO_BIN_EXE_pullgate").into()));
             command.args(process::serve(&policy, &certificate, &key));
         } else {
             command.arg(std::env::current_exe().expect("this program"));
@@ -81,7 +82,7 @@ impl Contestants {
     pub(crate) fn starts(&self, times: usize) {
         let request = request("/mutate", &scene::review(Size::Typical, &[]));
         println!("{:<30} {:>9}", "start to first answer", "median");
-        for name in NAMES {
+        for name in names() {
             let mut took: Vec<f64> = (0..times)
                 .map(|_| {
                     let began = Instant::now();
@@ -97,4 +98,10 @@ impl Contestants {
             println!("  {name:<28} {:>6.1} ms", took[times / 2]);
         }
     }
+}
+
+/// Returns the names of the contestants; the first is the limit of the stack.
+fn names() -> impl Iterator<Item = &'static str> {
+    let earlier = std::env::var_os(EARLIER).map(|_| "earlier");
+    ["constant", "pullgate", "typed"].into_iter().chain(earlier)
 }

@@ -4,6 +4,8 @@
 //!
 //! The servers run on one processor and the clients on another. The servers take turns, round by round, and the ratios
 //! are medians over the rounds, because the speed of a shared machine changes from minute to minute.
+//!
+//! `PULLGATE_EARLIER=FILE` adds an earlier binary of Pullgate to the contestants.
 
 #![expect(
     clippy::expect_used,

@@ -143,7 +143,7 @@ pub(crate) fn policy_of_exceptions(bytes: usize) -> String {
     let ban = |i| format!("- {{name: b{i}, secrets: ['s{i:05}*']}}\n");
     let exception = |i| {
         format!(
-            "- {{bans: [b{i}], namespaces: {{names: [n{i}]}}, owner: o, reason: r, expires: 2030-01-31}}\n"
+            "- {{bans: [b{i}], namespaces: {{names: [n{i}]}}, owner: o, reason: r, expires: 2099-01-31}}\n"
         )
     };
     let count = bytes / 190;
@@ -166,7 +166,7 @@ pub(crate) fn policy_of_faults(bytes: usize) -> String {
     });
     let names = fill(bytes / 3, |i| format!("bam-of-many-{i},"));
     format!(
-        "{HEAD}registries:\n{rules}bans:\n{bans}exceptions:\n- {{bans: [{names}], namespaces: {{names: [n]}}, owner: o, reason: r, expires: 2030-01-31}}\n"
+        "{HEAD}registries:\n{rules}bans:\n{bans}exceptions:\n- {{bans: [{names}], namespaces: {{names: [n]}}, owner: o, reason: r, expires: 2099-01-31}}\n"
     )
 }
 

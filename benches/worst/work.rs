@@ -172,6 +172,7 @@ pub(crate) fn checked(text: String, show: fn(&Report)) -> Work {
                 policy: &stage.policy,
                 namespace: "ns",
                 now: Timestamp::UNIX_EPOCH,
+                strict_names: true,
             };
             report.add_manifests(vec![input], &settings);
             show(&report);

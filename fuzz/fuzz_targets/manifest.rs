@@ -22,6 +22,7 @@ fuzz_target!(|text: &str| {
         policy: &POLICY,
         namespace: "default",
         now: Timestamp::UNIX_EPOCH,
+        strict_names: true,
     };
     report.add_manifests(
         vec![Input {

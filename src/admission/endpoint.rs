@@ -1,4 +1,4 @@
-//! The endpoints of the webhook, and the judgement that each of them calls.
+//! The endpoints of the webhook, and the judgement that each one calls.
 
 use crate::objects::kind::Kind;
 use crate::objects::subject::Subject;
@@ -15,7 +15,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint at the path of a URL.
+    /// Returns the endpoint at a URL path.
     #[must_use]
     pub fn at(path: &str) -> Option<Self> {
         match path {
@@ -25,7 +25,7 @@ impl Endpoint {
         }
     }
 
-    /// The name of the endpoint in metrics.
+    /// Returns the name of the endpoint in metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Endpoint {
         }
     }
 
-    /// Judges a request: an edit of the policy, or anything else, by the kind of the object.
+    /// Judges a request by endpoint and kind: an edit of the policy, or anything else.
     #[must_use]
     pub fn judge<'a>(self, world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
         match (self, subject.kind) {

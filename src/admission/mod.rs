@@ -1,7 +1,8 @@
 //! `AdmissionReview` v1 on the wire: bytes in, a [`Subject`] to judge, bytes out.
 //!
-//! Only the fields that matter are read, borrowed from the bytes where JSON allows it; the rest is skipped. The answer
-//! is made from the request, so that its uid cannot be forgotten, and from a [`Mutation`], which cannot deny and patch.
+//! The reader takes only the declared fields, borrowed from the bytes where JSON allows it, and skips the rest. The
+//! answer is built from the request, so it cannot lack the uid, and from a [`Mutation`], which cannot both deny and
+//! patch.
 
 mod answer;
 pub mod endpoint;
@@ -18,57 +19,57 @@ use std::borrow::Cow;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
-/// More than a UUID needs, and more than is repeated of what should be a short word.
+/// The longest uid, and the longest unexpected word that an error repeats, in bytes. A UUID is shorter.
 const MAX_UID: usize = 128;
 
-/// A request that was read.
+/// A request that was parsed.
 #[derive(Debug)]
 pub struct Review<'a> {
     uid: Cow<'a, str>,
-    /// What is asked.
+    /// The object under review, and the request around it.
     pub subject: Subject<'a>,
-    /// Whether nothing will come of it.
+    /// Whether this is a dry run: the API server stores nothing.
     pub dry_run: bool,
 }
 
-/// Why bytes are no review that can be answered.
+/// The reasons why bytes are not a review that can be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
-    /// No JSON, or JSON of another shape. What stands there is not repeated: it could be the content of a Secret.
+    /// Not JSON, or JSON of another shape. The error does not repeat the input, which could be the content of a Secret.
     #[error("not an AdmissionReview: {what} at line {line}, column {column}")]
     Json {
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
-        /// Where, in the body or in the object that it holds.
+        /// The line, counted in the body or in the object inside it.
         line: usize,
-        /// Where in the line.
+        /// The column in that line.
         column: usize,
     },
-    /// Another type than the only one that is spoken here.
+    /// A type other than `AdmissionReview` v1, the only one that is supported.
     #[error(
         "expected {KIND} of {API_VERSION}, got {kind:?} of {api_version:?}: register the webhook with admissionReviewVersions: [v1]"
     )]
     Type {
-        /// The `apiVersion` that came.
+        /// The `apiVersion` of the body.
         api_version: String,
-        /// The `kind` that came.
+        /// The `kind` of the body.
         kind: String,
     },
-    /// A review that asks nothing.
+    /// A review without a request.
     #[error("the AdmissionReview has no request")]
     NoRequest,
-    /// A request that cannot be answered.
-    #[error("the request has no uid, or one that is no UUID")]
+    /// A request without a usable uid. Without it, no answer is possible.
+    #[error("the request has no uid, or one that is too long")]
     NoUid,
     /// An operation that Kubernetes does not know.
-    #[error("the operation {0:?} is none of CREATE, UPDATE, DELETE, CONNECT")]
+    #[error("the operation {0:?} is not one of CREATE, UPDATE, DELETE, CONNECT")]
     Operation(String),
 }
 
-/// Reads a review. Objects of kinds that are not judged are not looked into.
+/// Parses a review. Skips objects of kinds that are not judged.
 ///
 /// # Errors
-/// What makes the bytes no v1 `AdmissionReview` with a request.
+/// Fails if the bytes are not a v1 `AdmissionReview` with a request.
 pub fn parse(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
     let envelope: Envelope<'_> = scan::from_slice(bytes)?;
     if (&*envelope.api_version.0, &*envelope.kind.0) != (API_VERSION, KIND) {
@@ -112,7 +113,7 @@ impl From<serde_json::Error> for ReviewError {
         let what = match error.classify() {
             Category::Data => "a value of the wrong type, or a field that is missing",
             Category::Eof => "the JSON ends too early",
-            Category::Io | Category::Syntax => "no JSON",
+            Category::Io | Category::Syntax => "not valid JSON",
         };
         Self::Json {
             what,

@@ -1,5 +1,7 @@
-//! What is asked. The API server tells the kind of an object before the object, which so can be read where it stands; in
-//! any other order it waits until the kind is known.
+//! The `request` of an AdmissionReview.
+//!
+//! The API server sends the kind of an object before the object, so the object can be parsed in place. In any other
+//! order, the object is kept as text until the kind is known.
 
 use crate::objects::kind::Kind;
 use crate::objects::read::{self, ObjectReader, Text};
@@ -9,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
-/// The fields that matter.
+/// The declared fields.
 pub(super) struct Request<'a> {
     pub(super) uid: Option<Text<'a>>,
     pub(super) kind: Kind,
@@ -22,7 +24,7 @@ pub(super) struct Request<'a> {
     pub(super) dry_run: bool,
 }
 
-/// An object.
+/// The state of `object` or `oldObject`.
 #[expect(
     clippy::large_enum_variant,
     reason = "there are two of them a review, and a box would be one more allocation"
@@ -30,11 +32,11 @@ pub(super) struct Request<'a> {
 pub(super) enum RequestContent<'a> {
     Absent,
     Read(Object<'a>),
-    /// Its kind was not known yet.
+    /// The kind was not known yet.
     Later(Raw<'a>),
 }
 
-/// The fields as they come: each at most once, and perhaps null.
+/// The fields as they arrive: each at most once, and perhaps null.
 #[derive(Default)]
 struct RequestFields<'a> {
     uid: Once<Option<Text<'a>>>,
@@ -65,7 +67,7 @@ struct UserInfo<'a> {
 }
 
 impl<'a> RequestContent<'a> {
-    /// The object, where there is one.
+    /// Returns the object, if there is one.
     pub(super) fn read(self, kind: Kind) -> Result<Option<Object<'a>>, serde_json::Error> {
         match self {
             Self::Absent => Ok(None),

@@ -1,8 +1,19 @@
-//! The certificate that all replicas share: one Secret, which they change by compare and swap, and the `caBundle` of our
-//! webhook configurations, which follows it.
+//! Manages the certificate that all replicas share: a Secret, and the `caBundle` of the webhook configurations, which
+//! follows the Secret.
 //!
-//! A replica serves with the certificate of the Secret once the API server is told to trust its CA. So the Secret may
-//! change in any way, by the clock, by hand or by being deleted: no call meets a certificate that is not trusted.
+//! The API server calls a webhook only if it trusts the CA of the serving certificate. The Secret, the two
+//! configurations and each replica change at different times, so every change keeps one invariant: **a replica uses a
+//! certificate only when both configurations trust its CA.** Three rules follow from that.
+//!
+//! 1. A new CA goes into the `caBundle` first. Its certificate replaces another one only 30 s later, because each API
+//!    server reads the configurations through a watch and may be a second late.
+//! 2. The `caBundle` keeps earlier CAs, because other replicas may still serve with their certificates.
+//! 3. A replica that has a certificate keeps it until the next one may be used. So the Secret may change by the clock,
+//!    by hand or by deletion, and no call meets an untrusted certificate.
+//!
+//! No replica leads. Each one repairs whatever it finds wrong. A write to the Secret carries the resourceVersion that
+//! was read, so of two replicas one fails and learns the result of the other by the watch. The Secret is watched
+//! through the API and not mounted: an optional volume appears 50 to 70 s late.
 
 use super::collection::{Collection, is_conflict, own_metadata};
 use super::watch::{Source, one_object};
@@ -29,26 +40,26 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 
-/// How often the clock is looked at, and what failed is tried again.
+/// The interval of the clock checks, and of the retries after a failure.
 const TICK: Duration = Duration::from_secs(5);
-/// How long a new CA is published before a certificate of it is used in the place of another: every API server reads
-/// webhook configurations by a watch, and is a second behind at most.
+/// The time for which a new CA must be published before its certificate replaces another one. Each API server reads the
+/// webhook configurations through a watch, and is at most about a second late.
 const PUBLISHED: Duration = Duration::from_secs(30);
-/// The least time between two patches of the configurations: somebody may have a program that undoes them.
+/// The least time between two patches of the configurations: another program may undo each patch.
 const PATCH_PAUSE: Duration = Duration::from_secs(1);
 
-/// What is kept, and for whom.
+/// The objects that are managed, and the names in the certificate.
 #[derive(Debug, Clone)]
 pub struct Managed {
     /// The Secret.
     pub secret: ObjectName,
-    /// The names that the certificate is good for.
+    /// The DNS names for which the certificate is valid.
     pub names: Vec<String>,
-    /// The name of the webhook configurations, of both kinds.
+    /// The name of both webhook configurations.
     pub configurations: Option<String>,
 }
 
-/// Keeps the Secret, the configurations and the certificate in use together.
+/// Keeps the Secret, the configurations and the certificate in use consistent.
 pub struct CertificateKeeper {
     managed: Managed,
     client: Client,
@@ -57,13 +68,14 @@ pub struct CertificateKeeper {
     secret: Observed<Value>,
     mutating: Observed<Configuration>,
     validating: Observed<Configuration>,
-    /// What is served with.
+    /// The certificate that the server uses.
     in_use: Option<Keys>,
-    /// What both configurations trust, and since when, if that was not so from the beginning.
+    /// The bundle that both configurations trust, and the time of its publication; `None` if they trusted it from the
+    /// beginning.
     published: Option<(String, Option<Instant>)>,
     patched: Option<Instant>,
     wrote: Option<Instant>,
-    told: String,
+    last_error: String,
 }
 
 enum Event {
@@ -76,12 +88,12 @@ enum Event {
 enum Progress {
     /// The Secret and the configurations are as they should be.
     Complete,
-    /// Something is not known yet, or a write was put off: an error of before still stands.
+    /// A fact is not known yet, or a write was put off. An earlier error still stands.
     Waiting,
 }
 
 impl CertificateKeeper {
-    /// Keeps these.
+    /// Manages these objects.
     #[must_use]
     pub fn new(
         client: Client,
@@ -109,11 +121,11 @@ impl CertificateKeeper {
             published: None,
             patched: None,
             wrote: None,
-            told: String::new(),
+            last_error: String::new(),
         }
     }
 
-    /// Keeps them, for ever. `take` is given each certificate and key that is to be used from now on.
+    /// Runs for ever. Calls `take` with each certificate and key to be used from now on.
     pub async fn keep(mut self, mut take: impl FnMut(&str, &str) -> Result<()> + Send) {
         let mut events = self.events();
         let mut ticks = tokio::time::interval(TICK);
@@ -129,12 +141,12 @@ impl CertificateKeeper {
                 _ = ticks.tick() => {}
             }
             match self.step(&mut take).await {
-                Ok(Progress::Complete) if !self.told.is_empty() => {
-                    self.told.clear();
+                Ok(Progress::Complete) if !self.last_error.is_empty() => {
+                    self.last_error.clear();
                     self.metrics.certificate.kept();
                 }
                 Ok(Progress::Complete | Progress::Waiting) => {}
-                Err(error) => self.tell(&error),
+                Err(error) => self.report(&error),
             }
         }
     }
@@ -193,7 +205,8 @@ impl CertificateKeeper {
         Ok(Progress::Complete)
     }
 
-    /// What the Secret holds, once it holds what it should; what is wrong with it is put right first.
+    /// Returns the keys in the Secret, after repairing the Secret if necessary. Returns `None` if the keys cannot be
+    /// known yet.
     async fn agree(&mut self) -> Result<Option<Keys>> {
         let now = OffsetDateTime::now_utc();
         let names = &self.managed.names;
@@ -208,7 +221,7 @@ impl CertificateKeeper {
                     warn!(
                         secret = %self.managed.secret,
                         error = format!("{error:#}"),
-                        "the Secret with the certificate cannot be used; writing it anew"
+                        "cannot use the Secret with the certificate; replacing its content"
                     );
                 })
                 .ok(),
@@ -224,7 +237,7 @@ impl CertificateKeeper {
         keys = match &self.in_use {
             Some(in_use) if keys.trusts(in_use) => keys,
             Some(in_use) => keys.with_authorities_of(in_use),
-            // Other replicas may serve with what the configurations trust now.
+            // Other replicas may serve with certificates that the configurations trust now.
             None => self
                 .bundles()
                 .fold(keys, |keys, bundle| keys.with_bundle(bundle, now)),
@@ -235,10 +248,10 @@ impl CertificateKeeper {
         Ok(Some(keys))
     }
 
-    /// With the resourceVersion that was seen: of two replicas one comes too late, and the watch tells it what the other
-    /// wrote.
+    /// Writes the Secret with the resourceVersion that was read. Of two replicas one fails, and learns the other's
+    /// result by the watch. Returns whether the write succeeded.
     async fn write(&mut self, keys: &Keys) -> Result<bool> {
-        // Of two that do not agree on what is good, neither may keep the API server busy.
+        // Two replicas may disagree about a good certificate. Neither may keep the API server busy.
         if self.wrote.is_some_and(|wrote| wrote.elapsed() < TICK) {
             return Ok(false);
         }
@@ -267,12 +280,12 @@ impl CertificateKeeper {
             }
             Err(error) if is_conflict(&error) => Ok(false),
             Err(error) => Err(without_values(&error)).with_context(|| {
-                format!("cannot write the Secret {name}; where it cannot be changed, delete it")
+                format!("cannot write the Secret {name}; if it cannot be changed, delete it")
             }),
         }
     }
 
-    /// Has the configurations trust our CAs, and no others. Those that are not there have nothing to trust.
+    /// Makes the configurations trust these CAs and no others. A configuration that does not exist needs no change.
     async fn publish(&mut self, keys: &Keys) -> Result<()> {
         let bundle = keys.bundle();
         let differ = [&self.mutating, &self.validating].map(|seen| seen.differs(&bundle));
@@ -283,7 +296,7 @@ impl CertificateKeeper {
             }
             return Ok(());
         }
-        // Also if another replica puts it right: until then it is not published.
+        // Another replica may repair the configurations, too. Until they are right, the bundle is not published.
         self.published = None;
         if let Some(patched) = self.patched {
             tokio::time::sleep(PATCH_PAUSE.saturating_sub(patched.elapsed())).await;
@@ -298,12 +311,12 @@ impl CertificateKeeper {
             let api = Collection::of_cluster::<ValidatingWebhookConfiguration>(self.client.clone());
             patch(&api, &name, &mut self.validating, &bundle).await?;
         }
-        info!(name, "the webhook configurations trust our CA");
+        info!(name, "the webhook configurations trust the CA");
         self.published = Some((bundle, Some(Instant::now())));
         Ok(())
     }
 
-    /// What the configurations trust now (PEM).
+    /// Returns the bundles that the configurations trust now (PEM).
     fn bundles(&self) -> impl Iterator<Item = &str> {
         let configurations = [&self.mutating, &self.validating].into_iter();
         let seen = configurations.filter_map(|seen| match seen {
@@ -313,8 +326,9 @@ impl CertificateKeeper {
         seen.flatten().flatten().map(String::as_str)
     }
 
-    /// A certificate by a CA that is trusted for long is used at once, another only when every API server knows that CA.
-    /// The first certificate of all is used at once too: nobody is called who has none.
+    /// Returns whether this certificate may replace the one in use. A certificate of a CA that was trusted before is
+    /// used at once; another one waits until every API server knows its CA. The very first certificate, with no other
+    /// CA trusted, is used at once, too: a replica without a certificate gets no calls, so this one can break none.
     fn may_use(&self, keys: &Keys) -> bool {
         let since = self.published.as_ref().map(|(_, since)| *since);
         let is_published =
@@ -325,14 +339,14 @@ impl CertificateKeeper {
         }
     }
 
-    /// Once: it is tried again every few seconds.
-    fn tell(&mut self, error: &anyhow::Error) {
+    /// Logs an error once, although the step is retried every few seconds.
+    fn report(&mut self, error: &anyhow::Error) {
         let text = format!("{error:#}");
         self.readiness.lacks(Part::Certificate, text.clone());
-        if self.told != text {
+        if self.last_error != text {
             error!(error = text, "cannot keep the certificate; trying again");
             self.metrics.certificate.refused();
-            self.told = text;
+            self.last_error = text;
         }
     }
 }

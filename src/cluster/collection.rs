@@ -1,7 +1,7 @@
 //! Reads and writes single objects as JSON.
 //!
-//! No object is decoded into a type of Kubernetes: a field that is of no interest here, such as a time in the year 9999,
-//! must not keep an object from being read, and an object that is replaced keeps what others wrote into it.
+//! No object is decoded into a type of Kubernetes. An irrelevant field, such as a time in the year 9999, must not
+//! prevent reading it, and a replaced object keeps the fields that other clients wrote.
 
 use super::answer;
 use anyhow::{Context, Result};
@@ -62,7 +62,7 @@ impl Collection {
     /// Returns an object as JSON, or `None` if it does not exist.
     ///
     /// # Errors
-    /// The API server refuses, or does not answer.
+    /// Fails if the API server refuses, or does not answer.
     pub(super) async fn get(&self, name: &str) -> Result<Option<String>> {
         let request = self.path.get(name, &GetParams::default())?;
         let answered = answer(self.client.request_text(request)).await;
@@ -76,7 +76,7 @@ impl Collection {
     /// Returns an object, or `None` if it does not exist.
     ///
     /// # Errors
-    /// The API server refuses, or does not answer with an object.
+    /// Fails if the API server refuses, or does not answer with an object.
     pub(super) async fn get_value(&self, name: &str) -> Result<Option<Value>> {
         let json = self.get(name).await?;
         json.as_deref().map(value).transpose()
@@ -108,16 +108,16 @@ impl Collection {
     /// Creates an object. Returns it as the API server stored it.
     ///
     /// # Errors
-    /// It exists already, or as for [`Collection::get_value`].
+    /// Fails if the object exists already, or as for [`Collection::get_value`].
     pub(super) async fn create(&self, object: &Value) -> Result<Value> {
         let request = self.path.create(&post_params(), self.body(object)?)?;
         value(&answer(self.client.request_text(request)).await?)
     }
 
-    /// Replaces an object by one with the resourceVersion that was read. Returns it as the API server stored it.
+    /// Replaces an object. It must carry the resourceVersion that was read. Returns it as the API server stored it.
     ///
     /// # Errors
-    /// It was changed in the meantime, or as for [`Collection::get_value`].
+    /// Fails if the object was changed in the meantime, or as for [`Collection::get_value`].
     pub(super) async fn replace(&self, name: &str, object: &Value) -> Result<Value> {
         let request = self
             .path
@@ -128,7 +128,7 @@ impl Collection {
     /// Changes an object by a JSON Patch. Returns it as JSON.
     ///
     /// # Errors
-    /// The API server refuses, or does not answer.
+    /// Fails if the API server refuses, or does not answer.
     pub(super) async fn patch(&self, name: &str, operations: Vec<Value>) -> Result<String> {
         let patch = Patch::Json::<()>(serde_json::from_value(operations.into())?);
         let params = PatchParams {
@@ -139,7 +139,7 @@ impl Collection {
         answer(self.client.request_text(request)).await
     }
 
-    /// Returns an object with its version and kind, which the items of lists do not have.
+    /// Adds the version and the kind, which items of lists lack.
     fn body(&self, object: &Value) -> Result<Vec<u8>> {
         let mut object = object.clone();
         object["apiVersion"] = self.api_version.as_str().into();
@@ -153,7 +153,7 @@ pub(super) fn own_metadata(name: &str) -> Value {
     json!({"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}})
 }
 
-/// Returns whether the API server says that another client changed or made the object in the meantime.
+/// Returns whether another client changed or created the object in the meantime.
 pub(super) fn is_conflict(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(kube::Error::Api(status))
         if status.is_conflict() || status.is_already_exists())

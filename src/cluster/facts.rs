@@ -1,4 +1,4 @@
-//! Watches namespaces, service accounts and Secrets and keeps what matters of them.
+//! Watches namespaces, service accounts and Secrets, and keeps the parts that verdicts depend on.
 
 use super::secrets::{self, SecretsWatch};
 use super::watch::{Event, Name, ObjectContent, Seen, Source, objects};
@@ -17,11 +17,11 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// How many events are taken in before the facts are swapped: a start brings thousands at once.
+/// The most events before the facts are swapped. A start delivers thousands of events at once.
 const BATCH: usize = 1024;
 
-/// Keeps the facts of a state up to date, for ever. Errors of the watches are logged and tried again; what was known
-/// stays known meanwhile. Says when all is known for the first time.
+/// Keeps the facts up to date, for ever. A failing watch is logged and retried; known facts stay meanwhile. Reports
+/// readiness when all facts are known for the first time.
 pub async fn watch(
     client: Client,
     live: Arc<Live>,
@@ -50,7 +50,7 @@ pub async fn watch(
     }
 }
 
-/// What a watch says.
+/// A change that a watch reports.
 enum ClusterChange {
     Namespace(Event<Seen<Labels>>),
     ServiceAccount(Event<Seen<ServiceAccountFacts>>),
@@ -75,12 +75,12 @@ fn changes(
     futures::stream::select(objects, secrets).boxed()
 }
 
-/// Facts, and what a list that is under way has named so far: what it does not name is gone.
+/// The facts, and the names in the current list. An object that a complete list does not name is gone.
 #[derive(Default)]
 struct FactsLearner {
     facts: Facts,
-    /// Whether something was learned since the facts were shown last. Showing them copies tables of all namespaces, so it
-    /// is not done for what changes nothing, nor for each part of a first list.
+    /// Whether the facts changed since they were last published. Publishing copies tables of all namespaces, so it is
+    /// left out for a change that changes nothing, and during a first list.
     is_changed: bool,
     namespaces_synced: bool,
     namespaces: HashSet<String>,
@@ -184,7 +184,7 @@ fn read_labels(json: &str) -> Option<Labels> {
     Some(labels.collect())
 }
 
-/// Reads what matters of a `ServiceAccount`.
+/// Reads the facts of a `ServiceAccount`.
 fn read_service_account(json: &str) -> Option<ServiceAccountFacts> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

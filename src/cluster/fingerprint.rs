@@ -1,5 +1,5 @@
-//! The key of fingerprints: in a Secret of our own namespace, so that they mean the same to all replicas and after a
-//! restart, and nothing outside.
+//! The key of fingerprints. It is in a Secret of Pullgate's own namespace, so that fingerprints are equal in all
+//! replicas and after a restart, and meaningless elsewhere.
 
 use super::collection::{Collection, is_conflict, own_metadata};
 use super::{LONGEST_PAUSE, ObjectName, Pauses, without_values};
@@ -17,11 +17,11 @@ use std::sync::Arc;
 use tracing::{error, info};
 use zeroize::Zeroizing;
 
-/// The key of its data.
+/// The entry of the Secret that holds the key.
 const KEY: &str = "key";
 
-/// Returns the key in a Secret, which is made where there is none. Errors are logged, counted as failures to watch Secrets,
-/// reported as the reason why Secrets are not known, and tried again.
+/// Returns the key, and creates the Secret if it is missing. An error is logged, counted as a failure to watch Secrets,
+/// shown in `/readyz` and retried.
 pub(super) async fn key(
     client: Client,
     name: ObjectName,
@@ -29,22 +29,22 @@ pub(super) async fn key(
     readiness: Arc<Readiness>,
 ) -> FingerprintKey {
     let secrets = Collection::of::<Secret>(client, &name.namespace);
-    let (mut told, mut pauses) = (String::new(), Pauses::default());
+    let (mut last_problem, mut pauses) = (String::new(), Pauses::default());
     loop {
         let problem = match read_or_make(&secrets, &name).await {
             Ok(Some(key)) => return key,
-            // Another replica made it in this moment.
+            // Another replica created it at this moment.
             Ok(None) => String::new(),
             Err(problem) => format!("{problem:#}"),
         };
         if !problem.is_empty() {
             metrics.watch_failed(PULL_SECRETS, now());
-            let why = format!("Secrets cannot be known yet: {problem}");
+            let why = format!("Secrets are not known yet: {problem}");
             readiness.lacks(Part::Facts, why);
         }
-        if told != problem && !problem.is_empty() {
-            error!(problem, "cannot know Secrets yet; trying again");
-            told = problem;
+        if last_problem != problem && !problem.is_empty() {
+            error!(problem, "cannot watch Secrets yet; trying again");
+            last_problem = problem;
         }
         tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
     }
@@ -64,7 +64,7 @@ async fn read_or_make(secrets: &Collection, name: &ObjectName) -> Result<Option<
     let key = value.and_then(|value| FingerprintKey::new(&value));
     key.map(Some).with_context(|| {
         format!(
-            "the Secret {name} has no `{KEY}` of {} bytes: delete it, and a new one is made",
+            "the Secret {name} has no `{KEY}` of {} bytes: delete it, and Pullgate creates a new one",
             FingerprintKey::LENGTH
         )
     })
@@ -82,12 +82,12 @@ async fn make(secrets: &Collection, name: &ObjectName) -> Result<Option<Fingerpr
     });
     match secrets.create(&secret).await {
         Ok(_) => {
-            info!(secret = %name, "made a key for fingerprints");
+            info!(secret = %name, "created a key for fingerprints");
             Ok(FingerprintKey::new(&*bytes))
         }
         Err(error) if is_conflict(&error) => Ok(None),
         Err(error) => {
-            Err(without_values(&error)).with_context(|| format!("cannot make the Secret {name}"))
+            Err(without_values(&error)).with_context(|| format!("cannot create the Secret {name}"))
         }
     }
 }

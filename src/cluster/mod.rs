@@ -1,4 +1,4 @@
-//! The API server as a client sees it.
+//! The API server, seen as a client.
 
 pub mod certificates;
 mod collection;
@@ -23,21 +23,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
-/// What the API server may take to answer.
+/// The longest wait for an answer of the API server.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How often the API server is asked whether it is there.
+/// The interval of the contact checks.
 const CONTACT: Duration = Duration::from_secs(10);
-/// The first pause before a watch that failed is tried again; each is twice the one before.
+/// The first pause before a failed watch is retried. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest. A policy edit must not wait for half a minute once the API server is back, and we are few.
+/// The longest pause. Once the API server is back, a policy edit must not wait half a minute. The few replicas do not
+/// burden it with retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a watch has to work before the pauses are short again.
+/// The time that a watch must work before the pauses are short again.
 const CALM: Duration = Duration::from_secs(30);
-/// How long nothing may come from the API server: a little more than the 295 s that a watch lasts.
+/// The longest time without a byte from the API server: a little more than the 295 s that a watch lasts.
 const SILENCE: Duration = Duration::from_secs(310);
 
-/// An object of a namespace, as users name it: `NAMESPACE/NAME`.
+/// The namespace and the name of an object, written as `NAMESPACE/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectName {
     /// The namespace.
@@ -97,7 +98,7 @@ async fn client_in(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(
             .with_context(place)?,
         (None, None) => Config::infer().await.with_context(place)?,
     };
-    // kube would repeat a failed call up to 15 times with pauses of minutes; watches have a back-off of their own.
+    // kube would retry a failed call up to 15 times, with pauses of minutes. The watches have a back-off of their own.
     config.default_retry = false;
     // Without it, a connection on which nothing comes would be waited for without end.
     config.read_timeout = Some(SILENCE);
@@ -105,8 +106,8 @@ async fn client_in(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(
     Ok((Client::try_from(config).with_context(place)?, namespace))
 }
 
-/// Asks the API server every ten seconds whether it is there, for ever, and notes when it was last: what is known is as
-/// old as that.
+/// Contacts the API server every ten seconds, for ever, and records the last success. The facts about the cluster are
+/// at most that old.
 pub async fn contact(client: Client, metrics: Arc<Metrics>) {
     let mut ticks = tokio::time::interval(CONTACT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,13 +119,13 @@ pub async fn contact(client: Client, metrics: Arc<Metrics>) {
     }
 }
 
-/// Waits for an answer of the API server, but not for ever.
+/// Waits for an answer of the API server, with a deadline.
 async fn answer<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T> {
     let answer = timeout(DEADLINE, call).await;
     Ok(answer.context("the API server does not answer")??)
 }
 
-/// The pauses between attempts: each is twice the one before, until what was tried works for [`CALM`].
+/// The pauses between attempts: each is twice as long as the one before, until an attempt has worked for [`CALM`].
 struct Pauses {
     next: Duration,
     /// The moment of the last attempt.
@@ -155,10 +156,10 @@ impl Iterator for Pauses {
     }
 }
 
-/// An object as a watch saw it last.
+/// The last state of an object that a watch reported.
 #[derive(Debug, Clone, PartialEq)]
 enum Observed<K> {
-    /// Not yet.
+    /// Nothing was reported yet.
     Unknown,
     Absent,
     Present(K),
@@ -170,7 +171,7 @@ impl<K> From<Option<K>> for Observed<K> {
     }
 }
 
-/// What the API server says about a Secret may quote it.
+/// Removes the text of the API server from an error about a Secret, because it may quote the Secret.
 fn without_values(error: &anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) => {

@@ -1,4 +1,4 @@
-//! The policy as a cluster has it: the `ConfigMap` that people edit, and a second one with what was accepted.
+//! The policy of a cluster: the `ConfigMap` that people edit, and a second one with the accepted policies.
 
 use super::ObjectName;
 use super::collection::{Collection, is_conflict, own_metadata};
@@ -22,37 +22,38 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
-/// The pause before what failed is tried again.
+/// The pause before a failed step is retried.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How many accepted policies are kept: after a downgrade the newest that the older version understands is used.
+/// The number of accepted policies that are kept. After a downgrade, the newest one that the older version understands
+/// is used.
 const MAX_ACCEPTED: usize = 5;
-/// How large they may be together; a `ConfigMap` holds 1 MiB.
+/// The most bytes of all accepted policies together. A `ConfigMap` holds 1 MiB.
 const MAX_ACCEPTED_BYTES: usize = 900 * 1024;
 
-/// What the key `policy.yaml` of a `ConfigMap` holds.
+/// Returns the value of the key `policy.yaml` of a `ConfigMap`.
 ///
 /// # Errors
-/// It is not there, or the API server does not say.
+/// Fails if the object or the key is missing, or if the API server does not answer.
 pub async fn read(client: Client, source: &ObjectName) -> Result<String> {
     let config_maps = Collection::of::<ConfigMap>(client, &source.namespace);
     let found = config_maps.get(&source.name).await;
     let config_map = found
-        .and_then(|found| found.context("there is none of this name"))
+        .and_then(|found| found.context("it does not exist"))
         .with_context(|| format!("cannot read the ConfigMap {source}"))?;
     let seen = SeenPolicy::read(&config_map)
-        .with_context(|| format!("the ConfigMap {source} cannot be read"))?;
+        .with_context(|| format!("the ConfigMap {source} is not valid"))?;
     seen.text
         .with_context(|| format!("the ConfigMap {source} has no key {POLICY_KEY}"))
 }
 
-/// What matters of the `ConfigMap` with the policy.
+/// The `ConfigMap` with the policy, reduced to uid and text.
 struct SeenPolicy {
     uid: Option<String>,
     text: Option<String>,
 }
 
 impl SeenPolicy {
-    /// Reads what matters of the JSON of a `ConfigMap`.
+    /// Reads the JSON of a `ConfigMap`.
     fn read(json: &str) -> Option<Self> {
         let object = read::read(Kind::ConfigMap, json).ok()?;
         Some(Self {
@@ -62,7 +63,7 @@ impl SeenPolicy {
     }
 }
 
-/// Keeps the policy of a cluster in force, for ever.
+/// Keeps the policy of a cluster in force. Runs for ever.
 pub struct PolicyKeeper {
     client: Client,
     config_maps: Collection,
@@ -70,17 +71,17 @@ pub struct PolicyKeeper {
     in_force: PolicyInForce,
     metrics: Arc<Metrics>,
     source_in_force: Option<PolicySource>,
-    /// What is to be done once the API server lets us.
+    /// The next task that needs the API server.
     pending: Pending,
 }
 
-/// What the API server has yet to be asked.
+/// A task that needs the API server, and is retried until it succeeds.
 #[derive(Debug, PartialEq, Eq)]
 enum Pending {
     Nothing,
-    /// To keep this policy as accepted.
+    /// Store this policy as accepted.
     Keep(String),
-    /// To find an accepted policy in the place of one with faults.
+    /// Find an accepted policy to replace one with faults.
     Find,
 }
 
@@ -104,8 +105,8 @@ impl PolicyKeeper {
         }
     }
 
-    /// Puts each policy in force that has no fault. One with faults changes nothing; where nothing is in force yet, the
-    /// last that was accepted is. Where there is none, an empty one is.
+    /// Puts each policy without faults in force. A policy with faults changes nothing, but if no policy is in force
+    /// yet, the last accepted one is used. Without a `ConfigMap`, the empty policy is in force.
     pub async fn keep(mut self) {
         let ObjectName { namespace, name } = &self.source;
         let source = Source::one_in::<ConfigMap>("configmaps", namespace, name);
@@ -122,7 +123,7 @@ impl PolicyKeeper {
                         None => (None, None),
                     };
                     self.in_force.set_object(uid);
-                    // A label or an annotation changed, or the watch began anew.
+                    // If the text is the same, only a label or an annotation changed, or the watch began anew.
                     if last.as_ref() != Some(&now) {
                         self.changed(now.as_deref());
                         last = Some(now);
@@ -139,7 +140,7 @@ impl PolicyKeeper {
         let Some(text) = text else {
             info!(
                 config_map = %self.source,
-                "there is no policy: nothing is injected and nothing denied"
+                "the ConfigMap does not exist: nothing is injected and nothing is denied"
             );
             self.pending = Pending::Nothing;
             self.source_in_force = Some(PolicySource::None);
@@ -158,7 +159,7 @@ impl PolicyKeeper {
             return;
         }
         self.in_force.lacks(format!(
-            "{} has faults, and none was accepted before: {}",
+            "{} has faults, and no policy was accepted before: {}",
             self.source,
             refused.first(POLICY_KEY)
         ));
@@ -173,7 +174,7 @@ impl PolicyKeeper {
         };
         match done {
             Ok(()) => self.pending = Pending::Nothing,
-            // Another replica keeps the same policy.
+            // Another replica stores the same policy.
             Err(error) if is_conflict(&error) => {}
             Err(error) => warn!(
                 error = format!("{error:#}"),
@@ -182,7 +183,7 @@ impl PolicyKeeper {
         }
     }
 
-    /// The newest accepted policy that has no fault. That none has is for people to mend.
+    /// Puts the newest accepted policy without faults in force. If all have faults, people must correct the policy.
     async fn find(&mut self) -> Result<()> {
         let accepted = self.config_maps.get_value(&self.accepted_name()).await?;
         let texts = accepted.as_ref().map(accepted_texts).unwrap_or_default();
@@ -191,20 +192,20 @@ impl PolicyKeeper {
         let Some((number, _)) = usable.next() else {
             error!(
                 config_map = %self.source,
-                "there is no accepted policy to use in its place: correct the policy"
+                "no accepted policy can replace the one with faults: correct the policy"
             );
             return Ok(());
         };
         warn!(
             number,
             config_map = self.accepted_name(),
-            "serving by the policy that was accepted last"
+            "using the policy that was accepted last"
         );
         self.source_in_force = Some(PolicySource::Accepted);
         Ok(())
     }
 
-    /// Keeps a policy as the newest of those that were accepted.
+    /// Stores a policy as the newest accepted one.
     async fn accept(&self, text: &str) -> Result<()> {
         let name = self.accepted_name();
         let found = self.config_maps.get_value(&name).await?;
@@ -224,7 +225,7 @@ impl PolicyKeeper {
         let data: BTreeMap<_, _> = texts
             .map(|(number, text)| (accepted_key(number), text))
             .collect();
-        // With the resourceVersion that was read: of two replicas one fails, and reads again.
+        // The write carries the resourceVersion that was read: of two replicas one fails, and reads again.
         if let Some(mut config_map) = found {
             config_map["data"] = json!(data);
             self.config_maps.replace(&name, &config_map).await?;
@@ -240,7 +241,7 @@ impl PolicyKeeper {
     }
 }
 
-/// The accepted policies by their numbers: the highest is the newest.
+/// Returns the accepted policies by number. The highest number is the newest.
 fn accepted_texts(config_map: &Value) -> BTreeMap<u64, String> {
     let entries = config_map["data"].as_object().into_iter().flatten();
     entries

@@ -1,4 +1,4 @@
-//! The webhook configurations, of which only the `caBundle` matters.
+//! Reads and patches the `caBundle` fields of the webhook configurations.
 
 use super::Observed;
 use super::collection::Collection;
@@ -8,15 +8,15 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 use serde_json::json;
 
-/// What matters of a webhook configuration.
+/// The bundles of a webhook configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Configuration {
-    /// The `caBundle` of each webhook (PEM), or `None` where it has none that can be read.
+    /// The `caBundle` of each webhook (PEM), or `None` if it is missing or not valid.
     pub(super) bundles: Vec<Option<String>>,
 }
 
 impl Configuration {
-    /// Reads what matters of the JSON of a webhook configuration.
+    /// Reads the bundles from the JSON of a webhook configuration.
     pub(super) fn read(json: &str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Webhooks {
@@ -44,8 +44,8 @@ impl Configuration {
     }
 }
 
-/// Has each webhook of a configuration trust a bundle. Each gets the same one, so that it does not matter if another
-/// client sorts them in the meantime.
+/// Sets the `caBundle` of each webhook of a configuration. All get the same bundle, so it does not matter if another
+/// client changes their order in the meantime.
 pub(super) async fn patch(
     configurations: &Collection,
     name: &str,
@@ -67,15 +67,14 @@ pub(super) async fn patch(
     let patched = patched.with_context(|| {
         format!("cannot patch the caBundle of the webhook configuration {name}")
     })?;
-    let patched = Configuration::read(&patched).with_context(|| {
-        format!("cannot read the webhook configuration {name}, which was patched")
-    })?;
+    let patched = Configuration::read(&patched)
+        .with_context(|| format!("cannot read the patched webhook configuration {name}"))?;
     *seen = Observed::Present(patched);
     Ok(())
 }
 
 impl Observed<Configuration> {
-    /// Whether a webhook of the configuration trusts something else.
+    /// Returns whether a webhook of the configuration trusts another bundle.
     pub(super) fn differs(&self, bundle: &str) -> bool {
         let is_other = |found: &Option<String>| found.as_deref() != Some(bundle);
         matches!(self, Self::Present(seen) if seen.bundles.iter().any(is_other))

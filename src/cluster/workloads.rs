@@ -1,4 +1,4 @@
-//! The workloads of a cluster, a page at a time.
+//! Lists the workloads of a cluster, page by page.
 
 use super::answer;
 use crate::objects::kind::Kind;
@@ -11,10 +11,10 @@ use kube::api::{ListParams, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// How many objects a page has: 400 KB of the usual ones, and 75 MB of the largest that there can be.
+/// The number of objects on a page: 400 KB of ordinary ones, at most 75 MB of the largest possible ones.
 const PAGE: u32 = 50;
 
-/// The kinds that are listed. The few come first: the time may be up before the pods are through.
+/// The kinds that are listed. Kinds with few objects come first, because the time may run out before the last pod.
 pub const LISTED: [Kind; 8] = [
     Kind::Deployment,
     Kind::StatefulSet,
@@ -26,7 +26,7 @@ pub const LISTED: [Kind; 8] = [
     Kind::Pod,
 ];
 
-/// The path of the list of all objects of a kind.
+/// Returns the path of the list of all objects of a kind.
 fn path_of(kind: Kind) -> String {
     match kind.group() {
         "" => format!("/api/v1/{}", kind.plural()),
@@ -47,7 +47,7 @@ struct PageMetadata {
     token: String,
 }
 
-/// What [`read::read`] leaves out.
+/// The fields that [`read::read`] leaves out.
 #[derive(Deserialize)]
 struct WorkloadItem<'a> {
     #[serde(borrow)]
@@ -102,8 +102,9 @@ struct Condition<'a> {
 }
 
 impl WorkloadItem<'_> {
-    /// Whether it is looked at: not what another workload controls, which is part of that one, and not what is over. What
-    /// another group calls a Deployment is no workload that is listed here.
+    /// Returns whether the object counts. An object that another listed workload controls is a part of that workload,
+    /// and a finished object no longer runs. The controller must be of a listed kind: a Deployment of another API group
+    /// is not a listed workload.
     fn counts(&self, kind: Kind) -> bool {
         let mut owners = self.metadata.owner_references.iter().flatten();
         let is_part = owners.any(|owner| {
@@ -131,11 +132,11 @@ fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
     text.map_or("", |text| &text.0)
 }
 
-/// Gives each workload, and each pod that belongs to none of them, to `see`, as if a user created it now; but for those
-/// in `excluded` namespaces. Returns the number of objects that cannot be read.
+/// Calls `see` with each workload, and with each pod that belongs to none of them, as if a user created it now. Leaves
+/// out `excluded` namespaces. Returns the number of unreadable objects.
 ///
 /// # Errors
-/// The API server does not answer, or not what is expected.
+/// Fails if the API server does not answer, or answers with unexpected data.
 pub async fn each(
     client: &Client,
     excluded: &[String],
@@ -162,7 +163,7 @@ pub async fn each(
     Ok(unreadable)
 }
 
-/// Looks at the objects of a page. Returns where the next begins, and the number of objects that cannot be read.
+/// Reads the objects of a page. Returns the token of the next page, and the number of unreadable objects.
 fn page(
     kind: Kind,
     text: &str,

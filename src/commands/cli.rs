@@ -16,17 +16,17 @@ use clap::{Parser, Subcommand};
     max_term_width = 100,
     after_help = "\
 Examples:
-  pullgate serve --demo                                  see what it does, without a cluster
+  pullgate serve --demo                                  a demonstration without a cluster
   pullgate check --policy policy.yaml                    all faults of a policy
-  pullgate check --policy policy.yaml -f deploy/         what manifests come to under it
-  pullgate explain --policy policy.yaml -n shop IMAGE    which rule covers an image, and why
-  pullgate schema > pullpolicy.schema.json               for the editor
+  pullgate check --policy policy.yaml -f deploy/         the findings in manifests under it
+  pullgate explain --policy policy.yaml -n shop IMAGE    the rule that covers an image, and why
+  pullgate schema > pullpolicy.schema.json               the schema, for an editor
 
-Results go to stdout, talk goes to stderr. Exit codes: 0 clean, 1 findings, 2 could not do it.
+Results go to stdout, messages to stderr. Exit codes: 0 clean, 1 findings, 2 usage or I/O error.
 Colours only on a terminal, and none with NO_COLOR."
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -36,16 +36,16 @@ pub struct Cli {
 pub enum Command {
     /// Serve the admission webhook.
     Serve(Box<ServeArgs>),
-    /// Check a policy, and manifests by it.
+    /// Check a policy, and manifests under it.
     Check(CheckArgs),
-    /// Tell which rule covers an image, which secrets it brings, and why that rule.
+    /// Show the rule that covers an image, its secrets, and why this rule wins.
     Explain(ExplainArgs),
     /// Tell why pods wait for their images.
     Why(WhyArgs),
     /// Print the JSON Schema of the policy.
     Schema,
-    /// Print what a shell needs to complete commands and flags.
+    /// Print the completions of commands and flags for a shell.
     Completions(CompletionsArgs),
-    /// Print a page for `man`.
+    /// Print a man page.
     Man(ManArgs),
 }

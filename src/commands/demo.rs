@@ -1,4 +1,4 @@
-//! `pullgate serve --demo`: what Pullgate does, shown on an example.
+//! `pullgate serve --demo`: shows on an example how Pullgate works.
 
 use crate::admission;
 use crate::policy::Policy;
@@ -13,20 +13,20 @@ const POLICY: &str = include_str!("example-policy.yaml");
 const POD: &str = include_str!("demo-pod.json");
 const DEPLOYMENT: &str = include_str!("demo-deployment.json");
 
-/// The example policy.
+/// Loads the example policy.
 ///
 /// # Errors
-/// It has faults.
+/// Fails if the example has faults.
 pub fn policy() -> Result<Policy> {
     Policy::load(POLICY, today())
         .policy
         .context("the example policy has faults")
 }
 
-/// Shows a Pod that is given its secret and a Deployment that is refused, and how to send more.
+/// Shows a Pod that gets its secret, a Deployment that is refused, and a command that sends another review.
 ///
 /// # Errors
-/// Nobody reads it.
+/// Fails if the output cannot be written.
 pub fn show(live: &Live, address: SocketAddr, out: &mut impl Write) -> Result<()> {
     let pod = admission::parse(POD.as_bytes())?;
     writeln!(

@@ -5,16 +5,34 @@ use anyhow::{Context, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// A folder whose templates are no manifests yet.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Skipped(pub PathBuf);
+/// The most entries that are looked at below a folder with a dot. Folders of tools (`.git`) have thousands of files; one
+/// without a manifest among the first is taken for such a folder.
+const MAX_HIDDEN: usize = 1000;
 
-/// Reads files, all manifests in folders and below them, and stdin (`-`).
+/// A folder that was left out, and the reason.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The reason.
+    pub why: Why,
+}
+
+/// The reason why a folder was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The templates of a chart are not manifests yet.
+    Chart,
+    /// Its name begins with a dot, and it holds files that could be manifests.
+    Hidden,
+}
+
+/// Reads files, all manifests in folders and below them, and stdin (`-`). Returns also the folders that were left out.
 ///
 /// # Errors
-/// One of them cannot be read.
-pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<Skipped>)> {
-    let (mut inputs, mut skipped) = (Vec::new(), Vec::new());
+/// A file or folder cannot be read.
+pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>)> {
+    let (mut inputs, mut left_out) = (Vec::new(), Vec::new());
     for path in paths {
         if path.as_os_str() == "-" {
             let mut bytes = Vec::new();
@@ -28,18 +46,21 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<Skipped>)> {
                 is_policy: false,
             });
         } else if let Some(chart) = chart_of(path) {
-            skipped.push(Skipped(chart));
+            left_out.push(LeftOut {
+                folder: chart,
+                why: Why::Chart,
+            });
         } else if path.is_dir() {
-            walk(path, &mut inputs, &mut skipped)?;
+            walk(path, &mut inputs, &mut left_out)?;
         } else {
             inputs.push(read_file(path)?);
         }
     }
-    skipped.dedup();
-    Ok((inputs, skipped))
+    left_out.dedup();
+    Ok((inputs, left_out))
 }
 
-/// The chart whose templates a path is in, or is.
+/// The chart of a path that is its folder `templates`, or in it.
 fn chart_of(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     let templates = path.ancestors().filter(|dir| dir.ends_with("templates"));
@@ -54,8 +75,9 @@ fn chart_of(path: &Path) -> Option<PathBuf> {
     Some(below.unwrap_or(chart).to_owned())
 }
 
-/// What begins with a dot is not for people, and a link may lead back to where it is.
-fn walk(dir: &Path, inputs: &mut Vec<Input>, skipped: &mut Vec<Skipped>) -> Result<()> {
+/// Reads the manifests in a folder and below it. Names with a dot are left out, as in a listing of the shell, and links to
+/// folders, because they may lead back to where they are.
+fn walk(dir: &Path, inputs: &mut Vec<Input>, left_out: &mut Vec<LeftOut>) -> Result<()> {
     let what = || format!("cannot read the folder {}", dir.display());
     let mut entries = std::fs::read_dir(dir)
         .with_context(what)?
@@ -67,23 +89,55 @@ fn walk(dir: &Path, inputs: &mut Vec<Input>, skipped: &mut Vec<Skipped>) -> Resu
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
         if name.starts_with('.') {
+            if may_hold_manifests(&path) {
+                left_out.push(LeftOut {
+                    folder: path,
+                    why: Why::Hidden,
+                });
+            }
             continue;
         }
         if entry.file_type().with_context(what)?.is_dir() {
             if is_chart && name == "templates" {
-                skipped.push(Skipped(dir.to_owned()));
+                left_out.push(LeftOut {
+                    folder: dir.to_owned(),
+                    why: Why::Chart,
+                });
             } else {
-                walk(&path, inputs, skipped)?;
+                walk(&path, inputs, left_out)?;
             }
-        } else if [".yaml", ".yml", ".json"]
-            .iter()
-            .any(|end| name.ends_with(end))
-            && path.is_file()
-        {
+        } else if is_manifest(&name) && path.is_file() {
             inputs.push(read_file(&path)?);
         }
     }
     Ok(())
+}
+
+fn is_manifest(name: &str) -> bool {
+    let ends = [".yaml", ".yml", ".json"];
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a folder has a file in it or below it that could be a manifest. It is left out anyway, so what cannot be read
+/// in it is not an error.
+fn may_hold_manifests(folder: &Path) -> bool {
+    let mut folders = vec![folder.to_owned()];
+    let mut looked_at = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            looked_at += 1;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder {
+                folders.push(entry.path());
+            } else if is_manifest(&entry.file_name().to_string_lossy()) {
+                return true;
+            }
+            if looked_at == MAX_HIDDEN {
+                return false;
+            }
+        }
+    }
+    false
 }
 
 fn read_file(path: &Path) -> Result<Input> {
@@ -95,7 +149,7 @@ fn read_file(path: &Path) -> Result<Input> {
     })
 }
 
-/// What is no UTF-8 is read as kubectl reads it.
+/// Decodes the bytes of a file. As in kubectl, a byte that is not UTF-8 becomes U+FFFD.
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

@@ -1,4 +1,4 @@
-//! `pullgate man` and `pullgate completions`: the command line, told to `man` and to shells.
+//! `pullgate man` and `pullgate completions`: the command line, for `man` and for shells.
 
 use super::CommandOutcome;
 use anyhow::{Context, Result};
@@ -6,18 +6,18 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 use std::io::Write;
 
-/// Which page.
+/// The page to print.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pullgate man | man -l -
   pullgate man check > /usr/local/share/man/man1/pullgate-check.1")]
 pub struct ManArgs {
-    /// The command; without one the page is about all of them.
+    /// The command; without one, the page covers all commands.
     command: Option<String>,
 }
 
-/// For which shell.
+/// The shell to print completions for.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,15 +32,14 @@ pub struct CompletionsArgs {
 /// Prints a page in the language of `man`.
 ///
 /// # Errors
-/// There is no such command, or nobody reads it.
+/// Fails if the command does not exist, or if the output cannot be written.
 pub fn man(args: &ManArgs, mut cli: Command, out: &mut impl Write) -> Result<CommandOutcome> {
     cli.build();
     let command = match &args.command {
         None => cli,
-        Some(name) => cli
-            .find_subcommand(name)
-            .cloned()
-            .with_context(|| format!("there is no command {name:?}: pullgate --help lists them"))?,
+        Some(name) => cli.find_subcommand(name).cloned().with_context(|| {
+            format!("{name:?} is not a command: pullgate --help lists the commands")
+        })?,
     };
     let title = command.get_display_name().unwrap_or("pullgate").to_owned();
     let mut page = Vec::new();
@@ -51,10 +50,10 @@ pub fn man(args: &ManArgs, mut cli: Command, out: &mut impl Write) -> Result<Com
     Ok(CommandOutcome::Clean)
 }
 
-/// Prints what a shell needs to complete commands and flags.
+/// Prints the completions of commands and flags for a shell.
 ///
 /// # Errors
-/// Nobody reads it.
+/// Fails if the output cannot be written.
 pub fn completions(
     args: &CompletionsArgs,
     mut cli: Command,

@@ -1,4 +1,4 @@
-//! What each command does: values in, a [`CommandOutcome`] out.
+//! The commands: values in, a [`CommandOutcome`] out.
 
 pub mod check;
 pub mod cli;
@@ -21,16 +21,16 @@ use clap::{Args, ValueEnum};
 use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 
-/// What came of a command that did what it should.
+/// The outcome of a command that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandOutcome {
-    /// Nothing to complain about.
+    /// No findings.
     Clean,
-    /// Something was found.
+    /// At least one finding.
     Findings,
 }
 
-/// How a result is written.
+/// The format of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
@@ -39,31 +39,31 @@ pub enum Format {
     Json,
 }
 
-/// Where the policy is.
+/// The source of the policy.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
-    /// The policy: a file, also one with the ConfigMap that holds it.
+    /// The file with the policy, alone or inside its ConfigMap.
     #[arg(long, value_name = "FILE", group = "source")]
     policy: Option<PathBuf>,
-    /// The policy as a cluster has it.
+    /// The ConfigMap of a cluster that holds the policy.
     #[arg(long, value_name = "NAMESPACE/NAME", group = "source")]
     policy_configmap: Option<ObjectName>,
-    /// With --policy-configmap: which cluster [default: that of kubectl].
+    /// With --policy-configmap: the kubeconfig of the cluster [default: that of kubectl].
     #[arg(long, value_name = "FILE", requires = "policy_configmap")]
     kubeconfig: Option<PathBuf>,
 }
 
 impl PolicyArgs {
-    /// The file, where it is one.
+    /// Returns the path of the policy, if it comes from a file.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.policy.as_deref()
     }
 
-    /// The name and the text of the policy, where one is named.
+    /// Reads the policy, if one is given. Returns its name and its text.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Fails if the policy cannot be read.
     pub fn read(&self) -> Result<Option<(String, String)>> {
         if let Some(path) = &self.policy {
             return Ok(Some((path.display().to_string(), read(path)?)));
@@ -81,10 +81,10 @@ impl PolicyArgs {
         Ok(Some((format!("configmap/{source}"), text)))
     }
 
-    /// The policy, where one is named; what there is to say about it is shown on stderr.
+    /// Loads the policy, if one is given, and shows its diagnostics on stderr.
     ///
     /// # Errors
-    /// It cannot be read, or has faults.
+    /// Fails if the policy cannot be read, or has faults.
     pub fn load(&self) -> Result<Option<Policy>> {
         let Some((name, text)) = self.read()? else {
             return Ok(None);
@@ -104,7 +104,7 @@ impl PolicyArgs {
         );
         stderr().write_all(report.text(colour(&stderr())).as_bytes())?;
         let policy = policy
-            .with_context(|| format!("{name} cannot be used: correct what is shown above"))?;
+            .with_context(|| format!("{name} cannot be used: correct the faults shown above"))?;
         Ok(Some(policy))
     }
 }
@@ -112,7 +112,7 @@ impl PolicyArgs {
 /// Reads a file.
 ///
 /// # Errors
-/// It cannot be read, or is no UTF-8.
+/// Fails if the file cannot be read, or is not UTF-8.
 pub fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

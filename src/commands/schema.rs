@@ -8,7 +8,7 @@ use std::io::Write;
 /// Prints the JSON Schema of the policy.
 ///
 /// # Errors
-/// Nobody reads it.
+/// Fails if the output cannot be written.
 pub fn run(out: &mut impl Write) -> Result<CommandOutcome> {
     writeln!(out, "{:#}", document::json_schema())?;
     Ok(CommandOutcome::Clean)

@@ -1,16 +1,17 @@
-//! The service accounts of one namespace, and what is remembered of those that are gone.
+//! The service accounts of one namespace, and a memory of former ones.
 //!
-//! A `ServiceAccount` with `kubernetes.io/enforce-mountable-secrets: "true"` has the API server refuse pods with a secret
-//! that it does not list. Injecting such a secret would stop the pod, and not injecting one stops its pull. So it matters
-//! what an account that is unknown just now is likely to say.
+//! With `kubernetes.io/enforce-mountable-secrets: "true"` on a ServiceAccount, the API server refuses pods with a
+//! secret that the account does not list. Injecting such a secret would stop the pod; not injecting a needed one stops
+//! its pull. For an account that is unknown at the moment, this module estimates whether it carries the annotation,
+//! from the past of the account and of its namespace.
 
 use foldhash::{HashMap, HashSet};
 
-/// The most names of former accounts of each sort that are remembered for a namespace. A name beyond that counts as one
-/// that was never seen.
+/// The most names of former accounts that are remembered for a namespace, with and without the annotation each. A name
+/// beyond the limit counts as never seen.
 const MAX_FORMER: usize = 256;
 
-/// What matters of a `ServiceAccount`.
+/// The parts of a ServiceAccount that a verdict depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceAccountFacts {
     /// `imagePullSecrets[].name`, in order.
@@ -23,33 +24,33 @@ pub struct ServiceAccountFacts {
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServiceAccounts {
     known: HashMap<Box<str>, ServiceAccountFacts>,
-    /// How many of the known ones have the annotation.
+    /// The number of known accounts that have the annotation.
     enforcing: usize,
-    /// Those that had the annotation once, and have it no longer or are unknown.
+    /// Accounts that had the annotation once, and have lost it or are unknown now.
     once_enforcing: HashSet<Box<str>>,
-    /// Those that are unknown now, were known, and never had it.
+    /// Accounts that were known, never had the annotation, and are unknown now.
     never_enforcing: HashSet<Box<str>>,
 }
 
 impl ServiceAccounts {
-    /// Returns an account, or `None` where it is unknown or does not exist.
+    /// Returns an account, or `None` if it is unknown or does not exist.
     pub(super) fn get(&self, name: &str) -> Option<&ServiceAccountFacts> {
         self.known.get(name)
     }
 
-    /// Returns whether nothing is known or remembered.
+    /// Returns whether no account is known or remembered.
     pub(super) fn is_empty(&self) -> bool {
         self.known.is_empty() && self.once_enforcing.is_empty() && self.never_enforcing.is_empty()
     }
 
-    /// Forgets what is remembered of accounts that are unknown.
+    /// Forgets the former accounts.
     pub(super) fn forget_former(&mut self) {
         self.once_enforcing.clear();
         self.never_enforcing.clear();
     }
 
-    /// Returns whether an account that is unknown now may have the annotation: it had it once, or it was never seen and
-    /// another account of the namespace has it or had it.
+    /// Returns whether an unknown account may have the annotation: it had it once, or it was never seen and another
+    /// account of the namespace has or had it.
     pub(super) fn may_enforce(&self, name: &str) -> bool {
         self.once_enforcing.contains(name)
             || self.has_enforcing() && !self.never_enforcing.contains(name)
@@ -59,7 +60,7 @@ impl ServiceAccounts {
         self.enforcing > 0 || !self.once_enforcing.is_empty()
     }
 
-    /// Learns what matters of an account, or that it is unknown from now on.
+    /// Records an account, or that it is unknown from now on.
     pub(super) fn set(&mut self, name: &str, account: Option<ServiceAccountFacts>) {
         let enforces = |account: &Option<ServiceAccountFacts>| {
             account
@@ -87,7 +88,7 @@ impl ServiceAccounts {
         }
     }
 
-    /// Forgets every account that is not among these, as if each was deleted.
+    /// Removes every account that is not listed, as if each was deleted.
     pub(super) fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
         let names = self.known.keys();
         let gone: Vec<_> = names.filter(|name| !is_there(name)).cloned().collect();
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_account_may_enforce_what_it_or_if_it_is_new_its_namespace_enforced() {
+    fn an_unknown_account_may_enforce_if_it_or_a_neighbour_of_a_new_one_did() {
         let mut accounts = ServiceAccounts::default();
         accounts.know("plain", false);
         accounts.know("strict", true);
@@ -131,7 +132,7 @@ mod tests {
         assert!(accounts.may_enforce("strict"));
         assert!(accounts.may_enforce("reformed"));
         assert!(accounts.may_enforce("new"));
-        // One that comes back is known by what it says now, and remembered by what it ever said.
+        // An account that returns is judged by its present annotation, and remembered with any earlier one.
         accounts.know("strict", false);
         accounts.set("strict", None);
         assert!(accounts.may_enforce("strict"));
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(accounts.once_enforcing.len(), MAX_FORMER);
         assert_eq!(accounts.never_enforcing.len(), MAX_FORMER);
         assert_eq!((accounts.known.len(), accounts.enforcing), (0, 0));
-        // Those beyond it count as never seen.
+        // Names beyond the limit count as never seen.
         assert!(accounts.may_enforce("true-999") && accounts.may_enforce("false-999"));
         assert!(!accounts.may_enforce("false-0"));
     }

@@ -1,4 +1,4 @@
-//! What is known about the cluster beside the request. Each fact may be unknown, and what is unknown never denies.
+//! Facts about the cluster apart from the request. Each fact may be unknown, and an unknown fact never denies.
 
 mod accounts;
 pub mod inventory;
@@ -15,11 +15,12 @@ use std::sync::Arc;
 /// Labels of an object.
 pub type Labels = BTreeMap<Box<str>, Box<str>>;
 
-/// The annotation by which a `ServiceAccount` restricts its pods to the secrets that it lists.
-/// Deprecated since Kubernetes 1.32 and still enforced (`plugin/pkg/admission/serviceaccount`).
+/// The annotation by which a `ServiceAccount` restricts its pods to the secrets that it lists. Deprecated since
+/// Kubernetes 1.32 and still enforced (`plugin/pkg/admission/serviceaccount`).
 pub const ENFORCE_MOUNTABLE_SECRETS: &str = "kubernetes.io/enforce-mountable-secrets";
 
-/// A snapshot of the cluster, swapped whole; the default knows nothing. What is in it is shared between copies.
+/// A snapshot of the cluster, swapped as a whole. The default knows nothing. Copies share their contents, so a copy is
+/// cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     labels: HashMap<Box<str>, Arc<Labels>>,
@@ -31,7 +32,7 @@ pub struct Facts {
     failing: [bool; WatchedObjects::COUNT],
 }
 
-/// The objects of one of the watches that facts come from.
+/// The objects of one watch that delivers facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatchedObjects {
     /// Namespaces.
@@ -47,19 +48,19 @@ impl WatchedObjects {
 }
 
 impl Facts {
-    /// The labels of a namespace, or `None` where they are unknown.
+    /// Returns the labels of a namespace, or `None` if they are unknown.
     #[must_use]
     pub fn labels(&self, namespace: &str) -> Option<&Labels> {
         self.labels.get(namespace).map(|labels| &**labels)
     }
 
-    /// A `ServiceAccount`, or `None` where it is unknown or does not exist.
+    /// Returns a `ServiceAccount`, or `None` if it is unknown or does not exist.
     #[must_use]
     pub fn service_account(&self, namespace: &str, name: &str) -> Option<&ServiceAccountFacts> {
         self.service_accounts.get(namespace)?.get(name)
     }
 
-    /// Returns whether a `ServiceAccount` that is unknown may restrict its pods to the secrets that it lists: it did so once,
+    /// Returns whether an unknown `ServiceAccount` may restrict its pods to the secrets that it lists: it did so once,
     /// or it was never seen and another account of its namespace does or did.
     #[must_use]
     pub fn may_enforce_mountable_secrets(&self, namespace: &str, name: &str) -> bool {
@@ -67,64 +68,65 @@ impl Facts {
         accounts.is_some_and(|accounts| accounts.may_enforce(name))
     }
 
-    /// Whether every `ServiceAccount` is known, so that one that is not here does not exist.
+    /// Returns whether all `ServiceAccounts` are known, so that one that is missing here does not exist.
     #[must_use]
     pub fn service_accounts_synced(&self) -> bool {
         self.service_accounts_synced
     }
 
-    /// Says that every `ServiceAccount` is known.
+    /// Records that all `ServiceAccounts` are known.
     pub fn set_service_accounts_synced(&mut self) {
         self.service_accounts_synced = true;
     }
 
-    /// Returns whether the watch of these objects fails now, so that what is unknown of them stays unknown for a while.
+    /// Returns whether the watch of these objects fails now. Then an unknown object stays unknown for a while, and
+    /// waiting for it is useless.
     #[must_use]
     pub fn is_failing(&self, watched: WatchedObjects) -> bool {
         self.failing[watched as usize]
     }
 
-    /// Says whether the watch of these objects fails.
+    /// Records whether the watch of these objects fails.
     pub fn set_failing(&mut self, watched: WatchedObjects, is_failing: bool) {
         self.failing[watched as usize] = is_failing;
     }
 
-    /// The names of the namespaces whose labels are known.
+    /// Returns the names of the namespaces with known labels.
     #[must_use]
     pub fn namespaces(&self) -> impl ExactSizeIterator<Item = &str> {
         self.labels.keys().map(|name| &**name)
     }
 
-    /// How much is known of Secrets once all of them are.
+    /// Returns how much is known of Secrets as soon as all of them are known.
     #[must_use]
     pub fn inventory_mode(&self) -> InventoryMode {
         self.inventory_mode
     }
 
-    /// The docker-type Secrets, or `None` where not all of them are known.
+    /// Returns the docker-type Secrets, or `None` as long as not all of them are known.
     #[must_use]
     pub fn inventory(&self) -> Option<&Inventory> {
         self.inventory.as_ref()
     }
 
-    /// What fingerprints of credentials are made with.
+    /// Returns the key of the fingerprints of credentials.
     #[must_use]
     pub fn fingerprint_key(&self) -> Option<&FingerprintKey> {
         self.fingerprint_key.as_deref()
     }
 
-    /// Says how much will be known of Secrets, and what fingerprints are made with.
+    /// Sets how much will be known of Secrets, and the key of their fingerprints.
     pub fn set_inventory_mode(&mut self, mode: InventoryMode, key: Option<FingerprintKey>) {
         self.inventory_mode = mode;
         self.fingerprint_key = key.map(Arc::new);
     }
 
-    /// Learns all docker-type Secrets.
+    /// Records all docker-type Secrets.
     pub fn set_inventory(&mut self, inventory: Inventory) {
         self.inventory = Some(inventory);
     }
 
-    /// Learns the labels of a namespace, or forgets them. Returns whether that is something new.
+    /// Records or removes the labels of a namespace. Returns whether this changed anything.
     pub fn set_labels(&mut self, namespace: &str, labels: Option<Labels>) -> bool {
         let is_new = self.labels(namespace) != labels.as_ref();
         match labels {
@@ -135,8 +137,8 @@ impl Facts {
         is_new
     }
 
-    /// Forgets a namespace that is gone, and what is remembered of its former service accounts. Those that are known stay:
-    /// another watch says when they are gone, and they may belong to a namespace that was made anew.
+    /// Removes a deleted namespace and its former service accounts. Known accounts stay: the watch of accounts reports
+    /// their end, and they may belong to a new namespace of the same name.
     pub fn remove_namespace(&mut self, namespace: &str) {
         self.labels.remove(namespace);
         if let Some(accounts) = self.service_accounts.get_mut(namespace) {
@@ -145,8 +147,7 @@ impl Facts {
         self.drop_empty(namespace);
     }
 
-    /// Learns what matters of a `ServiceAccount`, or that it is unknown from now on. Returns whether that is
-    /// something new.
+    /// Records a `ServiceAccount`, or that it is unknown from now on. Returns whether this changed anything.
     pub fn set_service_account(
         &mut self,
         namespace: &str,
@@ -169,7 +170,7 @@ impl Facts {
         }
     }
 
-    /// Forgets every namespace that is not among these, and what is remembered of its service accounts.
+    /// Removes every namespace that is not listed, and its former service accounts.
     pub fn retain_namespaces(&mut self, is_there: impl Fn(&str) -> bool) {
         self.labels.retain(|namespace, _| is_there(namespace));
         for (namespace, accounts) in &mut self.service_accounts {
@@ -181,7 +182,7 @@ impl Facts {
             .retain(|_, accounts| !accounts.is_empty());
     }
 
-    /// Forgets every `ServiceAccount` that is not among these.
+    /// Removes every `ServiceAccount` that is not listed.
     pub fn retain_service_accounts(&mut self, is_there: impl Fn(&str, &str) -> bool) {
         for (namespace, accounts) in &mut self.service_accounts {
             Arc::make_mut(accounts).retain(|name| is_there(namespace, name));

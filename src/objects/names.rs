@@ -1,15 +1,15 @@
-//! Names of Kubernetes objects: one door in.
+//! The names of Kubernetes objects, with the checks that every name passes.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest DNS-1123 subdomain (RFC 1123 by way of `validation.IsDNS1123Subdomain`).
+/// The longest DNS-1123 subdomain, in characters (RFC 1123 by way of `validation.IsDNS1123Subdomain`).
 pub const MAX_SUBDOMAIN: usize = 253;
 
-/// The `ConfigMap` that holds the policy, unless its owners chose another name.
+/// The default name of the `ConfigMap` with the policy.
 pub const POLICY_CONFIG_MAP: &str = "pullgate-policy";
 
-/// Its key that does.
+/// The key of that `ConfigMap` that holds the policy.
 pub const POLICY_KEY: &str = "policy.yaml";
 
 /// The `apiVersion` of a policy.
@@ -22,15 +22,15 @@ pub const POLICY_KIND: &str = "PullPolicy";
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecretName(Box<str>);
 
-/// Why a text is no DNS-1123 subdomain.
+/// A text that is not a DNS-1123 subdomain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no name of a Secret: lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most {MAX_SUBDOMAIN} characters"
+    "{0:?} is not a valid name of a Secret: use lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most {MAX_SUBDOMAIN} characters"
 )]
 pub struct NameError(String);
 
 impl SecretName {
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -55,19 +55,19 @@ impl fmt::Display for SecretName {
     }
 }
 
-/// Whether `text` is a DNS-1123 subdomain.
+/// Returns whether `text` is a DNS-1123 subdomain.
 #[must_use]
 pub fn is_subdomain(text: &str) -> bool {
     text.len() <= MAX_SUBDOMAIN && text.split('.').all(is_dns_label)
 }
 
-/// Whether `text` is a DNS-1123 label, as the name of a namespace is.
+/// Returns whether `text` is a DNS-1123 label, such as the name of a namespace.
 #[must_use]
 pub fn is_label(text: &str) -> bool {
     text.len() <= 63 && is_dns_label(text)
 }
 
-/// Whether `text` is made like a DNS-1123 label, but for its length.
+/// Returns whether `text` is a DNS-1123 label apart from its length.
 fn is_dns_label(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let (Some(first), Some(last)) = (text.bytes().next(), text.bytes().last()) else {
@@ -76,7 +76,7 @@ fn is_dns_label(text: &str) -> bool {
     inner(first) && inner(last) && text.bytes().all(|b| inner(b) || b == b'-')
 }
 
-/// Whether `text` could be a glob of Kubernetes names: their characters and `*`.
+/// Returns whether `text` may be a glob of Kubernetes names: it holds only their characters and `*`.
 #[must_use]
 pub fn is_name_glob(text: &str) -> bool {
     !text.is_empty()
@@ -86,7 +86,7 @@ pub fn is_name_glob(text: &str) -> bool {
         })
 }
 
-/// Whether `text` is a label value, or the part of a label key after the `/`: `validation.IsQualifiedName`.
+/// Returns whether `text` is a label value, or the part of a label key after the `/` (`validation.IsQualifiedName`).
 #[must_use]
 pub fn is_label_name(text: &str) -> bool {
     let (Some(first), Some(last)) = (text.bytes().next(), text.bytes().last()) else {
@@ -100,7 +100,7 @@ pub fn is_label_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-/// Whether `text` is a label key: an optional DNS-1123 prefix and `/`, and a name.
+/// Returns whether `text` is a label key: an optional DNS-1123 prefix with a `/`, and a name.
 #[must_use]
 pub fn is_label_key(text: &str) -> bool {
     match text.split_once('/') {

@@ -1,4 +1,4 @@
-//! What is judged: an object of the API with the fields that matter, as the request or a manifest gave it.
+//! The subject of a judgement: an object of the API, reduced to the fields that matter, from a request or a manifest.
 
 use crate::objects::kind::Kind;
 use crate::objects::names::MAX_SUBDOMAIN;
@@ -13,6 +13,15 @@ pub const INJECTED: &str = "pullgate.dev/injected";
 /// The annotation of the API object that the kubelet makes for a static pod.
 pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 
+/// The annotation of a Pod that names the templates by which Istio completes it; gateways have it.
+pub const ISTIO_TEMPLATES: &str = "inject.istio.io/templates";
+/// The label of a Pod (or the annotation of that name, which Istio deprecates) that switches Istio's injection on or off.
+pub const ISTIO_INJECT: &str = "sidecar.istio.io/inject";
+/// The label of a Pod or a Namespace that names the revision of Istio that injects.
+pub const ISTIO_REVISION: &str = "istio.io/rev";
+/// The label of a Namespace that switches Istio's injection on when it is `enabled`.
+pub const ISTIO_NAMESPACE: &str = "istio-injection";
+
 /// A request for an object to be created, changed or deleted.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
@@ -20,21 +29,21 @@ pub struct Subject<'a> {
     pub kind: Kind,
     /// What happens to it.
     pub operation: Operation,
-    /// Where it comes from.
+    /// The origin of the object.
     pub source: ObjectSource,
     /// The namespace of the request; the object may not say.
     pub namespace: Cow<'a, str>,
     /// The name of the request, empty where it is yet to be generated.
     pub name: Cow<'a, str>,
-    /// Who asks.
+    /// The user who sends the request.
     pub user: Cow<'a, str>,
-    /// The object as it will be; empty when it is deleted.
+    /// The object after the request; empty when it is deleted.
     pub object: Object<'a>,
-    /// The object as it was, on UPDATE and DELETE.
+    /// The object before the request, on UPDATE and DELETE.
     pub old: Option<Object<'a>>,
 }
 
-/// What a request does.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(
     missing_docs,
@@ -47,12 +56,12 @@ pub enum Operation {
     Connect,
 }
 
-/// Where an object comes from.
+/// The origin of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectSource {
     /// From the API server: the plugin for service accounts has filled the list of a Pod.
     Request,
-    /// From a file: it is as somebody wrote it.
+    /// From a file, as its author wrote it.
     Manifest,
 }
 
@@ -67,9 +76,9 @@ pub struct Object<'a> {
     pub references: Vec<Reference<'a>>,
     /// Of a Secret: its type.
     pub secret_type: Option<Cow<'a, str>>,
-    /// Of a docker-type Secret: what it holds.
+    /// Of a docker-type Secret: its content.
     pub content: Option<SecretContent>,
-    /// Of a ConfigMap: what its key `policy.yaml` holds.
+    /// Of a ConfigMap: the value of its key `policy.yaml`.
     pub policy: Option<Cow<'a, str>>,
 }
 
@@ -80,14 +89,14 @@ pub struct Metadata<'a> {
     pub uid: Option<Cow<'a, str>>,
     /// The name, where there is one.
     pub name: Option<Cow<'a, str>>,
-    /// What a generated name will begin with.
+    /// The beginning of a generated name.
     pub generate_name: Option<Cow<'a, str>>,
     /// Whether there are annotations that one can be added to.
     pub annotations: Presence,
     /// How many bytes the keys and values of all annotations have together, at most: escapes are counted as they are
     /// written. 0 where the object is from a manifest.
     pub annotations_length: usize,
-    /// What `pullgate.dev/injected` says.
+    /// The value of `pullgate.dev/injected`.
     pub injected: Option<Cow<'a, str>>,
     /// Whether this is the mirror of a static pod.
     pub is_mirror_pod: bool,
@@ -116,10 +125,10 @@ impl Owner<'_> {
     }
 }
 
-/// How much of `metadata.annotations` is there.
+/// Whether `metadata.annotations` is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Presence {
-    /// There is not even `metadata`.
+    /// `metadata` is missing.
     #[default]
     NoMetadata,
     /// It is missing or null.
@@ -139,6 +148,9 @@ pub struct PodSpec<'a> {
     pub service_account: Option<Cow<'a, str>>,
     /// Whether the annotation `pullgate.dev/inject` of the pod or template is `disabled`.
     pub inject_disabled: bool,
+    /// Whether labels and annotations of the template switch Istio's injection on or off; `None` where they say nothing,
+    /// and for a Pod, whose images are final.
+    pub istio_injection: Option<bool>,
 }
 
 /// An image that a pod uses.
@@ -146,7 +158,7 @@ pub struct PodSpec<'a> {
 pub struct ImageUse<'a> {
     /// The field.
     pub place: Place,
-    /// What it says; never empty.
+    /// The reference; never empty.
     pub image: Cow<'a, str>,
 }
 
@@ -260,13 +272,13 @@ impl Subject<'_> {
             .map(|name| &**name)
     }
 
-    /// Whether its name is made up for this request, and tells nobody anything.
+    /// Whether its name does not exist yet, or was made up by the API server for this request.
     fn is_yet_to_be_named(&self) -> bool {
         let is_request = self.source == ObjectSource::Request;
         self.operation == Operation::Create && (is_request || self.own_name().is_none())
     }
 
-    /// Whether anything can be found about it for which the namespace matters.
+    /// Whether its judgement can depend on the namespace.
     #[must_use]
     pub fn is_judged(&self) -> bool {
         !matches!(self.kind, Kind::Other | Kind::ConfigMap) && self.operation != Operation::Delete
@@ -280,7 +292,7 @@ impl Subject<'_> {
     }
 }
 
-/// The object as a person knows it, names no longer than names are: `Deployment payments/api`, `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
+/// Shows the object as users know it, with names cut to the length that Kubernetes allows: `Deployment payments/api`, `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metadata = &self.object.metadata;

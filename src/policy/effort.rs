@@ -1,10 +1,10 @@
-//! A limit of the work that judging one policy may take, and the way to end it from outside.
+//! Limits the work for one policy, and lets the caller stop it.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Counts the bytes that checks compare. Work that is not proven to grow in proportion to the document ends when the
-/// count reaches a limit, or when the caller raises a flag.
+/// count reaches a limit, or when the caller sets a flag.
 #[derive(Debug)]
 pub(super) struct Effort<'s> {
     limit: usize,
@@ -12,17 +12,17 @@ pub(super) struct Effort<'s> {
     stop: Option<&'s AtomicBool>,
 }
 
-/// Why a check ended early.
+/// The reason why a check ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The limit is reached.
+    /// It reached the limit.
     Exhausted,
-    /// The caller raised the flag.
+    /// The caller set the flag.
     Stopped,
 }
 
 impl<'s> Effort<'s> {
-    /// Nothing is spent yet.
+    /// Starts with a count of zero.
     pub(super) fn new(limit: usize, stop: Option<&'s AtomicBool>) -> Self {
         Self {
             limit,
@@ -31,12 +31,12 @@ impl<'s> Effort<'s> {
         }
     }
 
-    /// Counts the comparison of texts of so many bytes.
+    /// Counts a comparison of texts with `bytes` bytes.
     ///
     /// # Errors
-    /// The check has to end.
+    /// Fails if the check has to end.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), Ended> {
-        /// What a comparison costs beside its bytes.
+        /// The cost of a comparison in addition to its bytes.
         const ONE: usize = 16;
         self.spent.set(self.spent.get() + ONE + bytes);
         if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
@@ -48,7 +48,7 @@ impl<'s> Effort<'s> {
         Ok(())
     }
 
-    /// How much is spent.
+    /// Returns the count.
     #[cfg(test)]
     pub(super) fn spent(&self) -> usize {
         self.spent.get()

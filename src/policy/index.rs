@@ -1,9 +1,11 @@
-//! Finding the rule for an image in time that does not grow with the number of rules.
+//! Finds the rule for an image, in time that does not grow with the number of rules.
 //!
-//! Hosts without a `*` are hashed. Hosts with one are in a trie of their labels from the right, in which labels without
-//! a `*` are hashed again, so that only labels with a `*` at the same place are tried one by one. Behind a host, paths
-//! are hashed and asked for from the longest. Rules for namespaces that are named in full are hashed by the namespace:
-//! kept behind each path, a rule would take the product of its paths and its namespaces.
+//! Hosts without `*` are hashed. Hosts with `*` are in a trie of their labels, read from the right. Labels without `*`
+//! are hashed again, so only labels with `*` at the same position are tried one by one. Below a host, paths are hashed,
+//! and looked up from the longest to the shortest.
+//!
+//! Rules for namespaces with full names are hashed by namespace, apart from the paths. Storing them below each path
+//! would take memory for the product of the paths and namespaces of a rule.
 
 use super::RegistryRule;
 use crate::kubelet::image::Image;
@@ -17,7 +19,7 @@ use std::cmp::Reverse;
 pub(super) struct Index {
     exact: HashMap<Box<str>, Paths>,
     globs: HostNode,
-    /// The rules whose selector names a namespace in full and asks for no label, ascending.
+    /// The rules with a selector that names namespaces in full and needs no labels, by namespace; ascending.
     named: HashMap<Box<str>, Vec<usize>>,
 }
 
@@ -26,14 +28,14 @@ pub(super) struct Index {
 struct HostNode {
     exact: HashMap<Box<str>, HostNode>,
     globs: HashMap<Glob, HostNode>,
-    /// The hosts that end here, by their port; empty for none.
+    /// The hosts that end here, by port; the empty key stands for no port.
     hosts: HashMap<Box<str>, EndingHost>,
 }
 
-/// A host with `*` that ends at a node.
+/// A host with `*`, at the node where its labels end.
 #[derive(Debug)]
 struct EndingHost {
-    /// The characters of the host that are not `*`.
+    /// The number of characters of the host other than `*`.
     literals: usize,
     paths: Paths,
 }
@@ -42,7 +44,7 @@ struct EndingHost {
 #[derive(Debug, Default)]
 struct Paths(HashMap<Box<str>, Rules>);
 
-/// The rules of one pattern, by their number in the document, ascending.
+/// The rules of one pattern, by number in the document, ascending.
 #[derive(Debug, Default)]
 struct Rules {
     named: Vec<usize>,
@@ -50,7 +52,7 @@ struct Rules {
     anywhere: Option<usize>,
 }
 
-/// A rule that was found and how specific it is; the greatest wins. The fields count in this order.
+/// A rule that was found, with its specificity. The greatest one wins; the fields are compared in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
     pattern: Specificity,
@@ -58,7 +60,7 @@ struct Found {
     rule: Reverse<usize>,
 }
 
-/// The rule of the longest path that covers a repository.
+/// The rule at the longest path that covers a repository.
 struct PathMatch {
     length: usize,
     is_namespaced: bool,
@@ -105,8 +107,8 @@ impl Index {
         }
     }
 
-    /// The most specific rule for an image among those that apply in the namespace. `first` returns the first that
-    /// applies of rules that are selected by labels or globs.
+    /// Returns the most specific rule for an image among those that apply in the namespace. `first` returns the first
+    /// rule that applies, of a list of rules with label or glob selectors.
     pub(super) fn find(
         &self,
         image: &Image<'_>,
@@ -142,7 +144,7 @@ impl Index {
     }
 }
 
-/// Hosts are compared without regard to case; nearly all are written in lower case.
+/// Lowers the case: hosts are compared without regard to case, and nearly all are in lower case already.
 fn lowercase(registry: &str) -> Cow<'_, str> {
     if registry.bytes().any(|b| b.is_ascii_uppercase()) {
         Cow::Owned(registry.to_ascii_lowercase())
@@ -159,7 +161,7 @@ impl HostNode {
         self.globs.entry(label.clone()).or_default()
     }
 
-    /// Every node at which these labels end. Goes no deeper than the longest pattern.
+    /// Visits each node at which these labels end. Goes no deeper than the longest pattern.
     fn visit<'h>(
         &self,
         mut labels: impl Iterator<Item = &'h str> + Clone,
@@ -199,12 +201,12 @@ impl Paths {
     }
 }
 
-/// Where a rule exists.
+/// The namespaces in which a rule exists.
 enum Scope<'r> {
     Anywhere,
-    /// In these namespaces.
+    /// The named namespaces.
     Named(Vec<&'r str>),
-    /// Where its selector matches.
+    /// The namespaces that its selector matches.
     Selected,
 }
 
@@ -231,7 +233,7 @@ impl Rules {
         }
     }
 
-    /// The first rule for a namespace in which these rules (ascending) are `named`.
+    /// Returns the first rule for a namespace; `named` are the rules (ascending) that name it in full.
     fn find(
         &self,
         named: &[usize],

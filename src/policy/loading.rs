@@ -1,31 +1,31 @@
-//! How a policy document is loaded: for what, and until when.
+//! The purpose and the limits of loading a policy document.
 
 use jiff::civil::Date;
 use std::sync::atomic::AtomicBool;
 
-/// How a policy document is loaded.
+/// The options for loading a policy document.
 #[derive(Debug, Clone, Copy)]
 pub struct Loading<'s> {
-    /// The day (UTC); it only decides which exceptions are warned of as expired.
+    /// The day (UTC). It only decides which exceptions get a warning as expired.
     pub today: Date,
-    /// What the document is loaded for.
+    /// The purpose of loading.
     pub purpose: Purpose,
-    /// Ends the checks soon after another thread sets it: the policy then has the fault that it took too long to check.
-    /// Parsing the text and building the indexes take linear time, and are not ended.
+    /// Stops the checks soon after another thread sets it. The policy then has the fault that its check took too long.
+    /// Parsing the text and building the indexes take linear time, and do not stop.
     pub stop: Option<&'s AtomicBool>,
 }
 
-/// What a policy document is loaded for.
+/// The purpose of loading a policy document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To judge an edit: a policy above a limit has a fault.
+    /// Judging an edit: a policy above a limit has a fault.
     Edit,
-    /// To put it in force: a policy above a limit has a warning, because an upgrade must not take it out of force.
+    /// Putting it in force: a policy above a limit has a warning, because an upgrade must not take it out of force.
     InForce,
 }
 
 impl<'s> Loading<'s> {
-    /// The loading of an edit that is made on this day (UTC), without an end from outside.
+    /// Returns the options for an edit on this day (UTC), which no other thread stops.
     #[must_use]
     pub fn edit(today: Date) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl<'s> Loading<'s> {
         }
     }
 
-    /// The loading of a policy that is in force, or is to be.
+    /// Returns the options for a policy that is in force, or is about to be.
     #[must_use]
     pub fn in_force(today: Date) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl<'s> Loading<'s> {
         }
     }
 
-    /// The same, until another thread sets a flag.
+    /// Adds a flag by which another thread stops the checks.
     #[must_use]
     pub fn until(self, stop: &'s AtomicBool) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The policy: a document made valid, and what can be asked of it.
+//! The valid policy, and its queries.
 
 mod checks;
 pub mod document;
@@ -32,21 +32,21 @@ pub use loading::{Loading, Purpose};
 pub use rules::{Access, Ban, BanTarget, Exception, Lifted, RegistryRule};
 use rules::{exceptions_of, first_exception};
 
-/// A valid policy. The default is the absent one: nothing is injected and nothing denied.
+/// A valid policy. The default stands for an absent one: it injects nothing and denies nothing.
 #[derive(Debug, Default)]
 pub struct Policy {
     registries: Vec<RegistryRule>,
     index: Index,
-    /// The rules that inject each secret, by their number.
+    /// The numbers of the rules that inject each secret.
     injecting: HashMap<Box<str>, Vec<usize>>,
     unmatched: Unmatched,
     bans: Vec<Ban>,
-    /// The names of secrets that bans cover, with the number of the ban.
+    /// The globs of banned secret names, with the number of the ban.
     banned_names: GlobIndex<usize>,
     products_by_host: HashMap<Box<str>, Product>,
     products_by_glob: Vec<(Host, Product)>,
     exceptions: Vec<Exception>,
-    /// For each ban the numbers of the exceptions that lift it, ascending.
+    /// For each ban, the numbers of the exceptions that lift it, ascending.
     exceptions_of: Vec<Vec<usize>>,
     exempt: Option<NamespaceSelector>,
 }
@@ -54,16 +54,16 @@ pub struct Policy {
 /// A policy document, loaded.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The policy, if there is no fault.
+    /// The policy, if there are no faults.
     pub policy: Option<Policy>,
     /// All faults and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// A ban on the content of secrets.
+/// A ban on the content of Secrets.
 #[derive(Debug, Clone, Copy)]
 pub struct CredentialBan<'p> {
-    /// The place of the ban in the policy.
+    /// The position of the ban in the policy.
     pub number: usize,
     /// The ban.
     pub ban: &'p Ban,
@@ -71,16 +71,16 @@ pub struct CredentialBan<'p> {
     pub clause: &'p CredentialClause,
 }
 
-/// The rules for images in one namespace. What is asked of many rules for one image is remembered for the others.
+/// The rules of one namespace, for many images. Answers about lists of rules are cached across images.
 #[derive(Debug)]
 pub struct RulesIn<'p> {
     policy: &'p Policy,
     namespace: Namespace<'p>,
-    /// Of lists of rules, by where they are in memory, the first that applies in the namespace.
+    /// For each list of rules (by its address in memory), the first rule that applies in the namespace.
     first: RefCell<HashMap<*const usize, Option<usize>>>,
 }
 
-/// One rule that covers an image, and the pattern of it that does.
+/// A rule that covers an image, with its pattern that does.
 #[derive(Debug)]
 pub struct Candidate<'p> {
     /// The rule.
@@ -92,7 +92,7 @@ pub struct Candidate<'p> {
 }
 
 impl Policy {
-    /// Loads a policy document as an edit that is made on this day (UTC).
+    /// Loads a policy document as an edit on this day (UTC).
     #[must_use]
     pub fn load(text: &str, today: Date) -> Loaded {
         Self::load_as(text, &Loading::edit(today))
@@ -104,7 +104,7 @@ impl Policy {
         Self::check(document::read(text), loading)
     }
 
-    /// The same of a document that is a tree already.
+    /// Loads a policy document that is parsed already.
     #[must_use]
     pub fn load_node(node: &Node, loading: &Loading<'_>) -> Loaded {
         Self::check(document::read_node(node), loading)
@@ -125,26 +125,26 @@ impl Policy {
         }
     }
 
-    /// The rules, in the order of the document.
+    /// Returns the rules, in the order of the document.
     #[must_use]
     pub fn registries(&self) -> &[RegistryRule] {
         &self.registries
     }
 
-    /// What happens to images that no rule covers.
+    /// Returns the treatment of images that no rule covers.
     #[must_use]
     pub fn unmatched(&self) -> Unmatched {
         self.unmatched
     }
 
-    /// The bans, in the order of the document.
+    /// Returns the bans, in the order of the document.
     #[must_use]
     pub fn bans(&self) -> &[Ban] {
         &self.bans
     }
 
-    /// The rule for an image in a namespace: the most specific of all that cover it there. Costs a few hash look-ups,
-    /// however many rules there are. A selector by labels that are not known matches.
+    /// Returns the rule for an image in a namespace: the most specific one that covers it there. Costs a few hash
+    /// look-ups, however many rules there are. A selector by unknown labels matches.
     #[must_use]
     pub fn rule_for(&self, image: &Image<'_>, namespace: Namespace<'_>) -> Option<&RegistryRule> {
         let first = |rules: &[usize]| self.first_that_applies(rules, namespace);
@@ -152,7 +152,7 @@ impl Policy {
         found.map(|rule| &self.registries[rule])
     }
 
-    /// The rules for many images in one namespace.
+    /// Returns the rules of one namespace, for many images.
     #[must_use]
     pub fn rules_in<'p>(&'p self, namespace: Namespace<'p>) -> RulesIn<'p> {
         RulesIn {
@@ -167,7 +167,8 @@ impl Policy {
         rules.find(|rule| self.applies(*rule, namespace) != Match::No)
     }
 
-    /// All rules that cover an image, the most specific first, also those that do not exist in the namespace.
+    /// Returns all rules that cover an image, the most specific first, including those that do not exist in the
+    /// namespace.
     #[must_use]
     pub fn candidates(&self, image: &Image<'_>, namespace: Namespace<'_>) -> Vec<Candidate<'_>> {
         let mut found: Vec<_> = (0..self.registries.len())
@@ -201,9 +202,9 @@ impl Policy {
         self.registries[rule].applies(namespace)
     }
 
-    /// The bans that cover a secret of this name, in the order of the document.
+    /// Returns the bans on a secret of this name, in the order of the document.
     pub fn bans_on(&self, secret: &str) -> impl Iterator<Item = (usize, &Ban)> {
-        // No Secret has a longer name.
+        // A longer text is not the name of a Secret.
         let secret = if secret.len() > names::MAX_SUBDOMAIN {
             ""
         } else {
@@ -217,7 +218,7 @@ impl Policy {
             .map(|number| (number, &self.bans[number]))
     }
 
-    /// The bans on what a secret holds, in the order of the document.
+    /// Returns the bans on the content of Secrets, in the order of the document.
     pub fn credential_bans(&self) -> impl Iterator<Item = CredentialBan<'_>> {
         let all = self.bans.iter().enumerate();
         all.filter_map(|(number, ban)| match &ban.target {
@@ -230,7 +231,7 @@ impl Policy {
         })
     }
 
-    /// What runs at a registry (`host[:port]`), where a rule says it; of several the first.
+    /// Returns the product that runs at a registry (`host[:port]`), if a rule names it. The first such rule wins.
     #[must_use]
     pub fn product_of(&self, registry: &str) -> Option<Product> {
         let registry = registry.to_ascii_lowercase();
@@ -241,7 +242,7 @@ impl Policy {
         })
     }
 
-    /// Whether a ban is lifted in a namespace on that day (UTC).
+    /// Returns whether an exception lifts a ban in a namespace on this day (UTC).
     #[must_use]
     pub fn lifted(&self, ban: usize, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
         let numbers = self.exceptions_of.get(ban).into_iter().flatten();
@@ -249,7 +250,7 @@ impl Policy {
         first_exception(exceptions, namespace, today)
     }
 
-    /// Whether `unmatched` is lifted in a namespace on that day (UTC).
+    /// Returns whether an exception lifts `unmatched` in a namespace on this day (UTC).
     #[must_use]
     pub fn unmatched_lifted(&self, namespace: Namespace<'_>, today: Date) -> Lifted<'_> {
         let exceptions = self.exceptions.iter();
@@ -260,7 +261,7 @@ impl Policy {
         )
     }
 
-    /// Whether Pullgate leaves a namespace alone.
+    /// Returns whether Pullgate leaves a namespace alone.
     #[must_use]
     pub fn exempt(&self, namespace: Namespace<'_>) -> Match {
         self.exempt
@@ -306,7 +307,7 @@ impl Policy {
         }
     }
 
-    /// The rules that inject a secret, in the order of the document.
+    /// Returns the rules that inject a secret, in the order of the document.
     pub fn rules_injecting(&self, secret: &str) -> impl Iterator<Item = &RegistryRule> {
         let numbers = self.injecting.get(secret).into_iter().flatten();
         numbers.map(|number| &self.registries[*number])
@@ -314,10 +315,10 @@ impl Policy {
 }
 
 impl<'p> RulesIn<'p> {
-    /// The rule for an image, as [`Policy::rule_for`] finds it.
+    /// Returns the rule for an image, as [`Policy::rule_for`] does.
     #[must_use]
     pub fn rule_for(&self, image: &Image<'_>) -> Option<&'p RegistryRule> {
-        /// Fewer are asked faster than looked up.
+        /// Up to this number of rules, asking each one is faster than the cache.
         const FEW: usize = 8;
         let (policy, namespace) = (self.policy, self.namespace);
         let first = |rules: &[usize]| {

@@ -17,26 +17,26 @@ use jiff::civil::Date;
 pub struct RegistryRule {
     /// Its name.
     pub name: String,
-    /// Which images it covers.
+    /// The images that it covers.
     pub images: Vec<ImagePattern>,
-    /// How nodes authenticate for them.
+    /// The authentication of nodes for these images.
     pub access: Access,
-    /// Where the rule exists; everywhere if `None`.
+    /// The namespaces in which the rule exists; `None` means all.
     pub namespaces: Option<NamespaceSelector>,
-    /// Whether and from where copies of the secret are kept.
+    /// The source of copies of the secret, if copies are kept.
     pub provision: Option<Provision>,
-    /// What runs at its hosts, where the policy says it.
+    /// The product that runs at its hosts, if the policy names it.
     pub product: Option<Product>,
 }
 
-/// How nodes authenticate to a registry.
+/// The way in which nodes authenticate to a registry.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Access {
-    /// By these secrets, in this order.
+    /// With these secrets, in this order.
     Secrets(Vec<SecretName>),
-    /// By the identity of the node.
+    /// With the identity of the node.
     Node,
-    /// Not at all.
+    /// Without authentication.
     Public,
 }
 
@@ -45,23 +45,23 @@ pub enum Access {
 pub struct Ban {
     /// Its name.
     pub name: String,
-    /// What is banned.
+    /// The secrets that are banned.
     pub target: BanTarget,
-    /// Why.
+    /// The reason, which messages repeat.
     pub reason: Option<String>,
-    /// What to use instead.
+    /// The secret to use instead.
     pub instead: Option<SecretName>,
-    /// Whom to ask.
+    /// The person or channel to ask.
     pub contact: Option<String>,
-    /// Where to read more.
+    /// The page to read.
     pub docs: Option<String>,
-    /// What it does.
+    /// The effect of the ban.
     pub mode: Mode,
-    /// What it does to pods of workloads that were admitted earlier.
+    /// The effect on pods of workloads that were admitted earlier.
     pub running: Running,
 }
 
-/// What a ban bans.
+/// The secrets that a ban covers.
 #[derive(Debug)]
 pub enum BanTarget {
     /// Secrets by name.
@@ -75,29 +75,29 @@ pub enum BanTarget {
 pub struct Exception {
     /// Whether it lifts `unmatched`.
     pub(super) unmatched: bool,
-    /// Where.
+    /// The namespaces in which it holds.
     pub(super) namespaces: NamespaceSelector,
-    /// Who answers for it.
+    /// The person or team that is responsible.
     pub owner: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// The last day (UTC) on which it holds.
     pub expires: Date,
 }
 
-/// Whether an exception lifts something in a namespace.
+/// Whether an exception lifts a ban (or `unmatched`) in a namespace.
 #[derive(Debug, Clone, Copy)]
 pub enum Lifted<'p> {
-    /// It holds.
+    /// No exception lifts it.
     Not,
-    /// It is lifted by this exception.
+    /// This exception lifts it.
     By(&'p Exception),
-    /// That depends on labels which are not known: reason enough not to deny.
+    /// Unknown, because it depends on unknown labels. Enough reason not to deny.
     Unknown,
 }
 
 impl Access {
-    /// The word for it in reports.
+    /// Returns the word for it in reports.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -109,7 +109,7 @@ impl Access {
 }
 
 impl RegistryRule {
-    /// Whether it exists in a namespace.
+    /// Returns whether the rule exists in a namespace.
     #[must_use]
     pub fn applies(&self, namespace: Namespace<'_>) -> Match {
         self.namespaces
@@ -117,7 +117,7 @@ impl RegistryRule {
             .map_or(Match::Yes, |selector| selector.matches(namespace))
     }
 
-    /// The secrets that it injects.
+    /// Returns the secrets that the rule injects.
     #[must_use]
     pub fn secrets(&self) -> &[SecretName] {
         match &self.access {
@@ -126,7 +126,7 @@ impl RegistryRule {
         }
     }
 
-    /// Their names.
+    /// Returns the names of these secrets.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.secrets().iter().map(SecretName::as_str)
     }
@@ -175,7 +175,7 @@ impl From<BanEntry> for Ban {
     }
 }
 
-/// Whether one of these exceptions holds in a namespace on that day (UTC).
+/// Returns whether one of these exceptions holds in a namespace on this day (UTC).
 pub(super) fn first_exception<'p>(
     exceptions: impl Iterator<Item = &'p Exception>,
     namespace: Namespace<'_>,
@@ -192,7 +192,7 @@ pub(super) fn first_exception<'p>(
     result
 }
 
-/// For each ban the numbers of the exceptions that name it.
+/// Returns, for each ban, the numbers of the exceptions that name it.
 pub(super) fn exceptions_of(bans: &[Ban], exceptions: &[At<ExceptionEntry>]) -> Vec<Vec<usize>> {
     let mut numbers: HashMap<&str, usize> = HashMap::default();
     for (number, ban) in bans.iter().enumerate() {

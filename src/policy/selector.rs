@@ -1,30 +1,30 @@
-//! Namespace selectors: evaluated with three answers, because labels may be unknown.
+//! Namespace selectors. They have three results, because labels may be unknown.
 
 use crate::facts::Labels;
 use crate::policy::document::{LabelSelector, NamespaceSelector, Operator, Requirement};
 
-/// A namespace as selectors see it.
+/// A namespace, as selectors see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Namespace<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its labels, where they are known.
+    /// Its labels, or `None` if they are unknown.
     pub labels: Option<&'a Labels>,
 }
 
-/// Whether a selector matches.
+/// The result of a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
-    /// It does.
+    /// The selector matches.
     Yes,
-    /// It does not.
+    /// The selector does not match.
     No,
-    /// It depends on labels that are not known.
+    /// Unknown, because it depends on unknown labels.
     Unknown,
 }
 
 impl NamespaceSelector {
-    /// Whether it selects this namespace.
+    /// Returns whether the selector matches a namespace.
     #[must_use]
     pub fn matches(&self, namespace: Namespace<'_>) -> Match {
         let by_name = self

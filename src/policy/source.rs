@@ -1,4 +1,4 @@
-//! The one way in for the text of a policy: a file, the value of a key of a `ConfigMap`, an object among manifests.
+//! Loads the text of a policy from any source: a file, a key of a `ConfigMap`, or an object among manifests.
 
 use crate::objects::kind::Kind;
 use crate::objects::manifest::{self, Manifest};
@@ -8,23 +8,23 @@ use crate::text::diagnostic::{Diagnostic, Span};
 use crate::text::yaml::Node;
 use jiff::civil::Date;
 
-/// The text of a policy, by the place that it comes from.
+/// The text of a policy, by its source.
 #[derive(Debug, Clone, Copy)]
 pub enum PolicyText<'t> {
-    /// A file: the policy alone, or a `ConfigMap` with it, which may stand among other objects.
+    /// A file: the policy alone, or a `ConfigMap` with it, possibly among other objects.
     File(&'t str),
     /// The value of the key `policy.yaml` of a `ConfigMap`.
     Value(&'t str),
 }
 
 impl PolicyText<'_> {
-    /// Loads the policy as an edit that is made on this day (UTC).
+    /// Loads the policy as an edit on this day (UTC).
     #[must_use]
     pub fn load(self, today: Date) -> Loaded {
         self.load_as(&Loading::edit(today))
     }
 
-    /// Loads the policy. The places of diagnostics are those of the text.
+    /// Loads the policy. Diagnostics point into this text.
     #[must_use]
     pub fn load_as(self, loading: &Loading<'_>) -> Loaded {
         let alone = |text| Policy::load_as(text, loading);
@@ -35,7 +35,7 @@ impl PolicyText<'_> {
     }
 }
 
-/// Loads the policy of the only `ConfigMap` of a file that has the key.
+/// Loads the policy of the only `ConfigMap` in a file that has the key.
 fn in_file(text: &str, loading: &Loading<'_>) -> Option<Loaded> {
     let manifests = manifest::read(text);
     let mut holders = manifests
@@ -46,7 +46,7 @@ fn in_file(text: &str, loading: &Loading<'_>) -> Option<Loaded> {
     load_manifest(only, text, loading)
 }
 
-/// Loads the policy that an object of a text is or holds, as an edit that is made on this day (UTC).
+/// Loads the policy that an object is or contains, as an edit on this day (UTC).
 #[must_use]
 pub fn in_manifest(manifest: &Manifest, text: &str, today: Date) -> Option<Loaded> {
     load_manifest(manifest, text, &Loading::edit(today))
@@ -68,7 +68,7 @@ fn load_manifest(manifest: &Manifest, text: &str, loading: &Loading<'_>) -> Opti
     Some(loaded)
 }
 
-/// Whether an object is a policy, or a `ConfigMap` that is meant to hold one.
+/// Returns whether an object is a policy, or a `ConfigMap` that is meant to hold one.
 #[must_use]
 pub fn is_meant(manifest: &Manifest) -> bool {
     let is_named = manifest.name() == Some(POLICY_CONFIG_MAP);
@@ -86,7 +86,7 @@ fn value_of(manifest: &Manifest) -> Option<&Node> {
     value.text().map(|_| value)
 }
 
-/// The lines of a text: many diagnostics ask for theirs.
+/// The lines of a text, indexed because many diagnostics look up their line.
 struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
@@ -106,18 +106,18 @@ impl<'t> Lines<'t> {
         }
     }
 
-    /// Where a line (from 1) begins, and what stands in it.
+    /// Returns the offset of a line (from 1) and its text.
     fn get(&self, number: usize) -> Option<(usize, &'t str)> {
         let start = *self.starts.get(number.checked_sub(1)?)?;
         Some((start, self.text[start..].lines().next()?))
     }
 }
 
-/// From the place in a text within a text to the place in the outer one: line by line in a block (`|`), else where the
-/// value begins.
+/// Moves a diagnostic from its place in the inner text to its place in the outer one: line by line in a block (`|`), or
+/// else to the beginning of the value.
 fn relocate(diagnostic: &mut Diagnostic, value: Span, inner: &Lines<'_>, outer: &Lines<'_>) {
     let number = diagnostic.span.line;
-    // The place of a block is that of its first line that is not empty.
+    // The span of a block begins at its first line that is not empty.
     let empty = inner.text.bytes().take_while(|byte| *byte == b'\n').count();
     let outer_number = (value.line + number - 1).saturating_sub(empty).max(1);
     let moved = inner.get(number).zip(outer.get(outer_number)).and_then(

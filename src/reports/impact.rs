@@ -1,19 +1,18 @@
-//! What an edit of the policy would do to what runs: the same judgement as ever, by the policy before and the one after.
+//! The effect of a policy edit on workloads that exist: each is judged by the policy before and by the policy after.
 
-use crate::kubelet::image::Image;
 use crate::objects::subject::Subject;
 use crate::policy::selector::Match;
 use crate::policy::{Policy, Running};
-use crate::verdict;
 use crate::verdict::finding::{Effect, Finding};
 use crate::verdict::words;
 use crate::verdict::world::World;
+use crate::verdict::{self, JudgedImage};
 use std::collections::BTreeSet;
 
-/// How many characters of names one line has; a warning of the API server has 256 in all.
+/// The most characters of names in a line. The API server cuts a warning to 256 characters.
 const MAX_NAMES: usize = 150;
 
-/// What an edit comes to; the default has looked at nothing.
+/// The effect of an edit. The default has looked at no workload.
 #[derive(Debug, Default)]
 pub struct Impact {
     looked_at: usize,
@@ -24,17 +23,17 @@ pub struct Impact {
     uncovered: BTreeSet<String>,
 }
 
-/// How much was looked at.
+/// The share of the workloads that was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Everything.
+    /// All workloads.
     All,
-    /// Not everything, and why.
+    /// Some of them, and the reason.
     Part(&'static str),
 }
 
 impl Impact {
-    /// Looks at one workload, as if somebody created it now.
+    /// Judges a workload as if a user created it now.
     pub fn add(&mut self, before: &World<'_>, after: &Policy, subject: &Subject<'_>) {
         let after = &World {
             policy: after,
@@ -62,7 +61,7 @@ impl Impact {
         self.uncovered.extend(uncovered.map(ToString::to_string));
     }
 
-    /// What there is to say, a line each, as warnings of an admission answer.
+    /// The effects as warnings of an admission answer, a line each.
     #[must_use]
     pub fn warnings(&self, extent: Extent) -> Vec<String> {
         let of_workloads = ["workload", "workloads"];
@@ -105,10 +104,10 @@ impl Impact {
     }
 }
 
-/// What matters of the judgement of a workload.
+/// The parts of a judgement that a preview compares.
 struct Judged<'a> {
     is_denied: bool,
-    /// Whether also the pods are denied that controllers make for it.
+    /// Whether pods that controllers make for it are denied too.
     is_stopped: bool,
     secrets: BTreeSet<&'a str>,
     uncovered: BTreeSet<&'a str>,
@@ -142,19 +141,16 @@ fn note<'s>(
     }
 }
 
-/// The images of a subject that no rule covers; those that cannot be parsed are nobody's news.
-fn uncovered<'a>(world: &World<'_>, subject: &'a Subject<'_>) -> BTreeSet<&'a str> {
-    let namespace = world.namespace(subject);
-    if world.policy.exempt(namespace) == Match::Yes {
+/// The images of a subject that no rule covers.
+fn uncovered<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> BTreeSet<&'a str> {
+    if world.policy.exempt(world.namespace(subject)) == Match::Yes {
         return BTreeSet::new();
     }
-    let images = subject.object.pod.iter().flat_map(|pod| &pod.images);
-    let rules = world.policy.rules_in(namespace);
-    let is_uncovered =
-        |image: &&str| Image::parse(image).is_ok_and(|image| rules.rule_for(&image).is_none());
+    let images = verdict::images(world, subject).into_iter();
+    let is_uncovered = |image: &JudgedImage<'_>| !image.is_covered;
     images
-        .map(|used| &*used.image)
         .filter(is_uncovered)
+        .map(|image| &*image.used.image)
         .collect()
 }
 

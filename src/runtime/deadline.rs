@@ -1,4 +1,4 @@
-//! Deadlines for what mostly is done at once.
+//! Deadlines for work that is mostly complete at once.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// A flag that is set after a time, to end work that awaits nothing. The timer ends when the flag is dropped.
+/// A flag that is set after a time, to stop work without await points. The timer ends when the flag is dropped.
 #[derive(Debug)]
 pub(crate) struct StopFlag {
     flag: Arc<AtomicBool>,
@@ -16,7 +16,7 @@ pub(crate) struct StopFlag {
 }
 
 impl StopFlag {
-    /// Starts the time.
+    /// Starts the timer.
     pub(crate) fn after(time: Duration) -> Self {
         let flag = Arc::new(AtomicBool::new(false));
         let set = flag.clone();
@@ -31,13 +31,13 @@ impl StopFlag {
         }
     }
 
-    /// The flag.
+    /// Returns the flag.
     pub(crate) fn flag(&self) -> &AtomicBool {
         &self.flag
     }
 }
 
-/// What a future comes to within a time. No clock is asked where there is nothing to wait for.
+/// Awaits a future for a limited time. Starts no timer if the future is already complete.
 pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     match futures::poll!(future.as_mut()) {

@@ -1,25 +1,25 @@
-//! Files that are watched by reading them: the kubelet swaps a symlink above a mounted file, and inotify misses that.
+//! Watches files by reading them. The kubelet swaps a symlink above a mounted file, and inotify misses that.
 
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
-/// How often files are read.
+/// The interval of the reads.
 pub const PERIOD: Duration = Duration::from_secs(1);
 
-/// What somebody made of changed files.
+/// The result of taking a changed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It is in use.
+    /// The new content is in use.
     Yes,
-    /// It cannot be used now. Perhaps later: a certificate may become valid.
+    /// The new content cannot be used now, but perhaps later: a certificate may become valid.
     No,
 }
 
-/// Calls `changed` with what the files hold whenever that is something else than before, for ever, and again each time
-/// while it cannot be used; the second value says whether it is new. `known` is what they held when they were first
-/// read. What was read once counts when it is read again: a writer may be in the middle. While a file cannot be read
+/// Watches files for ever. `known` is the content at the first read. Calls `changed` with each new content, and then at
+/// each read for as long as the content cannot be used; the second argument tells whether the content is new. A content
+/// counts only when two reads in a row found it, because a writer may be half done. While a file cannot be read,
 /// nothing changes.
 pub async fn poll(
     paths: Vec<PathBuf>,
@@ -28,15 +28,15 @@ pub async fn poll(
 ) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = false;
+    let mut is_logged = false;
     let mut last = known.clone();
     let mut refused = None;
     loop {
         ticks.tick().await;
         match read(&paths).await {
             Ok(now) => {
-                told = false;
-                // Also what is known, after something else was refused: that is over then.
+                is_logged = false;
+                // The known content counts, too, after another one was refused: the refused content is gone then.
                 if now == last && (now != known || refused.is_some()) {
                     let is_new = refused.as_ref() != Some(&now);
                     match changed(&now, is_new) {
@@ -50,10 +50,10 @@ pub async fn poll(
                 last = now;
             }
             Err((path, error)) => {
-                if !told {
-                    warn!(path = %path.display(), %error, "cannot read the file; what it said before stays in force");
+                if !is_logged {
+                    warn!(path = %path.display(), %error, "cannot read the file; its last content stays in use");
                 }
-                told = true;
+                is_logged = true;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Beginning and end of the process.
+//! The start and the end of the process.
 
 use futures::FutureExt;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ impl Signals {
     /// Listens to SIGTERM and Ctrl-C from now on.
     ///
     /// # Errors
-    /// The operating system refuses.
+    /// Fails if the operating system refuses.
     pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -27,7 +27,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next of them.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -36,19 +36,20 @@ impl Signals {
     }
 }
 
-/// Everything that runs beside the main task. None of it may end: the first that does ends the process, by name.
+/// The tasks beside the main task. All are essential: the first one that ends also ends the process, and the error
+/// names it.
 #[derive(Debug, Default)]
 pub struct Tasks(JoinSet<&'static str>);
 
 impl Tasks {
-    /// Runs this until the set is dropped. `what` is how the error message calls it.
+    /// Runs a task until the set is dropped. Error messages call it `what`.
     pub fn spawn(&mut self, what: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        // The panic hook has told the place.
+        // The panic hook has logged the place already.
         let task = AssertUnwindSafe(task).catch_unwind().map(move |_| what);
         self.0.spawn(task);
     }
 
-    /// Waits for the first to end, and says which; for ever where there is none.
+    /// Waits for the first task that ends, and returns its name. Waits for ever if there are no tasks.
     pub async fn ended(&mut self) -> &'static str {
         match self.0.join_next().await {
             Some(ended) => ended.unwrap_or("a task"),
@@ -57,18 +58,18 @@ impl Tasks {
     }
 }
 
-/// What has to be there before the webhook can answer.
+/// A part that the webhook needs before it can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The serving certificate, and that webhook configurations trust it.
+    /// The serving certificate, and the trust of the webhook configurations in it.
     Certificate,
     /// The policy.
     Policy,
-    /// Namespaces and service accounts, and Secrets where they are watched.
+    /// Namespaces and service accounts, and Secrets if they are watched.
     Facts,
 }
 
-/// Whether the webhook can answer.
+/// Tracks whether the webhook can answer.
 #[derive(Debug)]
 pub struct Readiness(watch::Sender<ReadinessState>);
 
@@ -79,7 +80,7 @@ struct ReadinessState {
 }
 
 impl Readiness {
-    /// Not ready: these parts are missing.
+    /// Starts as not ready, with these parts missing.
     #[must_use]
     pub fn waiting_for(parts: &[Part]) -> Self {
         Self(watch::Sender::new(ReadinessState {
@@ -88,13 +89,13 @@ impl Readiness {
         }))
     }
 
-    /// This part is there.
+    /// Marks a part as present.
     pub fn has(&self, part: Part) {
         self.0
             .send_modify(|state| state.missing.retain(|(missing, _)| *missing != part));
     }
 
-    /// Why this part is not there, as far as it is still missing.
+    /// Records why a missing part is missing.
     pub fn lacks(&self, part: Part, why: String) {
         self.0.send_modify(|state| {
             let entry = state
@@ -107,29 +108,29 @@ impl Readiness {
         });
     }
 
-    /// Waits until these parts are there.
+    /// Waits until these parts are present.
     pub async fn has_all(&self, parts: &[Part]) {
         let mut state = self.0.subscribe();
         let is_there = |state: &ReadinessState| {
             let mut missing = state.missing.iter();
             !missing.any(|(part, _)| parts.contains(part))
         };
-        // The sender is `self`.
+        // It cannot fail: `self` is the sender.
         let _ = state.wait_for(is_there).await;
     }
 
-    /// The process is about to end: not ready from now on.
+    /// Marks the process as ending: it is not ready from now on.
     pub fn stop(&self) {
         self.0.send_modify(|state| state.is_stopping = true);
     }
 
-    /// Whether the process is about to end.
+    /// Returns whether the process is ending.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.0.borrow().is_stopping
     }
 
-    /// Whether it is ready, and a line for each reason why not.
+    /// Returns whether the process is ready, and one line for each reason why it is not.
     #[must_use]
     pub fn report(&self) -> (bool, String) {
         let state = self.0.borrow();
@@ -138,15 +139,15 @@ impl Readiness {
             let part = match part {
                 Part::Certificate => "no certificate",
                 Part::Policy => "no policy",
-                Part::Facts => "no knowledge of namespaces and service accounts",
+                Part::Facts => "no facts about namespaces and service accounts",
             };
             let _ = match why {
-                Some(why) => writeln!(text, "not ready: there is {part}: {why}"),
-                None => writeln!(text, "not ready: there is {part} yet"),
+                Some(why) => writeln!(text, "not ready: {part}: {why}"),
+                None => writeln!(text, "not ready: {part} yet"),
             };
         }
         if state.is_stopping {
-            text.push_str("not ready: about to end\n");
+            text.push_str("not ready: shutting down\n");
         }
         if text.is_empty() {
             return (true, "ready\n".to_owned());

@@ -1,4 +1,11 @@
-//! What the server judges by: snapshots that are swapped whole, so that a review never waits for a writer.
+//! The policy and the facts of the serving process, as snapshots.
+//!
+//! A writer builds a new snapshot and swaps it in as a whole; a review loads the current one. So a review never waits
+//! for a writer, and sees one consistent policy and one consistent set of facts. A lock was no option: a writer that
+//! holds it while it applies thousands of changes would stop all reviews, and they have 3 s.
+//!
+//! A snapshot may lag behind the API server by some milliseconds, because facts arrive by watches. So a review may
+//! wait, for a limited time, for a fact that it depends on. An unknown fact never denies.
 
 use crate::facts::{Facts, WatchedObjects};
 use crate::objects::kind::Kind;
@@ -13,13 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How long a review waits for the watch to know what it is about. A namespace and what is in it often come in one
+/// The longest wait of a review for facts about its object. A namespace and its objects are often in one
 /// `kubectl apply`, and the watch is a few milliseconds behind the API server.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long somebody who lacks a Secret waits for it to come after all, from the same `kubectl apply`.
+/// The longest wait for a missing Secret, which may arrive from the same `kubectl apply`.
 const PATIENCE_FOR_SECRETS: Duration = Duration::from_millis(200);
 
-/// The policy, the facts and what else a judgement depends on.
+/// The policy, the facts and the other inputs of a judgement.
 #[derive(Debug)]
 pub struct Live {
     policy: ArcSwap<Policy>,
@@ -30,17 +37,17 @@ pub struct Live {
     controllers: Controllers,
 }
 
-/// Whether somebody learns facts.
+/// Tells whether facts arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watches {
-    /// The cluster is watched: what is unknown may soon be known.
+    /// The cluster is watched: an unknown fact may become known soon.
     Cluster,
-    /// Nobody does: what is unknown stays unknown.
+    /// Nothing is watched: unknown facts stay unknown.
     Nothing,
 }
 
 impl Live {
-    /// A state that knows a policy and no facts.
+    /// Creates a state with a policy and without facts.
     #[must_use]
     pub fn new(policy: Policy, controllers: Controllers, watches: Watches) -> Self {
         Self {
@@ -53,7 +60,7 @@ impl Live {
         }
     }
 
-    /// Judges by what is known now.
+    /// Judges by the current snapshots.
     pub fn judge<T>(&self, judge: impl FnOnce(&World<'_>) -> T) -> T {
         let (policy, facts) = (self.policy.load(), self.facts.load());
         judge(&World {
@@ -64,31 +71,31 @@ impl Live {
         })
     }
 
-    /// Judges by this policy from now on.
+    /// Replaces the policy.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
     }
 
-    /// The uid of the object that the policy is in, or that there is none.
+    /// Sets the uid of the object that holds the policy, or that there is no such object.
     pub fn set_policy_object(&self, uid: Option<String>) {
         self.policy_object.store(uid.map(Arc::new));
     }
 
-    /// The uid of the object that the policy is in.
+    /// Returns the uid of the object that holds the policy.
     #[must_use]
     pub fn policy_object(&self) -> Option<Arc<String>> {
         self.policy_object.load_full()
     }
 
-    /// Judges by these facts from now on.
+    /// Replaces the facts.
     pub fn set_facts(&self, facts: Facts) {
         self.facts.store(Arc::new(facts));
         self.facts_changed.notify_waiters();
     }
 
-    /// Waits until the namespace of a subject, and the `ServiceAccount` of a Pod, are known; for half a second at most,
-    /// and only if they are watched. Both often come in the same `kubectl apply` as what is judged. While a watch fails,
-    /// nothing comes from it: then there is nothing to wait for.
+    /// Waits until the namespace of a subject, and the `ServiceAccount` of a Pod, are known. Waits at most half a
+    /// second, and only if the cluster is watched: they are often in the same `kubectl apply` as the subject. While a
+    /// watch fails, it delivers nothing, so there is nothing to wait for.
     pub async fn wait_for_facts(&self, subject: &Subject<'_>) {
         if self.watches == Watches::Nothing || !subject.is_judged() {
             return;
@@ -118,12 +125,13 @@ impl Live {
                 changed.await;
             }
         };
-        // Still unknown: the judgement knows what to do without.
+        // A fact that is still unknown does no harm: the judgement handles it.
         within(PATIENCE, known).await;
     }
 
-    /// Returns the pull secrets that pods of a subject lack, where it is worth to wait for them: a warning about a Secret
-    /// that is on its way would be wrong a moment later. Controllers are not told anyway.
+    /// Returns the pull secrets that the pods of a subject lack, if waiting for them is worthwhile: a warning about a
+    /// Secret that is about to arrive would be wrong a moment later. Controllers read no warnings, so nothing is waited
+    /// for.
     #[must_use]
     pub fn lacking_secrets(&self, subject: &Subject<'_>) -> Vec<String> {
         if self.watches == Watches::Nothing || !subject.is_judged() {
@@ -138,9 +146,9 @@ impl Live {
         })
     }
 
-    /// Waits until these Secrets are in the namespace of a subject, for 200 ms at most.
+    /// Waits until these Secrets are in the namespace of a subject, at most 200 ms.
     pub async fn wait_for_secrets(&self, subject: &Subject<'_>, mut lacking: Vec<String>) {
-        // Facts change often, and an object can list many secrets: of those that came none is looked for again.
+        // Facts change often, and an object may list many secrets, so a secret that has arrived is not looked up again.
         let mut is_there = || {
             let facts = self.facts.load();
             let inventory = facts.inventory();

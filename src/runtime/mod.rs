@@ -1,4 +1,4 @@
-//! What a serving process is made of.
+//! The parts of a serving process.
 
 pub mod clock;
 pub(crate) mod deadline;

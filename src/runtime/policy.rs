@@ -1,4 +1,4 @@
-//! The policy in force: the one place where a policy is accepted or refused, counted and logged.
+//! The policy in force. Every policy is accepted or refused, counted and logged here.
 
 use crate::policy::source::PolicyText;
 use crate::policy::{Loaded, Loading, Policy};
@@ -18,14 +18,14 @@ pub struct PolicyInForce {
     readiness: Arc<Readiness>,
 }
 
-/// A policy that has faults; the one before it stays in force.
+/// A policy with faults. The previous one stays in force.
 #[derive(Debug)]
 pub struct PolicyRefused {
     faults: Vec<Diagnostic>,
 }
 
 impl PolicyRefused {
-    /// One line about the first fault, with this name of the file.
+    /// Returns one line about the first fault, with `file` as the name of the file.
     #[must_use]
     pub fn first(&self, file: &str) -> String {
         let first = self.faults.first();
@@ -34,7 +34,7 @@ impl PolicyRefused {
 }
 
 impl PolicyInForce {
-    /// Puts policies in force in this state, and reports it in these metrics and this readiness.
+    /// Creates it for this state, these metrics and this readiness.
     #[must_use]
     pub fn new(live: Arc<Live>, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> Self {
         Self {
@@ -44,10 +44,10 @@ impl PolicyInForce {
         }
     }
 
-    /// Puts a policy in force if it has no fault. Its faults and warnings are logged with this name of its file.
+    /// Puts a policy in force if it has no faults. Logs its faults and warnings with `file` as the name of the file.
     ///
     /// # Errors
-    /// It has faults. It is counted as refused, and the policy before it stays in force.
+    /// The policy has faults. It is counted as refused, and the previous one stays in force.
     pub fn take(
         &self,
         text: PolicyText<'_>,
@@ -65,7 +65,7 @@ impl PolicyInForce {
             self.metrics.policy.refused(faults.len());
             error!(
                 file,
-                "the policy has faults and is not used; the one before, if there was one, stays in force"
+                "the policy has faults and is not used; the previous one, if any, stays in force"
             );
             return Err(PolicyRefused { faults });
         };
@@ -74,15 +74,15 @@ impl PolicyInForce {
         Ok(())
     }
 
-    /// Puts a policy in force that has no text: the empty one, or the example.
+    /// Puts a policy without a text in force: the empty one, or the example.
     pub fn set(&self, policy: Policy, source: PolicySource) {
         self.live.set_policy(policy);
         self.metrics.policy.loaded(now(), source);
         self.readiness.has(Part::Policy);
     }
 
-    /// Puts an accepted policy in force in the place of one with faults, which stay counted. Returns whether it has no
-    /// fault itself.
+    /// Puts an accepted policy in force in place of one with faults, which stay counted. Returns whether the accepted
+    /// policy has no faults itself.
     #[must_use]
     pub fn fall_back(&self, accepted: &str) -> bool {
         let Some(policy) = load(PolicyText::Value(accepted)).policy else {
@@ -94,23 +94,23 @@ impl PolicyInForce {
         true
     }
 
-    /// Says in `/readyz` why no policy is in force, as long as there is none.
+    /// Records in `/readyz` why no policy is in force. Has no effect if one is.
     pub fn lacks(&self, why: String) {
         self.readiness.lacks(Part::Policy, why);
     }
 
-    /// Notes the uid of the object that the policy is in, or that there is none.
+    /// Sets the uid of the object that holds the policy, or that there is no such object.
     pub fn set_object(&self, uid: Option<String>) {
         self.live.set_policy_object(uid);
     }
 }
 
-/// Loading a policy of 1 MiB takes so long that reviews would wait for the thread.
+/// Loads a policy away from the async tasks: 1 MiB takes so long that reviews would wait for the thread.
 fn load(text: PolicyText<'_>) -> Loaded {
     tokio::task::block_in_place(|| text.load_as(&Loading::in_force(today())))
 }
 
-/// Logs the faults and warnings of a policy, a line each.
+/// Logs the faults and warnings of a policy, one line each.
 fn log(diagnostics: &[Diagnostic], file: &str) {
     for diagnostic in diagnostics {
         match diagnostic.severity {

@@ -1,4 +1,4 @@
-//! What the process says about itself while it runs: log lines on stderr.
+//! Log lines on stderr.
 
 use crate::runtime::terminal::wants_colour;
 use anyhow::{Context, Result};
@@ -10,10 +10,10 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
-/// How to log.
+/// The options of logging.
 #[derive(Debug, Args)]
 pub struct LogArgs {
-    /// How log lines are written.
+    /// The format of log lines.
     #[arg(
         long,
         value_enum,
@@ -22,7 +22,8 @@ pub struct LogArgs {
         help_heading = "Logs"
     )]
     log_format: LogFormat,
-    /// Which log lines are written, a level or several `MODULE=LEVEL`: `info,pullgate=debug` has a line for each review.
+    /// The log lines that are written: a level, or several MODULE=LEVEL. `info,pullgate=debug` adds a line for each
+    /// review.
     #[arg(
         long,
         value_name = "FILTER",
@@ -32,25 +33,25 @@ pub struct LogArgs {
     log_filter: String,
 }
 
-/// How a log line is written.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
     /// For people.
     Text,
-    /// For programs: one JSON object a line.
+    /// For programs: one JSON object per line.
     Json,
 }
 
-/// Logs from now on. Of a panic only the place is told: what it says could quote an object.
+/// Starts logging. Logs only the place of a panic, because its message could quote an object.
 ///
 /// # Errors
-/// The filter cannot be read, or somebody logs already.
+/// Fails if the filter is not valid, or if logging has started already.
 pub fn start(args: &LogArgs) -> Result<()> {
     let filter: Targets = args
         .log_filter
         .parse()
-        .with_context(|| format!("bad --log-filter {:?}", args.log_filter))?;
-    // It would log an answer that it cannot read, and that may be our Secret.
+        .with_context(|| format!("--log-filter {:?} is not valid", args.log_filter))?;
+    // This module would log an answer that it cannot read, which may be Pullgate's own Secret.
     let filter = filter.with_target("kube_client::client", LevelFilter::ERROR);
     let others = filter.default_level().unwrap_or(LevelFilter::ERROR);
     let filter = filter.with_default(others);
@@ -66,7 +67,7 @@ pub fn start(args: &LogArgs) -> Result<()> {
         let place = panic.location().map(ToString::to_string);
         error!(
             place,
-            "a panic: please report it with this place and the version"
+            "a panic: please report it, with this place and the version"
         );
     }));
     started

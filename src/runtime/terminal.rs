@@ -1,15 +1,15 @@
-//! What a terminal can show.
+//! The capabilities of a terminal.
 
 use crate::text::diagnostic::Colour;
 use std::io::IsTerminal;
 
-/// Whether colours are wanted there: on a terminal, unless `NO_COLOR` says anything (<https://no-color.org>).
+/// Returns whether an output wants colours: if it is a terminal, and `NO_COLOR` is empty (<https://no-color.org>).
 #[must_use]
 pub fn wants_colour(out: &impl IsTerminal) -> bool {
     out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// How to show diagnostics there.
+/// Returns the colour mode of diagnostics for an output.
 #[must_use]
 pub fn colour(out: &impl IsTerminal) -> Colour {
     if wants_colour(out) {

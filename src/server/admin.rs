@@ -1,4 +1,4 @@
-//! The admin port, plain HTTP: `/livez`, `/readyz`, `/metrics`.
+//! The admin port (plain HTTP): `/livez`, `/readyz`, `/metrics`.
 
 use crate::runtime::lifecycle::Readiness;
 use crate::runtime::metrics::{self, Metrics};
@@ -9,10 +9,10 @@ use axum::routing::get;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// How many connections the admin port has: the kubelet, Prometheus, and somebody with a browser.
+/// The most connections of the admin port: the kubelet, Prometheus, and a person with a browser need few.
 pub const MAX_CONNECTIONS: usize = 256;
 
-/// The three endpoints.
+/// Returns the router of the three endpoints.
 pub fn router(readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
     let state = readiness.clone();
     let ready = move || async move {
@@ -32,7 +32,7 @@ pub fn router(readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
-        // The message of a panic is not repeated: it could quote an object.
+        // The message of a panic is not repeated, because it could quote an object.
         .layer(CatchPanicLayer::custom(|_| {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }))

@@ -1,4 +1,4 @@
-//! `POST /mutate` and `POST /validate`: bytes, review, verdict, bytes.
+//! The handlers of `POST /mutate` and `POST /validate`: from bytes to a review, a verdict and bytes.
 
 use super::body::{Bodies, ReceivedBody};
 use super::connections::Peer;
@@ -29,28 +29,30 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::error;
 
-/// The most reviews that are judged at the same time off the threads that answer other reviews.
+/// The most long reviews that are judged at the same time, apart from the threads that answer the others.
 const MAX_ASIDE: usize = 4;
-/// How long such a review waits for its turn, each of two times. The API server waits 3 s for the webhook of pods.
+/// The longest wait of such a review for its turn, both to be parsed and to be judged. The API server waits 3 s for the
+/// webhook of pods.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long an edit of the policy is judged, after it has waited for its turn. The API server waits 10 s for this webhook.
+/// The longest judgement of an edit of the policy, once its turn has come. The API server waits 10 s for this webhook.
 const EDIT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Tells what an edit of the policy, given as its text, would do to what runs. The only part of a review that may ask the
-/// API server, within the deadline of that webhook.
+/// Predicts the effect of an edit of the policy (its text) on running workloads. No other part of a review asks the API
+/// server. It must keep the deadline of that webhook.
 pub type EditPreview = Box<dyn Fn(&str) -> BoxFuture<'static, Vec<String>> + Send + Sync>;
 
-/// How edits of the policy are judged. The default judges a ConfigMap of that name in any namespace, and predicts nothing.
+/// The rules for edits of the policy. The default accepts a ConfigMap of that name in any namespace as the policy, and
+/// predicts nothing.
 #[derive(Default)]
 pub struct PolicyEdits {
-    /// The namespace of the ConfigMap with the policy. A ConfigMap of that name in another namespace is not a policy.
+    /// The namespace of the ConfigMap with the policy. A ConfigMap of that name elsewhere is not a policy.
     pub namespace: Option<String>,
-    /// Tells what an edit would do.
+    /// Predicts the effect of an edit.
     pub preview: Option<EditPreview>,
 }
 
-/// Judges reviews. The state of the two handlers.
+/// Judges reviews. It is the state of the two handlers.
 pub struct Admission {
     live: Arc<Live>,
     edits: PolicyEdits,
@@ -61,7 +63,7 @@ pub struct Admission {
     bodies: Bodies,
 }
 
-/// An answer, and the memory that it takes until it is dropped.
+/// An answer, with the memory that it holds until it is dropped.
 struct Answer {
     bytes: Vec<u8>,
     #[expect(dead_code, reason = "it matters when it is dropped")]
@@ -69,7 +71,7 @@ struct Answer {
 }
 
 impl Admission {
-    /// Judges by this state, and counts here.
+    /// Creates the webhook for this state and these metrics.
     #[must_use]
     pub fn new(live: Arc<Live>, metrics: Arc<Metrics>, edits: PolicyEdits) -> Self {
         Self {
@@ -83,7 +85,7 @@ impl Admission {
         }
     }
 
-    /// The webhook. While the process is about to end, answers ask clients to connect anew.
+    /// Returns the router of the webhook. While the process is ending, its answers ask clients to reconnect.
     pub fn router(self, readiness: Arc<Readiness>) -> Router {
         let metrics = self.metrics.clone();
         let close = move |_: &Response| {
@@ -159,7 +161,7 @@ impl Admission {
         Ok(Answer { bytes, lease })
     }
 
-    /// Finds out whether a review is about the policy, and then waits for its turn.
+    /// Decides whether a review changes the policy, and if so waits for its turn.
     async fn edit(
         &self,
         endpoint: Endpoint,
@@ -176,8 +178,8 @@ impl Admission {
         let Some(text) = policy_edit::text(subject) else {
             return Ok(PolicyReview::No);
         };
-        // A client that knows the uid of the object has read it, so the preview tells it nothing about the cluster that it
-        // may not know. No client knows the uid of an object that is only made.
+        // A client that knows the uid of the object may read it, so the preview discloses nothing that the client may
+        // not know. For an object that is being created, no client knows a uid.
         let old = subject
             .old
             .as_ref()
@@ -201,7 +203,7 @@ impl Admission {
         })
     }
 
-    /// Does what takes long where it keeps no other request waiting, and not many at a time.
+    /// Runs long work where it blocks no other request, and only a few pieces at a time.
     async fn aside<T>(&self, is_long: bool, work: impl FnOnce() -> T) -> Result<T, Unanswered> {
         if !is_long {
             return Ok(work());
@@ -213,18 +215,18 @@ impl Admission {
     }
 }
 
-/// What a review has to do with the policy.
+/// The relation of a review to the policy.
 enum PolicyReview {
-    /// Nothing, or it leaves the policy as it is.
+    /// The review does not concern the policy, or leaves it unchanged.
     No,
-    /// It changes a ConfigMap of that name in a namespace that has no policy.
+    /// The review changes a ConfigMap of that name, but in a namespace that holds no policy.
     Foreign,
-    /// It changes the policy.
+    /// The review changes the policy.
     Edit {
-        /// What the edit would do.
+        /// The predicted effect.
         preview: Vec<String>,
         turn: PolicyTurn,
-        /// Ends its judgement.
+        /// Stops the judgement at its deadline.
         stop: StopFlag,
     },
 }
@@ -243,10 +245,10 @@ async fn validate(
     admission.answer(Endpoint::Validate, received).await
 }
 
-/// The answer to a request whose handler panicked: the failurePolicy decides. What the panic says is not repeated: it could
-/// quote an object.
+/// Answers a request after its handler panicked: the failurePolicy decides. The message of the panic is not repeated,
+/// because it could quote an object.
 fn panicked(metrics: &Metrics) -> Response {
-    error!("a panic while a review was judged: it gets no answer");
+    error!("a panic in a judgement: the review gets no answer");
     Refusal::new(Unanswered::Panic, metrics).into_response()
 }
 

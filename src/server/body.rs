@@ -1,4 +1,4 @@
-//! The body of a request: received within a time, and within the memory of all bodies.
+//! The body of a request, received within a deadline and within the memory of all bodies.
 
 use super::activity::at_least_rate;
 use super::connections::Peer;
@@ -16,14 +16,14 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroize;
 
-/// The most bytes of a body. The API server takes objects of 3 MiB, and a review of an update holds two of them.
+/// The most bytes of a body. The API server accepts objects of 3 MiB, and the review of an update holds two of them.
 const MAX_BODY: usize = 7 * 1024 * 1024;
-/// The bytes that are set aside for a body before it comes, if so many are promised. They cost nothing until they are
+/// The most bytes that are reserved for an announced body before it arrives. Reserved memory costs nothing until it is
 /// written to.
 const MAX_AHEAD: usize = 1024 * 1024;
-/// How long receiving a body may take beyond the time that it takes at the least rate.
+/// The time that a body may take in addition to its length at the least rate.
 const BODY_DEADLINE: Duration = Duration::from_secs(2);
-/// How long the rest of a body that is refused is read.
+/// The time for which the rest of a refused body is read.
 const REST: Duration = Duration::from_secs(1);
 
 /// Receives bodies.
@@ -33,41 +33,41 @@ pub(super) struct Bodies {
     metrics: Arc<Metrics>,
 }
 
-/// The body of a request that came whole, and what belongs to the request until it is answered.
+/// A complete body, with everything that belongs to the request until it is answered.
 pub(super) struct ReceivedBody {
     pub(super) bytes: BodyBytes,
-    /// The memory of the body, and then of the answer too.
+    /// The memory of the body, and later of the answer as well.
     pub(super) lease: MemoryLease,
     /// The client that sent it.
     pub(super) peer: Peer,
-    /// When the head of the request was there.
+    /// The time when the head of the request was complete.
     pub(super) began: std::time::Instant,
-    /// Counts the review as one that is under way.
+    /// Counts the review as under way.
     pub(super) in_flight: ReviewInFlight,
 }
 
-/// The bytes of a body. Those of a Secret are wiped when they are dropped, unless they belong to the connection.
+/// The bytes of a body. The bytes of a Secret are wiped when they are dropped, unless they belong to the connection.
 pub(super) struct BodyBytes {
     content: BodyContent,
     is_secret: Cell<bool>,
 }
 
-/// Where bytes are.
+/// The location of the bytes.
 enum BodyContent {
-    /// They came at once, and stay where the connection received them.
+    /// They arrived in one piece, and stay in the buffer of the connection.
     Piece(Bytes),
-    /// They came by and by.
+    /// They arrived in several pieces.
     Pieces(Vec<u8>),
 }
 
 impl Bodies {
-    /// Counts bodies and refusals here.
+    /// Counts bodies and refusals in these metrics.
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
         let memory = Arc::default();
         Self { memory, metrics }
     }
 
-    /// Receives a body. Its memory is counted as it comes: a promise of much is not much.
+    /// Receives a body. Takes memory as the bytes arrive, because a client may announce more than it sends.
     async fn receive(
         &self,
         headers: &HeaderMap,
@@ -91,7 +91,7 @@ impl Bodies {
             let Some(frame) = frame else {
                 break;
             };
-            // The client is gone, or sent something other than HTTP: there is no one to answer.
+            // The client is gone, or sent something other than HTTP, so nothing can be answered.
             let frame = frame.map_err(|_| Unanswered::BadRequest)?;
             let Ok(piece) = frame.into_data() else {
                 continue;
@@ -117,8 +117,8 @@ where
 {
     type Rejection = Refusal;
 
-    /// Receives the body. Of a body that is refused the rest is read for a moment and dropped: a client that still sends
-    /// when the connection is closed may never see the answer.
+    /// Receives the body. Reads and drops the rest of a refused body for a moment: a client that still sends while the
+    /// connection closes may never see the answer.
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let bodies = Bodies::from_ref(state);
         let began = std::time::Instant::now();
@@ -148,7 +148,7 @@ where
 }
 
 impl BodyBytes {
-    /// Says that these bytes are to be wiped.
+    /// Marks the bytes as a Secret, so that they are wiped.
     pub(super) fn holds_a_secret(&self) {
         self.is_secret.set(true);
     }
@@ -171,7 +171,7 @@ impl Drop for BodyBytes {
 }
 
 impl BodyContent {
-    /// These bytes and then a piece; there may be as many as `expected`.
+    /// Appends a piece; `expected` is the expected total length.
     fn and(self, piece: Bytes, expected: usize) -> Self {
         let mut bytes = match self {
             Self::Piece(first) if first.is_empty() => return Self::Piece(piece),

@@ -1,4 +1,4 @@
-//! One connection: handshake, protocol, requests.
+//! Serves one connection: handshake, protocol, requests.
 
 use super::activity::{Activity, RequestInFlight};
 use super::connections::ConnectionPlace;
@@ -23,15 +23,15 @@ use tokio::task::JoinError;
 use tokio_rustls::TlsAcceptor;
 use tracing::error;
 
-/// What a handshake may take; the API server gives up after 10 s too.
+/// The longest handshake. The API server also gives up after 10 s.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// The most bytes that are kept of what a client sends before they are looked at, and so the longest head of a request.
+/// The size of the read buffer in bytes, and so the longest head of a request.
 const BUFFER: usize = 32 * 1024;
 
-/// Tells connections to finish what they do.
+/// Tells connections to finish their requests and close.
 pub(super) type Stopping = watch::Receiver<bool>;
 
-/// Why a connection ended early.
+/// The reason why a connection ended early.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error("the TLS handshake failed")]
@@ -73,7 +73,7 @@ pub(super) async fn serve(
         let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
         let stream = tokio::select! {
             stream = handshake => stream.map_err(|_| Ended::HandshakeDeadline)?.map_err(Ended::Handshake)?,
-            // Nothing was asked yet.
+            // No request has been received yet.
             _ = stopping.wait_for(|stop| *stop) => return Ok(()),
         };
         http1(Watched(stream, activity.clone()), requests, stopping).await
@@ -84,14 +84,14 @@ pub(super) async fn serve(
     }
 }
 
-/// Serves until the client goes, or until the request under way is finished once the server stops.
+/// Serves until the client closes or, after the server stops, until the request under way is finished.
 async fn http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     requests: impl HttpService<Incoming, ResBody = AnswerBody, Error = Infallible>,
     mut stopping: Stopping,
 ) -> Result<(), Ended> {
     let connection = http1::Builder::new()
-        // `Activity` knows when bytes come, and so a silent connection from a slow head.
+        // `Activity` sees each read, so it can tell a silent connection from a slow head.
         .header_read_timeout(None)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), requests);
@@ -103,7 +103,7 @@ async fn http1(
     Ok(connection.await?)
 }
 
-/// The body of an answer. The request is under way until the client has taken it.
+/// The body of an answer. The request counts as under way until the client has received the body.
 struct AnswerBody {
     body: Body,
     #[expect(dead_code, reason = "it matters when it is dropped")]
@@ -130,7 +130,7 @@ impl hyper::body::Body for AnswerBody {
     }
 }
 
-/// A stream that notes when bytes come.
+/// A stream that reports the bytes it reads.
 struct Watched<S>(S, Arc<Activity>);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -179,7 +179,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
-/// A connection that panics is a bug, but no reason to end.
+/// Logs a panic. A connection that panics is a bug, but the server goes on.
 pub(super) fn note(ended: Result<(), JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
         error!("a connection ended with a panic");

@@ -1,4 +1,12 @@
-//! The memory of the bodies and answers that are under way.
+//! Accounts for the memory of the bodies and answers under way.
+//!
+//! Any client in the pod network can open connections and send bodies of several MiB. Without a limit, a few dozen
+//! large bodies would exceed the memory limit of the container, and the process would be killed with all its reviews.
+//! Counting requests instead is no substitute, because a request may hold 1 KiB or 7 MiB. So the account counts bytes,
+//! as they arrive.
+//!
+//! When no memory is left, a body waits for a moment while the slowest bodies give way, and is refused with 503 after
+//! that.
 
 use super::connections::Peer;
 use std::sync::Arc;
@@ -6,21 +14,21 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// The most bytes that all bodies and answers may have together.
+/// The most bytes of all bodies and answers together.
 ///
-/// With what each connection takes besides (TLS, a head, and its task: about 80 KiB at most) and what is known of the
-/// cluster this stays below the memory limit of the chart, as a test of the release binary shows.
+/// Together with the cost of each connection (TLS, a head, and its task: about 80 KiB at most) and the facts about the
+/// cluster, this stays below the memory limit of the chart, as a test of the release binary shows.
 const ALL: usize = 128 * 1024 * 1024;
-/// The most bytes that all large bodies and answers may have together. The rest of [`ALL`] is for small ones alone, so
-/// that large ones, however many there are, never keep a small one waiting.
+/// The most bytes of all large bodies and answers together. The rest of [`ALL`] is reserved for small ones, so large
+/// ones never delay a small one, however many they are.
 const ALL_LARGE: usize = 96 * 1024 * 1024;
 /// A body or answer of more bytes than this is large.
 pub(super) const LARGE: usize = 256 * 1024;
-/// The bytes that a body counts for at least: a request costs more than its bytes.
+/// The least number of bytes that a body counts for, because a request costs more than its bytes.
 const LEAST: usize = 16 * 1024;
-/// How long a body waits for memory. The API server waits 3 s for the webhook of pods.
+/// The longest wait of a body for memory. The API server waits 3 s for the webhook of pods.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long one slow body that has to give way is waited for before the next one has to.
+/// The time that one slow body gets to give way before the next one has to.
 const STEP: Duration = Duration::from_millis(20);
 
 /// The account.
@@ -30,7 +38,7 @@ pub(super) struct Memory {
     large: Arc<Semaphore>,
 }
 
-/// A part of the account that is in use until it is dropped.
+/// A part of the account, taken until it is dropped.
 #[derive(Debug)]
 pub(super) struct MemoryLease {
     all: OwnedSemaphorePermit,
@@ -58,7 +66,7 @@ impl Memory {
     /// Takes the memory of a small body.
     ///
     /// # Errors
-    /// None is left, and no slow body gave way in time.
+    /// Fails if no memory is left and no slow body gives way in time.
     pub(super) async fn lease(&self, peer: &Peer) -> Result<MemoryLease, OutOfMemory> {
         let nothing = |part: &Arc<Semaphore>| part.clone().try_acquire_many_owned(0);
         let (Ok(all), Ok(large)) = (nothing(&self.all), nothing(&self.large)) else {
@@ -71,10 +79,10 @@ impl Memory {
 }
 
 impl MemoryLease {
-    /// Takes more memory, if the lease has less than this; the slowest bodies give way for it.
+    /// Grows the lease to this size if it is smaller. The slowest bodies give way.
     ///
     /// # Errors
-    /// As for [`Memory::lease`]. The lease keeps what it has.
+    /// As for [`Memory::lease`]. The lease keeps its size.
     pub(super) async fn grow_to(&mut self, bytes: usize, peer: &Peer) -> Result<(), OutOfMemory> {
         let end = Instant::now() + PATIENCE;
         for (permit, wanted) in self.parts(bytes) {
@@ -99,10 +107,10 @@ impl MemoryLease {
         Ok(())
     }
 
-    /// Takes more memory, if the lease has less than this and if it is there.
+    /// Grows the lease to this size if it is smaller and the memory is free.
     ///
     /// # Errors
-    /// It is not there. The lease keeps what it has.
+    /// Fails if the memory is not free. The lease keeps its size.
     pub(super) fn try_grow_to(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
         for (permit, wanted) in self.parts(bytes) {
             let more = more(permit, wanted);
@@ -111,14 +119,14 @@ impl MemoryLease {
         Ok(())
     }
 
-    /// The parts of the account, and the KiB that so many bytes take of each.
+    /// Returns the parts of the account, each with the KiB that `bytes` take of it.
     fn parts(&mut self, bytes: usize) -> [(&mut OwnedSemaphorePermit, usize); 2] {
         let large = if bytes > LARGE { kib(bytes) } else { 0 };
         [(&mut self.large, large), (&mut self.all, kib(bytes))]
     }
 }
 
-/// The KiB that a permit lacks.
+/// Returns the KiB that a permit lacks.
 fn more(permit: &OwnedSemaphorePermit, wanted: usize) -> u32 {
     let more = wanted.saturating_sub(permit.num_permits());
     u32::try_from(more).unwrap_or(u32::MAX)
@@ -136,7 +144,7 @@ fn take(permit: &mut OwnedSemaphorePermit, more: u32) -> Result<(), OutOfMemory>
     Ok(())
 }
 
-/// KiB, the unit of the account: semaphores count no further than 32 bits.
+/// Converts to KiB, the unit of the account: semaphores count no further than 32 bits.
 fn kib(bytes: usize) -> usize {
     bytes.div_ceil(1024)
 }

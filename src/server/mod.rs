@@ -27,12 +27,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-/// What is left to requests under way once the server is told to stop.
+/// The time that requests under way get after the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long to wait when accepting fails (no file descriptors, mostly) before trying again.
+/// The pause after a failed accept (mostly for lack of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A server that has its port and does not serve yet.
+/// A server that has bound its port but does not serve yet.
 pub struct Server {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -41,21 +41,21 @@ pub struct Server {
     metrics: ConnectionMetrics,
 }
 
-/// How a server is reached.
+/// The transport and the limits of a server.
 pub struct ServerAccess {
-    /// TLS, or plain HTTP where there is none.
+    /// The TLS configuration; `None` means plain HTTP.
     pub tls: Option<rustls::ServerConfig>,
-    /// How many connections there may be.
+    /// The most open connections.
     pub max_connections: usize,
-    /// What counts them.
+    /// The metrics of its connections.
     pub metrics: ConnectionMetrics,
 }
 
 impl Server {
-    /// Takes a port.
+    /// Binds a port.
     ///
     /// # Errors
-    /// The port cannot be had.
+    /// Fails if the port is not available.
     pub async fn bind(
         address: SocketAddr,
         access: ServerAccess,
@@ -75,15 +75,15 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address of the listener.
     ///
     /// # Errors
-    /// The operating system does not say.
+    /// Fails if the operating system does not tell the address.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown` is there, then finishes what is under way, for ten seconds at most.
+    /// Serves until `shutdown` completes, then finishes the requests under way, for ten seconds at most.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopping) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -114,7 +114,7 @@ impl Server {
         let _ = stop.send(true);
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
-            warn!("requests were still under way at the end");
+            warn!("stopped while requests were under way");
         }
     }
 

@@ -1,8 +1,9 @@
-//! The network that an address belongs to.
+//! The network of an address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Returns the network of an address: its /24, or its /64. One machine easily has all addresses of one.
+/// Returns the network of an address: its /24, or its /64 for IPv6. One machine can easily own all addresses of such a
+/// network.
 pub(super) fn network(source: IpAddr) -> IpAddr {
     match source {
         IpAddr::V4(address) => {

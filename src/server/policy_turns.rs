@@ -1,8 +1,13 @@
 //! The order in which edits of the policy are judged: one at a time.
 //!
-//! Anyone who reaches the port can send a review of a policy, and judging a policy of 1 MiB takes a moment. So no source has
-//! more than one review waiting, and the review of a source that was just served goes behind those of others. An edit that
-//! names the uid of the ConfigMap in force goes before all others: only its readers know it, and the API server.
+//! Any client that reaches the port can send a review of a policy, and judging a policy of 1 MiB takes a moment. With a
+//! plain queue, a client that floods the port would delay the edits of the policy's owners until they time out. So
+//! three rules hold:
+//!
+//! - A source has at most one review in the queue.
+//! - The source that was served last goes behind the others.
+//! - An edit with the uid of the ConfigMap in force goes first: only the API server and readers of the
+//!   ConfigMap know it.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +15,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// The most edits that wait.
+/// The most edits in the queue.
 const MOST: usize = 16;
-/// How long an edit waits for its turn. The API server waits 10 s for this webhook.
+/// The longest wait of an edit for its turn. The API server waits 10 s for this webhook.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The queue of edits.
@@ -21,9 +26,9 @@ pub(super) struct PolicyTurns(Mutex<Queue>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// The source whose edit is judged now.
+    /// The source of the edit that is judged now.
     running: Option<IpAddr>,
-    /// In the order in which they came.
+    /// In order of arrival.
     waiting: Vec<Waiting>,
 }
 
@@ -33,12 +38,12 @@ struct Waiting {
     turn: oneshot::Sender<PolicyTurn>,
 }
 
-/// An edit, as far as its order depends on it.
+/// An edit, reduced to the properties that decide its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edit {
     /// The client that sent it.
     pub(super) source: IpAddr,
-    /// Whether it names the uid of the ConfigMap whose policy is in force.
+    /// Whether it names the uid of the ConfigMap in force.
     pub(super) is_known: bool,
 }
 
@@ -47,7 +52,7 @@ pub(super) struct Edit {
 pub(super) struct PolicyTurn(Arc<PolicyTurns>);
 
 impl PolicyTurns {
-    /// Waits for the turn of an edit. Returns `None` where too many wait, or where it does not come in time.
+    /// Waits for the turn of an edit. Returns `None` if the queue is full, or if the turn does not come in time.
     pub(super) async fn take(self: &Arc<Self>, edit: Edit) -> Option<PolicyTurn> {
         let turn = {
             let mut queue = self.queue();
@@ -66,7 +71,7 @@ impl PolicyTurns {
 }
 
 impl Queue {
-    /// Puts an edit behind the others. One of the known ConfigMap takes the place of the last other one.
+    /// Appends an edit. If the queue is full, an edit of the known ConfigMap replaces the last of the other edits.
     fn enter(&mut self, edit: Edit) -> Option<oneshot::Receiver<PolicyTurn>> {
         self.waiting.retain(|waiting| !waiting.turn.is_closed());
         let is_rival = |waiting: &Waiting| !waiting.edit.is_known;
@@ -83,12 +88,12 @@ impl Queue {
         Some(waited)
     }
 
-    /// Takes out the edit whose turn it is after one of this source.
+    /// Removes the next edit from the queue, after an edit of `served` was judged.
     fn next(&mut self, served: Option<IpAddr>) -> Option<Waiting> {
         let order = |(_, waiting): &(usize, &Waiting)| {
             (!waiting.edit.is_known, Some(waiting.edit.source) == served)
         };
-        // `min_by_key` takes the first of equals.
+        // `min_by_key` returns the first of equal elements.
         let (first, _) = self.waiting.iter().enumerate().min_by_key(order)?;
         Some(self.waiting.remove(first))
     }
@@ -104,7 +109,7 @@ impl Drop for PolicyTurn {
             next
         };
         if let Some(next) = next {
-            // An edit that no longer waits drops the turn, and so the one behind it gets it.
+            // An edit that no longer waits drops its turn, which passes it on to the next one.
             let _ = next.turn.send(Self(self.0.clone()));
         }
     }
@@ -176,7 +181,7 @@ mod tests {
         assert!(waiting.remove(0).await.is_some());
     }
 
-    /// An edit whose client is gone, or that waited for too long, does not hold up the others.
+    /// An edit of a client that is gone, or an edit that waited for too long, does not delay the others.
     #[tokio::test(start_paused = true)]
     async fn an_edit_that_no_longer_waits_is_passed_over() {
         let turns = Arc::new(PolicyTurns::default());

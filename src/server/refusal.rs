@@ -1,4 +1,4 @@
-//! Answers without a review: the failurePolicy of the webhook decides.
+//! Answers without a review, so that the failurePolicy of the webhook decides.
 
 use crate::admission::ReviewError;
 use crate::runtime::metrics::{Metrics, Unanswered};
@@ -13,14 +13,14 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Counts a request, and says the reason.
+    /// Counts a request, and gives its reason as the text.
     pub(super) fn new(reason: Unanswered, metrics: &Metrics) -> Self {
         let text = reason.words().to_owned();
         metrics.reviews.unanswered(reason);
         Self { reason, text }
     }
 
-    /// Counts a request whose body is not a review, and says why.
+    /// Counts a request with a body that is not a review, and gives the error as the text.
     pub(super) fn unreadable(error: &ReviewError, metrics: &Metrics) -> Self {
         let refusal = Self::new(Unanswered::BadRequest, metrics);
         let text = error.to_string();
@@ -29,7 +29,7 @@ impl Refusal {
 }
 
 impl IntoResponse for Refusal {
-    /// One line, and what the client should do.
+    /// Writes one line with the reason and the advice.
     fn into_response(self) -> Response {
         let Self { reason, text } = self;
         let status = match reason {
@@ -39,7 +39,7 @@ impl IntoResponse for Refusal {
             Unanswered::Overload => StatusCode::SERVICE_UNAVAILABLE,
             Unanswered::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        debug!(%status, text, "a request got no review for an answer");
+        debug!(%status, text, "a request got no review as its answer");
         let mut response = (status, format!("{text}\n")).into_response();
         if reason == Unanswered::Overload {
             let again = HeaderValue::from_static("1");
@@ -53,10 +53,12 @@ impl Unanswered {
     fn words(self) -> &'static str {
         match self {
             Self::BadRequest => "the request ended too early",
-            Self::TooLarge => "the body is larger than 7 MiB, which no AdmissionReview is",
-            Self::Timeout => "the body came more slowly than 1 MiB/s, and not within 2 s",
-            Self::Overload => "too much to do: try again in a second",
-            Self::Panic => "the review could not be judged; the log says where that failed",
+            Self::TooLarge => "the body is larger than 7 MiB, the limit for an AdmissionReview",
+            Self::Timeout => {
+                "the body arrived too slowly: in more than 2 s, and at less than 1 MiB/s"
+            }
+            Self::Overload => "the webhook is overloaded: try again in a second",
+            Self::Panic => "the review cannot be judged; the log names the place of the failure",
         }
     }
 }
@@ -67,7 +69,7 @@ mod tests {
 
     /// The API server does not repeat the call, but other clients may.
     #[test]
-    fn an_overload_says_when_to_come_again() {
+    fn an_overload_asks_for_a_retry() {
         let refusal = Refusal::new(Unanswered::Overload, &Metrics::default());
         let response = refusal.into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -1,7 +1,7 @@
-//! The log of verdicts, with a limit for the lines about refusals.
+//! The log of verdicts, with a limit for lines about refusals.
 //!
-//! Anyone who reaches the port can have as many reviews refused as they like, with any name of a user. The record of
-//! refusals is the audit log of the API server; these lines help to read it.
+//! Any client that reaches the port can cause any number of refusals, under any user name. So these lines are limited,
+//! and they only help to read the real record of refusals, the audit log of the API server.
 
 use super::connections::Peer;
 use crate::admission::Review;
@@ -14,14 +14,14 @@ use tracing::{debug, info};
 
 /// The most lines about refusals in one [`PERIOD`].
 const MOST: u32 = 100;
-/// How long lines are counted together.
+/// The period for which lines are counted.
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// The log of verdicts.
 #[derive(Debug, Default)]
 pub(super) struct ReviewLog(Mutex<Counted>);
 
-/// The lines about refusals since the beginning of a period.
+/// The lines about refusals since the period began.
 #[derive(Debug, Default)]
 struct Counted {
     began: Option<Instant>,
@@ -30,8 +30,8 @@ struct Counted {
 }
 
 impl ReviewLog {
-    /// Logs a verdict. Names are written by others: given as values, and not shown by `Display`, they are quoted and cannot
-    /// forge a line.
+    /// Logs a verdict. Other people choose the names in it: as `Debug` values they are quoted, so they cannot forge a
+    /// line.
     pub(super) fn verdict(&self, review: &Review<'_>, mutation: &Mutation<'_>, peer: &Peer) {
         let user = beginning(&review.subject.user, MAX_SUBDOMAIN);
         let subject = || review.subject.to_string();
@@ -70,7 +70,7 @@ impl ReviewLog {
                 if left_out > 0 {
                     info!(
                         lines = left_out,
-                        "lines about earlier refusals were left out: no more than {MOST} are logged in {} s; the audit log of the API server has all",
+                        "left out lines about earlier refusals: at most {MOST} are logged in {} s; the audit log of the API server has all of them",
                         PERIOD.as_secs()
                     );
                 }
@@ -78,7 +78,8 @@ impl ReviewLog {
         }
     }
 
-    /// Returns whether there may be one more line about a refusal, and with it how many were left out since the last one.
+    /// Returns `None` if no further line about a refusal may be logged, or else the number of lines left out since the
+    /// last one.
     fn admits_refusal(&self, now: Instant) -> Option<u64> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |began: Instant| now.saturating_duration_since(began) >= PERIOD;
@@ -95,7 +96,7 @@ impl ReviewLog {
     }
 }
 
-/// The kinds of what was found, and the bans.
+/// Returns the codes of the findings, with their bans.
 fn found<'a>(mutation: &'a Mutation<'_>) -> Vec<(&'static str, Option<&'a str>)> {
     let mut found: Vec<_> = mutation
         .findings
@@ -107,7 +108,7 @@ fn found<'a>(mutation: &'a Mutation<'_>) -> Vec<(&'static str, Option<&'a str>)>
             )
         })
         .collect();
-    // An object of 3 MiB may have tens of thousands.
+    // An object of 3 MiB may have tens of thousands of findings.
     found.dedup();
     found.truncate(16);
     found
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_above_the_limit_are_left_out_and_told() {
+    fn lines_above_the_limit_are_left_out_and_counted() {
         let (log, began) = (ReviewLog::default(), Instant::now());
         for _ in 0..MOST {
             assert_eq!(log.admits_refusal(began), Some(0));

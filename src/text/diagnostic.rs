@@ -1,51 +1,51 @@
-//! Faults and warnings of a document, each with its place, shown the way rustc shows its own.
+//! Faults and warnings of a document, each with its place, shown in the style of rustc.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::fmt::Write as _;
 
-/// Where in a text something stands.
+/// A place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Span {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The offset of its first byte.
+    /// The offset of the first byte.
     pub start: usize,
-    /// The offset of the byte after its last.
+    /// The offset of the byte after the last one.
     pub end: usize,
 }
 
-/// How bad it is.
+/// How serious a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The document cannot be used.
     Fault,
-    /// It can be used, and surely does not say what was meant.
+    /// The document can be used, but surely does not say what its author meant.
     Warning,
-    /// Good to know.
+    /// Information only.
     Note,
 }
 
-/// Longer lines are not shown.
+/// The longest line that is shown, in bytes.
 const MAX_LINE: usize = 200;
 
-/// One thing to say about one place of a document.
+/// One message about one place of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// How serious it is.
     pub severity: Severity,
     /// The place as a path of keys: `registries[2].images[0]`; empty for the whole document.
     pub path: String,
     /// The place in the text.
     pub span: Span,
-    /// What is wrong: lower case, no full stop.
+    /// The fault: lower case, no full stop.
     pub message: String,
-    /// What to do about it.
+    /// The fix.
     pub help: Option<String>,
 }
 
-/// Whether a rendering may use colours.
+/// Chooses whether a rendering uses colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
     /// Plain text.
@@ -55,7 +55,7 @@ pub enum Colour {
 }
 
 impl Diagnostic {
-    /// `policy.yaml:7:14: registries[2].images[0]: MESSAGE (HELP)`: all of it in one line.
+    /// Writes the diagnostic as one line: `policy.yaml:7:14: registries[2].images[0]: MESSAGE (HELP)`.
     #[must_use]
     pub fn line(&self, file: &str) -> String {
         let Span { line, column, .. } = self.span;
@@ -71,18 +71,18 @@ impl Diagnostic {
     }
 }
 
-/// How much of a text is shown around the places that diagnostics speak of.
+/// How much of the source a diagnostic shows.
 #[derive(Debug, Clone, Copy)]
 pub enum SourceExcerpt<'s> {
-    /// The line.
+    /// The whole line.
     Line(&'s str),
-    /// The place, and before it on its line nothing but the keys that lead to it: what else is there may be a secret.
+    /// The place, and before it only the keys that lead to it. The rest of the line may hold a secret.
     Place(&'s str),
     /// Nothing.
     Nothing,
 }
 
-/// Shows diagnostics with the lines of `source` that they speak of.
+/// Renders diagnostics with the source lines that they point at.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], file: &str, source: &str, colour: Colour) -> String {
     let mut text = String::new();
@@ -97,7 +97,7 @@ pub fn render(diagnostics: &[Diagnostic], file: &str, source: &str, colour: Colo
     text
 }
 
-/// Shows one of them. Of long lines, which nobody wrote by hand, only the place is told.
+/// Renders one diagnostic. A long line, which was not written by hand, is not shown: the output names only its place.
 #[must_use]
 pub fn render_one(
     diagnostic: &Diagnostic,
@@ -141,7 +141,7 @@ pub fn render_one(
     format!("{}\n\n", renderer.render(&[group]))
 }
 
-/// The line of a span, and what of it the span covers.
+/// The source line of a span, and the part of it that the span covers.
 struct Line<'s> {
     text: &'s str,
     start: usize,
@@ -149,7 +149,7 @@ struct Line<'s> {
 }
 
 impl<'s> Line<'s> {
-    /// `None` if it is long; looked for no further than that, because all of a text may be one line.
+    /// Returns `None` for a long line. The search ends at the limit, because the whole text may be a single line.
     fn of(source: &'s str, span: Span) -> Option<Self> {
         let at = source.floor_char_boundary(span.start);
         let from = source.floor_char_boundary(at.saturating_sub(MAX_LINE + 1));
@@ -168,7 +168,7 @@ impl<'s> Line<'s> {
         })
     }
 
-    /// Up to the end of the span; `None` where a value stands before it.
+    /// Cuts the line at the end of the span. Returns `None` if a value stands before the span.
     fn without_the_rest(self) -> Option<Self> {
         let is_plain = |c: char| c.is_alphanumeric() || "_-./".contains(c);
         let is_key = |word: &str| {

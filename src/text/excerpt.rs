@@ -1,10 +1,10 @@
-//! Parts of a text that others wrote, made fit to be shown: cleaned, shortened, cut.
+//! Makes foreign texts fit to be shown: cleaned, shortened, cut.
 
-/// What is put where the middle of a text is left out.
+/// Stands for the left-out middle of a text.
 const GAP: &str = "…";
 
-/// Without control characters and those that turn the direction of writing: the API server drops a warning that has one
-/// without a trace, and what somebody else wrote must not look like a line of ours.
+/// Replaces control characters and characters that change the direction of writing by spaces. The API server silently
+/// drops a warning that holds a control character, and a foreign text must not be able to look like a line of Pullgate.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -16,7 +16,7 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
-/// A text of at most so many characters: its beginning and its end.
+/// Shortens a text to at most `length` characters: its beginning, `…`, its end.
 #[must_use]
 pub fn shorten(text: &str, length: usize) -> String {
     let count = text.chars().count();
@@ -32,7 +32,8 @@ pub fn shorten(text: &str, length: usize) -> String {
         .collect()
 }
 
-/// No more than so many bytes of a text: whoever asks decides how long it is, and not how much of it is repeated.
+/// Returns at most the first `bytes` bytes of a text. A client chooses the length of what it sends, but not how much of
+/// it Pullgate repeats.
 #[must_use]
 pub fn beginning(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_long_keeps_both_ends() {
+    fn a_long_text_keeps_both_ends() {
         assert_eq!(shorten("abcdefghij", 10), "abcdefghij");
         assert_eq!(shorten("abcdefghijk", 10), "abcde…hijk");
         assert_eq!(shorten("äöüäöüäöü", 4), "äö…ü");

@@ -1,8 +1,8 @@
-//! Globs that know only `*`, any run of characters.
+//! Globs with one wildcard: `*`, any run of characters.
 
 use std::fmt;
 
-/// A pattern in which `*` stands for any run of characters, also none.
+/// A pattern in which `*` stands for any run of characters, including none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Glob {
     text: Box<str>,
@@ -11,7 +11,7 @@ pub struct Glob {
 }
 
 impl Glob {
-    /// A glob; every text is one.
+    /// Makes a glob. Every text is a valid one.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self {
@@ -20,39 +20,39 @@ impl Glob {
         }
     }
 
-    /// The text it was made from.
+    /// Returns the text of the glob.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The one text it matches, where it has no `*`.
+    /// Returns the only text that the glob matches, if it has no `*`.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {
         self.stars.is_none().then_some(&*self.text)
     }
 
-    /// Returns the text before the first `*`, with which each text begins that it matches; all of a literal.
+    /// Returns the text before the first `*`, or the whole literal. Every text that matches begins with it.
     #[must_use]
     pub fn prefix(&self) -> &str {
         self.stars
             .map_or(&self.text, |(first, _)| &self.text[..first])
     }
 
-    /// Returns the text after the last `*`, with which each text ends that it matches; all of a literal.
+    /// Returns the text after the last `*`, or the whole literal. Every text that matches ends with it.
     #[must_use]
     pub fn suffix(&self) -> &str {
         self.stars
             .map_or(&self.text, |(_, last)| &self.text[last + 1..])
     }
 
-    /// Whether it matches every text.
+    /// Returns whether the glob matches every text.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.text.bytes().all(|byte| byte == b'*') && self.stars.is_some()
     }
 
-    /// Whether it matches all of `text`. Takes time in proportion to the length of both.
+    /// Returns whether the glob matches the whole `text`. Takes time in proportion to the length of both.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let Some((first, last)) = self.stars else {
@@ -67,7 +67,8 @@ impl Glob {
         if first == last {
             return true;
         }
-        // The first place of each piece is as good as any later one, and `str::find` takes linear time.
+        // Taking the first occurrence of each piece is enough: a later one leaves less text for the pieces that follow.
+        // So there is no backtracking, and `str::find` takes linear time.
         let after = |rest: &'_ str, piece: &str| rest.find(piece).map(|at| at + piece.len());
         let mut pieces = self.text[first + 1..last].split('*');
         pieces
@@ -77,21 +78,23 @@ impl Glob {
             .is_some()
     }
 
-    /// Whether it matches whatever `other` matches. Never wrongly `true`.
+    /// Returns whether the glob matches every text that `other` matches. May miss such a pair, but never says `true`
+    /// wrongly.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        // Read as a text, the `*` of the other can only be matched by one of ours, and so can all that it stands for.
+        // Read the other glob as a plain text. Only a `*` of this glob can match a `*` in it, and that `*` also matches
+        // every text that the other `*` stands for.
         self.matches(&other.text)
     }
 
-    /// Whether some text is matched by both. Takes time in proportion to the length of both.
+    /// Returns whether a text exists that both globs match. Takes time in proportion to the length of both.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self.literal(), other.literal()) {
             (Some(text), _) => other.matches(text),
             (None, Some(text)) => self.matches(text),
-            // The longer beginning, all pieces between the stars of one and then of the other, and the longer end are a
-            // text that both match.
+            // Both match this text: the longer prefix, then all pieces between the stars of the one and of the other,
+            // then the longer suffix.
             (None, None) => {
                 let ((a, b), (c, d)) = (
                     (self.prefix(), other.prefix()),

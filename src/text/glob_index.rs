@@ -1,11 +1,11 @@
-//! Many globs, of which a look-up compares only those that begin or end like the text in question.
+//! An index of many globs. A look-up compares a text only with globs that share its beginning or its end.
 
 use crate::text::glob::Glob;
 use std::cmp::Ordering;
 
-/// Globs with a value each, by the text before their first `*`; those that begin with a `*` by the text after their
-/// last. Building takes `n log n` comparisons of texts. A look-up takes `log n` comparisons, and visits the globs whose
-/// beginning (or end) is one of the text in question.
+/// Globs with a value each. The key of a glob is the text before its first `*`, or, for a glob that begins with `*`,
+/// the text after its last `*`. Building takes `n log n` comparisons of texts. A look-up takes `log n` comparisons, and
+/// then visits only the globs with a key that the text begins (or ends) with.
 #[derive(Debug)]
 pub struct GlobIndex<V> {
     entries: Vec<(Glob, V)>,
@@ -13,7 +13,7 @@ pub struct GlobIndex<V> {
     by_suffix: Keys,
 }
 
-/// Texts in order, counted from one of their ends.
+/// Keys in sorted order, compared from one end.
 #[derive(Debug)]
 struct Keys {
     end: End,
@@ -23,12 +23,12 @@ struct Keys {
 #[derive(Debug)]
 struct Key {
     text: Box<[u8]>,
-    /// The longest other key that this one begins (or ends) with.
+    /// The longest other key that this key begins (or ends) with.
     parent: Option<usize>,
     entries: Vec<usize>,
 }
 
-/// From which end texts are compared.
+/// The end from which texts are compared.
 #[derive(Debug, Clone, Copy)]
 enum End {
     First,
@@ -42,7 +42,7 @@ impl<V> Default for GlobIndex<V> {
 }
 
 impl<V> GlobIndex<V> {
-    /// An index of these globs.
+    /// Builds an index of the given globs.
     #[must_use]
     pub fn new(globs: impl Iterator<Item = (Glob, V)>) -> Self {
         let entries: Vec<_> = globs.collect();
@@ -61,7 +61,7 @@ impl<V> GlobIndex<V> {
         }
     }
 
-    /// Returns the globs that may match a text: all others do not.
+    /// Returns the globs that may match a text. All others do not match it.
     pub fn candidates<'s>(&'s self, text: &'s str) -> impl Iterator<Item = (&'s Glob, &'s V)> {
         let text = text.as_bytes();
         let numbers = self.by_prefix.within(text);
@@ -69,7 +69,7 @@ impl<V> GlobIndex<V> {
         numbers.map(|number| self.entry(number))
     }
 
-    /// Returns the globs that may have a text in common with this one: all others have none.
+    /// Returns the globs that may overlap with `glob`. All others do not overlap with it.
     pub fn neighbours<'s>(&'s self, glob: &'s Glob) -> impl Iterator<Item = (&'s Glob, &'s V)> {
         let (prefix, suffix) = (glob.prefix().as_bytes(), glob.suffix().as_bytes());
         let numbers = self.by_prefix.within(prefix);
@@ -79,7 +79,7 @@ impl<V> GlobIndex<V> {
         numbers.map(|number| self.entry(number))
     }
 
-    /// Returns the values of the globs that match a text, in no order.
+    /// Returns the values of the globs that match a text, in no particular order.
     pub fn matching<'s>(&'s self, text: &'s str) -> impl Iterator<Item = &'s V> {
         let found = self.candidates(text);
         found
@@ -120,19 +120,20 @@ impl Keys {
         Self { end, keys }
     }
 
-    /// The entries of the keys that a text begins (or ends) with, itself among them.
+    /// Returns the entries of the keys that `text` begins (or ends) with, including `text` itself.
     fn within(&self, text: &[u8]) -> impl Iterator<Item = usize> {
         let end = self.end;
         let after = |key: &Key| end.order(&key.text, text) != Ordering::Greater;
         let last = self.keys.partition_point(after).checked_sub(1);
-        // What a text begins with is, in order, before it, and everything between both begins with it too.
+        // In sorted order, a prefix of `text` stands before `text`, and every key between the two begins with that
+        // prefix too. So the chain of parents of the last key before `text` holds all its prefixes.
         let chain = std::iter::successors(last, |key| self.keys[*key].parent);
         let keys = chain.map(|key| &self.keys[key]);
         let keys = keys.filter(move |key| end.extends(text, &key.text));
         keys.flat_map(|key| key.entries.iter().copied())
     }
 
-    /// The entries of the longer keys that begin (or end) with a text.
+    /// Returns the entries of the longer keys that begin (or end) with `text`.
     fn beyond(&self, text: &[u8]) -> impl Iterator<Item = usize> {
         let end = self.end;
         let before = |key: &Key| end.order(&key.text, text) != Ordering::Greater;
@@ -168,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_index_finds_what_comparing_with_every_glob_finds(
+        fn the_index_agrees_with_comparing_every_glob(
             globs in proptest::collection::vec("[ab*]{0,5}", 0..12), text in "[ab]{0,6}", glob in "[ab*]{0,5}",
         ) {
             let globs: Vec<_> = globs.iter().map(|glob| Glob::new(glob)).collect();

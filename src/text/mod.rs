@@ -1,4 +1,4 @@
-//! How texts are read and shown.
+//! Reads and shows texts: JSON and YAML readers, globs, diagnostics, suggestions.
 
 pub mod diagnostic;
 pub mod excerpt;

@@ -1,9 +1,10 @@
-//! "Did you mean?"
+//! Suggests the known word that was probably meant ("did you mean?").
 
-/// What is longer was not mistyped, and comparing it would take long.
+/// The longest word that gets a suggestion, in bytes. A longer one is not a typing mistake, and comparing it takes
+/// long.
 const MAX_WORD: usize = 64;
 
-/// The known word that was probably meant: at most a third of it is otherwise.
+/// Returns the known word that was probably meant: at most a third of its characters differ.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     if word.len() > MAX_WORD {
@@ -11,7 +12,7 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     }
     let lower = word.to_lowercase();
     let is_near = |known: &str, distance: usize| distance * 3 <= known.len().max(3);
-    // Words are at least as far from each other as their lengths are.
+    // The distance of two words is at least the difference of their lengths.
     let near = known
         .iter()
         .filter(|known| is_near(known, known.len().abs_diff(lower.len())));

@@ -1,4 +1,4 @@
-//! Who may call: clients with a certificate of some CA.
+//! Checks client certificates: which clients may connect.
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
@@ -15,7 +15,8 @@ use std::sync::Arc;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The CA whose clients are let in, to be swapped while the server runs, and the names that they may have.
+/// The CA of the clients that may connect, and the names that they may have. The CA can be swapped while the server
+/// runs.
 #[derive(Debug)]
 pub struct Clients {
     verifier: ArcSwap<Verifier>,
@@ -26,11 +27,11 @@ pub struct Clients {
 struct Verifier(Arc<dyn ClientCertVerifier>);
 
 impl Clients {
-    /// Clients whose certificate is of this CA (PEM, one or more certificates) and has one of these names as its common
-    /// name or among its DNS names; any where no name is given.
+    /// Accepts clients with a certificate of this CA (PEM, one or more certificates) that has one of these names as its
+    /// common name or as a DNS name. Without names, every certificate of the CA is accepted.
     ///
     /// # Errors
-    /// There is no CA certificate.
+    /// Fails if `authority` holds no CA certificate.
     pub fn new(authority: &str, names: Vec<String>) -> Result<Arc<Self>> {
         Ok(Arc::new(Self {
             verifier: ArcSwap::from_pointee(verifier(authority)?),
@@ -38,10 +39,10 @@ impl Clients {
         }))
     }
 
-    /// Lets in clients of another CA from the next handshake on.
+    /// Accepts clients of another CA from the next handshake on.
     ///
     /// # Errors
-    /// There is no CA certificate; then the one that was there stays.
+    /// Fails if `authority` holds no CA certificate. The CA in use then stays.
     pub fn replace(&self, authority: &str) -> Result<()> {
         self.verifier.store(Arc::new(verifier(authority)?));
         Ok(())
@@ -67,19 +68,19 @@ impl Clients {
 fn verifier(authority: &str) -> Result<Verifier> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
-        let certificate = certificate.context("the file is no PEM")?;
+        let certificate = certificate.context("the file is not valid PEM")?;
         roots
             .add(certificate)
-            .context("a certificate in the file cannot be read")?;
+            .context("cannot read a certificate in the file")?;
     }
-    anyhow::ensure!(!roots.is_empty(), "there is no certificate in the file");
+    anyhow::ensure!(!roots.is_empty(), "the file holds no certificate");
     let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build()?;
     Ok(Verifier(verifier))
 }
 
 impl ClientCertVerifier for Clients {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        // Hints are optional (RFC 8446, 4.2.4), and what is swapped cannot be borrowed from.
+        // Hints are optional (RFC 8446, 4.2.4), and a value that is swapped cannot be borrowed.
         &[]
     }
 

@@ -1,4 +1,4 @@
-//! The CA and the serving certificate that the replicas in a cluster share.
+//! The CA and the serving certificate that the replicas of a cluster share.
 
 use crate::tls::x509::{
     authority, certificates, certified, der, is_valid, is_young, lifetime, sign,
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// How many CAs are trusted at the same time at most: the one that signs, and those before it that are still good.
+/// The most CAs that are trusted at the same time: the signing one, and earlier ones that have not expired.
 const MAX_AUTHORITIES: usize = 4;
 
 /// The keys of the Secret.
@@ -22,10 +22,11 @@ const AUTHORITY_KEY: &str = "ca.key";
 const CHAIN: &str = "tls.crt";
 const KEY: &str = "tls.key";
 
-/// A CA with its key, the CAs before it, and a serving certificate with its key, all PEM. It has no `Debug`.
+/// A CA with its key, earlier CAs, and a serving certificate with its key, all PEM. It has no `Debug`, because it holds
+/// keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
-    /// The one that signs comes first.
+    /// The signing CA comes first.
     authorities: Vec<String>,
     authority_key: String,
     chain: String,
@@ -33,10 +34,10 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Makes a CA, and a certificate for these names.
+    /// Creates a CA, and a certificate for these names.
     ///
     /// # Errors
-    /// A name is none, or there is no randomness.
+    /// Fails if a name is not valid, or if the system has no random numbers.
     pub fn new(names: &[String], now: OffsetDateTime) -> Result<Self> {
         let key = KeyPair::generate()?;
         let authority = authority(now)?.self_signed(&key)?;
@@ -50,10 +51,11 @@ impl Keys {
         })
     }
 
-    /// Reads what a Secret holds.
+    /// Reads the content of a Secret.
     ///
     /// # Errors
-    /// A key is missing or no text, or a certificate cannot be read. What stands there is not repeated.
+    /// Fails if a key of the Secret is missing or not UTF-8, or if a certificate is not valid. The error does not quote
+    /// the content.
     pub fn from_secret(secret: &BTreeMap<String, Vec<u8>>) -> Result<Self> {
         let text = |key: &str| -> Result<String> {
             let bytes = secret
@@ -61,10 +63,10 @@ impl Keys {
                 .with_context(|| format!("the key {key} is missing"))?;
             String::from_utf8(bytes.clone())
                 .ok()
-                .with_context(|| format!("{key} is no text"))
+                .with_context(|| format!("{key} is not valid UTF-8"))
         };
-        let authorities = certificates(&text(AUTHORITIES)?).context("ca.crt cannot be read")?;
-        ensure!(!authorities.is_empty(), "there is no certificate in ca.crt");
+        let authorities = certificates(&text(AUTHORITIES)?).context("cannot read ca.crt")?;
+        ensure!(!authorities.is_empty(), "ca.crt holds no certificate");
         Ok(Self {
             authorities,
             authority_key: text(AUTHORITY_KEY)?,
@@ -73,7 +75,7 @@ impl Keys {
         })
     }
 
-    /// What a Secret is to hold.
+    /// Returns the content for a Secret.
     #[must_use]
     pub fn to_secret(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = [
@@ -88,19 +90,19 @@ impl Keys {
             .collect()
     }
 
-    /// What clients have to trust: all CAs as PEM.
+    /// Returns all CAs as PEM: the bundle that clients must trust.
     #[must_use]
     pub fn bundle(&self) -> String {
         self.authorities.concat()
     }
 
-    /// The serving certificate and its key.
+    /// Returns the serving certificate and its key.
     #[must_use]
     pub fn pair(&self) -> (&str, &str) {
         (&self.chain, &self.key)
     }
 
-    /// Whether who trusts the CAs of this value accepts the certificate of the other.
+    /// Returns whether a client that trusts the CAs of `self` accepts the certificate of `other`.
     #[must_use]
     pub fn trusts(&self, other: &Self) -> bool {
         other
@@ -109,14 +111,14 @@ impl Keys {
             .is_some_and(|signer| self.authorities.contains(signer))
     }
 
-    /// The same, trusting also the CAs of the other: its certificate is in use somewhere.
+    /// Adds the CAs of `other` to the trusted ones, because its certificate is in use.
     #[must_use]
     pub fn with_authorities_of(self, other: &Self) -> Self {
         self.with_authorities(&other.authorities)
     }
 
-    /// The same, trusting also what a bundle (PEM) trusts now: somebody may serve with a certificate of that. What cannot
-    /// be read, and what is over, is left out.
+    /// Adds the CAs of a bundle (PEM) to the trusted ones, because another replica may serve with a certificate of one
+    /// of them. Leaves out expired CAs, and the whole bundle if it is not valid.
     #[must_use]
     pub fn with_bundle(self, bundle: &str, now: OffsetDateTime) -> Self {
         let mut authorities = certificates(bundle).unwrap_or_default();
@@ -124,7 +126,7 @@ impl Keys {
         self.with_authorities(&authorities)
     }
 
-    /// Those that come go right behind the one that signs: where there are too many, the oldest go.
+    /// Inserts CAs right after the signing one. If there are too many, the oldest ones are dropped.
     fn with_authorities(mut self, others: &[String]) -> Self {
         let known = self.authorities.split_off(1);
         for authority in others.iter().chain(&known) {
@@ -136,17 +138,17 @@ impl Keys {
         self
     }
 
-    /// Whether nothing is trusted but the CA that signs.
+    /// Returns whether the signing CA is the only trusted one.
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.authorities.len() == 1
     }
 
-    /// What has to take its place now, or `None` where it is good: for all these names, by its CA, and not before two
-    /// thirds of a lifetime are over. CAs that are still good stay trusted.
+    /// Returns the replacement that is due now, or `None` if the certificate is good: valid for all these names, signed
+    /// by its CA, and less than two thirds of each lifetime over. CAs that have not expired stay trusted.
     ///
     /// # Errors
-    /// There is no randomness, or a certificate for these names is accepted by nobody.
+    /// Fails if the system has no random numbers, or if clients do not accept a certificate for these names.
     pub fn renewed(&self, names: &[String], now: OffsetDateTime) -> Result<Option<Self>> {
         if self.is_good(names, now) {
             return Ok(None);
@@ -160,7 +162,7 @@ impl Keys {
                 key,
                 ..self.clone()
             });
-            // What another program made of a CA may have limits of its own.
+            // A CA that another program made may have constraints of its own.
             if let Some(renewed) = renewed.filter(|renewed| renewed.is_good(names, now)) {
                 return Ok(Some(renewed));
             }
@@ -168,7 +170,7 @@ impl Keys {
         let renewed = Self::new(names, now)?.with_bundle(&self.bundle(), now);
         ensure!(
             renewed.is_good(names, now),
-            "nobody accepts a certificate for {}",
+            "clients do not accept a certificate for {}: correct the names",
             names.join(", ")
         );
         Ok(Some(renewed))
@@ -183,13 +185,13 @@ impl Keys {
             && self.is_accepted(names, now)
     }
 
-    /// When the CA that signs expires, in seconds of Unix time; 0 where it cannot be read.
+    /// Returns the expiry of the signing CA in seconds of Unix time, or 0 if it cannot be read.
     #[must_use]
     pub fn authority_expires(&self) -> i64 {
         lifetime(&self.authorities[0]).map_or(0, |(_, to)| to.unix_timestamp())
     }
 
-    /// Whether a client that trusts the CA that signs, and nothing else, accepts the certificate for each of the names.
+    /// Returns whether a client that trusts only the signing CA accepts the certificate for each of the names.
     fn is_accepted(&self, names: &[String], now: OffsetDateTime) -> bool {
         let accepted = || -> Result<()> {
             let mut roots = RootCertStore::empty();
@@ -270,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_serve_is_made_anew_without_a_new_ca() {
+    fn a_certificate_that_cannot_serve_is_replaced_without_a_new_ca() {
         let now = OffsetDateTime::now_utc();
         let (keys, other) = (keys(now), keys(now));
         let renamed = vec!["webhook.other.svc".to_owned()];
@@ -307,18 +309,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_says_nothing_usable_is_told_without_its_content() {
+    fn an_unusable_secret_is_reported_without_its_content() {
         let now = OffsetDateTime::now_utc();
         let good = keys(now).to_secret();
         for (key, value, told) in [
             ("ca.crt", None, "the key ca.crt is missing"),
-            ("tls.key", Some(vec![0xff]), "tls.key is no text"),
-            ("ca.crt", Some(b"hunter2".to_vec()), "ca.crt cannot be read"),
-            (
-                "ca.crt",
-                Some(Vec::new()),
-                "there is no certificate in ca.crt",
-            ),
+            ("tls.key", Some(vec![0xff]), "tls.key is not valid UTF-8"),
+            ("ca.crt", Some(b"hunter2".to_vec()), "cannot read ca.crt"),
+            ("ca.crt", Some(Vec::new()), "ca.crt holds no certificate"),
         ] {
             let mut secret = good.clone();
             match value {
@@ -332,11 +330,14 @@ mod tests {
     }
 
     #[test]
-    fn names_that_nobody_can_ask_for_are_an_error_and_no_loop() {
+    fn names_that_clients_refuse_are_an_error_and_not_a_loop() {
         let now = OffsetDateTime::now_utc();
         let keys = keys(now);
         let error = keys.renewed(&["*.x".to_owned()], now).err().expect("bad");
-        assert_eq!(error.to_string(), "nobody accepts a certificate for *.x");
+        assert_eq!(
+            error.to_string(),
+            "clients do not accept a certificate for *.x: correct the names"
+        );
     }
 
     /// A key on one line is one section label to the parser, which would quote it.
@@ -363,7 +364,7 @@ mod tests {
         assert_eq!(renewed.bundle(), keys.bundle());
     }
 
-    /// The one in use stays, whatever else was trusted.
+    /// The certificate in use stays trusted, however many other CAs there are.
     #[test]
     fn the_newest_of_the_others_survives_the_limit() {
         let now = OffsetDateTime::now_utc();
@@ -376,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_what_is_trusted() {
+    fn the_number_of_trusted_cas_is_limited() {
         let now = OffsetDateTime::now_utc();
         let mut all = keys(now);
         for _ in 0..6 {

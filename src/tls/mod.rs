@@ -1,4 +1,4 @@
-//! Certificates: made, read, in use, and who is let in.
+//! Certificates: creating them, reading them, the one in use, and the check of client certificates.
 
 pub mod certificate;
 pub mod clients;

@@ -1,14 +1,14 @@
-//! Self-signed certificates for a server that is reached on this machine alone.
+//! Self-signed certificates for a server that only this machine reaches.
 
 use crate::tls::x509::leaf;
 use anyhow::Result;
 use rcgen::KeyPair;
 use time::{Duration, OffsetDateTime};
 
-/// How long a self-signed certificate of a local server is good.
+/// The lifetime of a self-signed certificate.
 const LOCAL_LIFETIME: Duration = Duration::days(7);
 
-/// A certificate and its key as PEM, made here.
+/// A self-signed certificate and its key, both PEM.
 pub struct SelfSigned {
     /// The certificate.
     pub certificate: String,
@@ -17,18 +17,18 @@ pub struct SelfSigned {
 }
 
 impl SelfSigned {
-    /// Makes a certificate for a server that is reached on this machine alone.
+    /// Creates a certificate for a server that only this machine reaches.
     ///
     /// # Errors
-    /// There is no randomness.
+    /// Fails if the system has no random numbers.
     pub fn local() -> Result<Self> {
         Self::new(&["localhost", "127.0.0.1", "::1"])
     }
 
-    /// Makes a certificate that is good for these names and addresses, for a week.
+    /// Creates a certificate for these names and addresses, valid for a week.
     ///
     /// # Errors
-    /// A name is none, or there is no randomness.
+    /// Fails if a name is not valid, or if the system has no random numbers.
     pub fn new(names: &[&str]) -> Result<Self> {
         let key = KeyPair::generate()?;
         let now = OffsetDateTime::now_utc();

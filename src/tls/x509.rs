@@ -1,4 +1,4 @@
-//! X.509: what certificates are made with, and what is read from them.
+//! Builds and reads X.509 certificates.
 
 use anyhow::{Context, Result, ensure};
 use rcgen::{
@@ -12,13 +12,14 @@ use rustls::sign::CertifiedKey;
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Clocks differ; a certificate of the future is no certificate.
+/// The time by which `notBefore` lies in the past. Clocks differ, and a certificate of the future is not valid.
 const BACKDATE: Duration = Duration::hours(1);
 
-/// How long a serving certificate is good. It is made anew when two thirds are over, and then there are ten days to
-/// notice that this does not work.
+/// The lifetime of a serving certificate. It is renewed after two thirds of that, which leaves ten days to notice a
+/// failing renewal.
 const LEAF_LIFETIME: Duration = Duration::days(30);
-/// How long a CA is good. What it signs never outlives it: it is made anew four months before its end.
+/// The lifetime of a CA. It is renewed after two thirds of that, four months before its end. A certificate never
+/// outlives its CA.
 const AUTHORITY_LIFETIME: Duration = Duration::days(365);
 
 pub(super) fn leaf(
@@ -38,7 +39,7 @@ pub(super) fn leaf(
 
 pub(super) fn authority(now: OffsetDateTime) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::new())?;
-    // Two CAs of one name would be hard to tell apart for people and for verifiers.
+    // People and verifiers could hardly tell two CAs of the same name apart.
     params.distinguished_name = called(&format!("pullgate CA {}", now.unix_timestamp_nanos()));
     params.not_before = now - BACKDATE;
     params.not_after = now + AUTHORITY_LIFETIME;
@@ -53,35 +54,36 @@ fn called(name: &str) -> DistinguishedName {
     distinguished
 }
 
-/// What is wrong with PEM is not told: the parser would quote it, and it could be a key.
+/// Parses one certificate. The error does not repeat the fault of the PEM: the parser would quote the text, and it
+/// could be a key.
 pub(super) fn der(pem: &str) -> Result<CertificateDer<'static>> {
     CertificateDer::from_pem_slice(pem.as_bytes())
         .ok()
-        .context("no certificate")
+        .context("not a certificate")
 }
 
-/// A certificate chain, the leaf first, and its key, both PEM, as the server uses them.
+/// Parses a certificate chain (leaf first) and its key, both PEM, for the server.
 ///
 /// # Errors
-/// There is no certificate or no key, or the key belongs to another certificate.
+/// Fails if the chain or the key is missing, or if the key belongs to another certificate.
 pub fn certified(chain: &str, key: &str) -> Result<CertifiedKey> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
         .collect::<Result<_, _>>()
         .ok()
-        .context("the certificate file is no PEM")?;
+        .context("the certificate file is not valid PEM")?;
     ensure!(
         !chain.is_empty(),
-        "there is no certificate in the certificate file"
+        "the certificate file holds no certificate"
     );
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .ok()
-        .context("there is no private key in the key file")?;
+        .context("the key file holds no private key")?;
     let provider = CryptoProvider::get_default()
         .context("no cryptography: install a rustls provider first")?;
-    CertifiedKey::from_der(chain, key, provider).context("certificate and key do not go together")
+    CertifiedKey::from_der(chain, key, provider).context("the key does not match the certificate")
 }
 
-/// The certificates of a text, each as a text of its own.
+/// Splits a text into its certificates, one PEM each.
 pub(super) fn certificates(text: &str) -> Result<Vec<String>> {
     const END: &str = "-----END CERTIFICATE-----";
     let parts = text.split_inclusive(END).map(str::trim);
@@ -105,12 +107,12 @@ pub(super) fn is_valid(pem: &str, now: OffsetDateTime) -> bool {
     lifetime(pem).is_some_and(|(from, to)| from <= now && now < to)
 }
 
-/// Whether it is valid and less than two thirds of its lifetime are over.
+/// Returns whether a certificate is valid, with less than two thirds of its lifetime over.
 pub(super) fn is_young(pem: &str, now: OffsetDateTime) -> bool {
     lifetime(pem).is_some_and(|(from, to)| from <= now && now < from + (to - from) * 2 / 3)
 }
 
-/// A serving certificate for these names, by the CA of this key.
+/// Signs a serving certificate for these names with a CA and its key. Returns the certificate and its key as PEM.
 pub(super) fn sign(
     authority: &str,
     authority_key: KeyPair,

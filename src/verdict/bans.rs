@@ -1,4 +1,4 @@
-//! The bans on a secret, by its name and by what it holds.
+//! Finds the bans on a secret, by its name and by its content.
 
 use super::grounds::{self, Holder};
 use crate::policy::selector::{Match, Namespace};
@@ -12,12 +12,12 @@ pub(super) struct BanOn<'a> {
     pub(super) number: usize,
     pub(super) ban: &'a Ban,
     pub(super) grounds: Grounds,
-    /// Why a reference to the secret is not denied, whatever else is.
+    /// Why a reference to the secret is not denied, in any mode of the ban. Other reasons may come later.
     pub(super) why_not_denied: Option<WhyNotDenied>,
 }
 
-/// The bans on a secret of a namespace, those by its name first. What it costs depends on the secret and the policy, so it
-/// is asked once for each secret of an object.
+/// Returns the bans on a secret of a namespace, those by name first. The cost depends on the secret and the policy, not
+/// on the number of references, so callers ask once for each secret of an object.
 pub(super) fn bans_on<'a>(
     world: &World<'a>,
     namespace: Namespace<'_>,
@@ -49,8 +49,9 @@ pub(super) fn bans_on<'a>(
     bans.collect()
 }
 
-/// Why a reference is not denied, if it is not: a policy may not refuse what it injects, whoever shares a credential is not who
-/// refers to it, and a guess is no reason.
+/// Returns why a reference is not denied, or `None` if it may be denied. A policy does not refuse a secret that it
+/// injects itself. Sharing a credential is the fault of the person who copies it, not of the person who refers to it. A
+/// guess is no ground for a denial.
 fn why_not_denied(
     world: &World<'_>,
     namespace: Namespace<'_>,

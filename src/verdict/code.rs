@@ -1,6 +1,6 @@
-//! The codes of findings: short names for programs, which do not change.
+//! The codes of findings: stable short names for programs.
 
-/// The place where a finding is found, and so the page of docs/ that has its line.
+/// The input in which a code is found. It decides which page of docs/ lists the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FoundIn {
     /// A review: docs/metrics.md.
@@ -9,7 +9,7 @@ pub enum FoundIn {
     Files,
 }
 
-/// Makes everything of a code from its one line below: variant, name, page, summary.
+/// Generates variant, name, page and summary of each code from its one line below.
 macro_rules! codes {
     ($($code:ident = $name:literal, $found_in:ident: $summary:literal;)*) => {
         /// The code of a finding.
@@ -22,7 +22,7 @@ macro_rules! codes {
             /// All codes, in the order of the rules in SARIF.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$code),*];
 
-            /// The code as JSON, SARIF and metrics have it.
+            /// Returns the code as JSON, SARIF and metrics write it.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -30,7 +30,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The meaning of the code in one sentence, without a full stop.
+            /// Returns the meaning of the code in one sentence, without a full stop.
             #[must_use]
             pub const fn summary(self) -> &'static str {
                 match self {
@@ -38,7 +38,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The place where it is found.
+            /// Returns the input in which it is found.
             #[must_use]
             pub const fn found_in(self) -> FoundIn {
                 match self {
@@ -46,7 +46,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The place of the code in [`FindingCode::ALL`].
+            /// Returns the position of the code in [`FindingCode::ALL`].
             #[must_use]
             pub const fn index(self) -> usize {
                 self as usize
@@ -55,21 +55,23 @@ macro_rules! codes {
     };
 }
 
-// A new code comes last: programs may keep the index of a rule.
+// Append new codes at the end: programs may keep the index of a rule.
 codes! {
-    Policy = "policy", Files: "The policy cannot be used, or does not say what was meant";
+    Policy = "policy", Files: "A policy that cannot be used, or does not say what its author meant";
     BannedSecret = "banned-secret", Reviews: "A reference to a Secret that a ban covers";
     BannedName = "banned-name", Reviews: "A docker-type Secret under a banned name";
     UncoveredImage = "uncovered-image", Reviews: "An image that no registry rule covers";
-    InvalidImage = "invalid-image", Reviews: "An image that is no image reference";
-    SecretNotMountable = "secret-not-mountable", Reviews: "A secret that the ServiceAccount does not allow its pods";
-    SecretMissing = "secret-missing", Reviews: "An image whose secret the Pod cannot get any more";
-    DoubleKey = "double-key", Files: "A key that is there twice";
+    InvalidImage = "invalid-image", Reviews: "An image reference that is not valid";
+    SecretNotMountable = "secret-not-mountable", Reviews: "A secret that the ServiceAccount does not allow in its pods";
+    SecretMissing = "secret-missing", Reviews: "An image that needs a secret which the Pod cannot get any more";
+    DoubleKey = "double-key", Files: "A key that occurs twice";
     Credential = "credential", Files: "A registry credential in a file";
-    Unreadable = "unreadable", Files: "A file that is no YAML, or an object that the API server would not take";
+    Unreadable = "unreadable", Files: "A file that is not valid YAML, or an object that the API server would refuse";
     Exception = "exception", Files: "An exception in use";
     BannedCredential = "banned-credential", Reviews: "A docker-type Secret whose content a ban covers";
     SecretNotFound = "secret-not-found", Reviews: "A pull secret that the namespace does not have";
     SecretMalformed = "secret-malformed", Reviews: "A pull secret that the kubelet cannot read";
     SecretExpired = "secret-expired", Reviews: "A pull secret with a credential that has expired";
+    MisplacedPullSecrets = "misplaced-pull-secrets", Files: "Pull secrets in a field that Kubernetes does not know";
+    ShortName = "short-name", Files: "An image without a registry";
 }

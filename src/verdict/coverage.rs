@@ -1,19 +1,26 @@
-//! Which rule covers each image of a subject. Bans and injection both ask, so each image is read and looked up once.
+//! The rule for each image of a subject. Bans and injection both ask, so each image is parsed and looked up once.
 
 use crate::kubelet::image::{Image, ImageError};
-use crate::objects::subject::{ImageUse, Subject};
+use crate::objects::kind::Kind;
+use crate::objects::subject::{ISTIO_NAMESPACE, ISTIO_REVISION, ImageUse, Place, Subject};
 use crate::policy::RegistryRule;
+use crate::policy::selector::Match;
 use crate::verdict::world::World;
 use std::cell::OnceCell;
 
-/// The rules for the images of a subject, found when they are asked for.
+/// The image that stands for another one: Istio's injector replaces it by the image of its proxy (`AutoImage` in
+/// `pkg/kube/inject/webhook.go` of Istio).
+const AUTO: &str = "auto";
+
+/// The rules for the images of a subject, found at the first request.
 pub(super) struct Coverage<'a> {
     world: World<'a>,
     subject: &'a Subject<'a>,
-    found: OnceCell<Vec<Covering<'a>>>,
+    /// `None` for a placeholder.
+    found: OnceCell<Vec<Option<Covering<'a>>>>,
 }
 
-/// The rule for an image, or why it is none.
+/// The rule for an image, if one covers it, or the reason why the reference cannot be parsed.
 pub(super) type Covering<'a> = Result<Option<&'a RegistryRule>, ImageError>;
 
 impl<'a> Coverage<'a> {
@@ -25,7 +32,7 @@ impl<'a> Coverage<'a> {
         }
     }
 
-    /// The images, in the order of their fields.
+    /// The images without placeholders, in the order of their fields.
     pub(super) fn images(&self) -> impl Iterator<Item = (&'a ImageUse<'a>, &Covering<'a>)> {
         let pod = self.subject.object.pod.as_ref();
         let images = pod.map_or(&[][..], |pod| &pod.images);
@@ -35,16 +42,69 @@ impl<'a> Coverage<'a> {
                 .policy
                 .rules_in(self.world.namespace(self.subject));
             let find = |image| rules.rule_for(&image);
-            let look = |used: &'a ImageUse<'_>| Image::parse(&used.image).map(find);
+            let look = |used: &'a ImageUse<'_>| {
+                let is_image = self.is_placeholder(used) != Match::Yes;
+                is_image.then(|| Image::parse(&used.image).map(find))
+            };
             images.iter().map(look).collect()
         });
-        images.iter().zip(found)
+        let found = images.iter().zip(found);
+        found.filter_map(|(used, covering)| Some((used, covering.as_ref()?)))
     }
 
-    /// The rules for the images that are covered.
+    /// The images of which it is certain that they are not placeholders.
+    pub(super) fn certain_images(&self) -> impl Iterator<Item = (&'a ImageUse<'a>, &Covering<'a>)> {
+        self.images()
+            .filter(|(used, _)| self.is_placeholder(used) == Match::No)
+    }
+
+    /// The rules for the images that are covered, without what may be a placeholder: no secret is forecast for it.
     pub(super) fn rules(&self) -> impl Iterator<Item = (&'a ImageUse<'a>, &'a RegistryRule)> {
         let rule = |covering: &Covering<'a>| covering.as_ref().ok().copied().flatten();
-        self.images()
+        self.certain_images()
             .filter_map(move |(used, covering)| Some((used, rule(covering)?)))
     }
+
+    /// Whether the image of a template stands for another one, which is put in its place before a Pod is created: `auto`
+    /// under Istio's injection, and blanks, which the image triggers of `OpenShift` replace.
+    ///
+    /// A template only forecasts its pods, and the Pod is judged again with its real image. So nothing is lost by
+    /// believing a template. In a Pod itself there are no placeholders: the API server refuses blanks there, and `auto`
+    /// is `docker.io/library/auto`.
+    pub(super) fn is_placeholder(&self, used: &ImageUse<'_>) -> Match {
+        let Some(pod) =
+            self.subject.object.pod.as_ref().filter(|_| {
+                self.subject.kind != Kind::Pod && matches!(used.place, Place::Image(..))
+            })
+        else {
+            return Match::No;
+        };
+        if used.image.trim().is_empty() {
+            return Match::Yes;
+        }
+        let is_injected = if is_auto(&used.image) {
+            pod.istio_injection.or_else(|| self.is_istio_namespace())
+        } else {
+            Some(false)
+        };
+        match is_injected {
+            Some(true) => Match::Yes,
+            Some(false) => Match::No,
+            None => Match::Unknown,
+        }
+    }
+
+    /// Whether Istio injects into all pods of the namespace; `None` where its labels are unknown.
+    fn is_istio_namespace(&self) -> Option<bool> {
+        let labels = self.world.namespace(self.subject).labels?;
+        let is_enabled = labels
+            .get(ISTIO_NAMESPACE)
+            .is_some_and(|value| **value == *"enabled");
+        Some(is_enabled || labels.contains_key(ISTIO_REVISION))
+    }
+}
+
+/// Whether an image is the placeholder of Istio by its text.
+pub(super) fn is_auto(image: &str) -> bool {
+    image == AUTO
 }

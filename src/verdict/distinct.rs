@@ -1,17 +1,17 @@
-//! Distinct values in order. Most objects have a handful, and a tenant may write a hundred thousand.
+//! Distinct values in order. Most objects have a handful of them, but a tenant may write a hundred thousand.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// So many are compared one by one: faster than hashing them, and without memory of their own.
+/// Up to this number, values are compared one by one: this is faster than hashing them, and needs no memory.
 const FEW: usize = 16;
 
 /// Distinct values, in the order in which they were added.
 #[derive(Debug)]
 pub(super) struct Distinct<T> {
     values: Vec<T>,
-    /// All of them, where they are more than a few.
+    /// All values, once there are more than [`FEW`].
     hashed: HashSet<T>,
 }
 
@@ -25,7 +25,7 @@ impl<T> Default for Distinct<T> {
 }
 
 impl<T: Copy + Eq + Hash> Distinct<T> {
-    /// Adds a value; returns whether it is new.
+    /// Adds a value and returns whether it is new.
     pub(super) fn add(&mut self, value: T) -> bool {
         if self.contains(&value) {
             return false;
@@ -62,11 +62,11 @@ impl<T: Copy + Eq + Hash> FromIterator<T> for Distinct<T> {
     }
 }
 
-/// The names of a list, to be asked for one.
+/// A list of names with a fast `contains`.
 #[derive(Debug, Default)]
 pub(super) struct NameList<'l> {
     names: &'l [Cow<'l, str>],
-    /// All of them, where they are more than a few.
+    /// All names, if there are more than [`FEW`].
     hashed: HashSet<&'l str>,
 }
 

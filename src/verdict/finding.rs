@@ -1,4 +1,4 @@
-//! What is found wrong with an object.
+//! Findings: the faults of an object.
 
 use crate::kubelet::docker_config::Malformed;
 use crate::objects::subject::Place;
@@ -11,22 +11,22 @@ use crate::verdict::code::FindingCode;
 pub struct Finding<'a> {
     /// The offending field.
     pub place: Place,
-    /// What is wrong.
+    /// The fault.
     pub fault: Fault<'a>,
-    /// What comes of it.
+    /// The consequence.
     pub effect: Effect,
 }
 
-/// A refusal.
+/// The denial of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// What whoever asked is told.
+    /// The message for the client.
     pub message: String,
-    /// Field and sentence of each finding that denies.
+    /// The field and the sentence of each finding that denies.
     pub causes: Vec<(String, String)>,
 }
 
-/// What is wrong.
+/// The kinds of faults.
 #[derive(Debug)]
 pub enum Fault<'a> {
     /// A reference to a banned secret.
@@ -37,9 +37,9 @@ pub enum Fault<'a> {
         ban: &'a Ban,
         /// Whether it is a pull secret, which may be injected instead.
         is_pull_secret: bool,
-        /// Who put it there.
+        /// The way by which the reference came into the object.
         origin: Origin<'a>,
-        /// What about it is banned.
+        /// The grounds of the ban.
         grounds: Grounds,
     },
     /// An image that no registry rule covers.
@@ -47,46 +47,47 @@ pub enum Fault<'a> {
         /// The image.
         image: &'a str,
     },
-    /// An image that nobody can read, so that no rule covers it.
+    /// An image reference that is not valid, so that no rule covers it.
     NoImage {
         /// The image.
         image: &'a str,
-        /// Why not.
+        /// The reason.
         error: crate::kubelet::image::ImageError,
     },
-    /// An image that came by an UPDATE, whose secret the pod lacks and cannot get any more.
+    /// An image that an UPDATE added. The pod lacks its secret and cannot get it any more.
     TooLate {
         /// The rule.
         rule: &'a RegistryRule,
         /// The first of its secrets that the pod lacks.
         secret: &'a str,
     },
-    /// A secret that was not injected, because the `ServiceAccount` allows only what it lists.
+    /// A secret that was not injected, because the `ServiceAccount` allows only the secrets that it lists.
     NotMountable {
         /// The secret.
         secret: &'a str,
         /// The `ServiceAccount`.
         service_account: &'a str,
-        /// Whether the account is known. Otherwise it may allow only what it lists, by what was known before.
+        /// Whether the account is known. An unknown account may restrict its pods, by what was known before.
         is_known: bool,
     },
-    /// A docker-type Secret that is created or changed.
+    /// A docker-type Secret that is created or changed, and that a ban covers.
     BannedSecret {
         /// The ban.
         ban: &'a Ban,
-        /// What about it is banned.
+        /// The grounds of the ban.
         grounds: Grounds,
     },
-    /// A pull secret that pods will have and that will not do what it is for.
+    /// A pull secret that the pods will have, but that cannot serve its purpose.
     PullSecret {
         /// The secret.
         secret: &'a str,
-        /// The rule that injects it, and the registry that it is for; `None` where somebody listed it.
+        /// The rule that injects it, and the registry that it is for; `None` if the object lists the secret itself.
         wanted_for: Option<(&'a RegistryRule, String)>,
-        /// What is wrong.
+        /// The trouble with the secret.
         trouble: Trouble<'a>,
     },
-    /// A ban, or `unmatched` where none is given, that would have had something to say and is lifted.
+    /// A ban that an exception lifts, or `unmatched` if `ban` is `None`. Without the exception there would be a
+    /// finding.
     Lifted {
         /// The ban.
         ban: Option<&'a Ban>,
@@ -95,99 +96,99 @@ pub enum Fault<'a> {
     },
 }
 
-/// What about a Secret is banned.
+/// The property of a Secret that a ban covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grounds {
     /// Its name.
     Name,
     /// A credential that it holds.
     Credential {
-        /// Of which registry.
+        /// The registry of the credential.
         registry: String,
-        /// Whose it is, where that is banned.
+        /// The account, if the ban covers a class of accounts.
         account: Option<Account>,
-        /// In more than how many namespaces it is, where that is banned.
+        /// The limit of namespaces that the credential exceeds, if the ban sets one.
         shared_beyond: Option<u32>,
     },
-    /// It has more entries than are read, so the accounts of its credentials are not known.
+    /// It has more entries than Pullgate reads, so the accounts of its credentials are unknown.
     TooManyEntries,
 }
 
 impl Grounds {
-    /// Whether they rest on a guess about the account of a credential, which is not reason enough to refuse anything.
+    /// Returns whether the grounds rest on a guess about an account. A guess never denies.
     #[must_use]
     pub fn is_guess(&self) -> bool {
         matches!(self, Self::Credential { account: Some(account), .. } if account.confidence == Confidence::Low)
     }
 }
 
-/// What is wrong with a pull secret.
+/// The ways in which a pull secret fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble<'a> {
-    /// It is not there.
+    /// The namespace has no such Secret.
     Missing {
-        /// A namespace in which there is one of this name, and in how many more.
+        /// Another namespace with a Secret of this name, and the number of further ones.
         elsewhere: Option<(&'a str, usize)>,
     },
-    /// The kubelet fails every pull of a pod that lists it.
+    /// The kubelet fails every pull of a pod that lists the secret.
     Malformed {
-        /// Why.
+        /// The reason.
         error: Malformed,
         /// Whether it is not injected, because other images of the pod can be pulled without it.
         is_withheld: bool,
     },
     /// A credential in it has expired.
     Expired {
-        /// Of which registry.
+        /// The registry of the credential.
         registry: &'a str,
-        /// When, in seconds of Unix time.
+        /// The time of expiry, in seconds of Unix time.
         at: i64,
     },
 }
 
-/// How a reference came into an object.
+/// The way by which a reference came into an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin<'a> {
-    /// Somebody wrote it there.
+    /// The author of the object wrote it.
     Own,
-    /// The template has none, so its pods get those of this `ServiceAccount`.
+    /// The template lists no secret, so its pods get those of this `ServiceAccount`.
     PassedOn(&'a str),
     /// The pod got it from this `ServiceAccount`.
     Inherited(&'a str),
-    /// The pod may have got it from this `ServiceAccount`, of which nothing is known.
+    /// The pod may have got it from this `ServiceAccount`, which is unknown.
     PossiblyInherited(&'a str),
 }
 
-/// What comes of a finding.
+/// The consequence of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// The object is refused.
     Deny,
     /// The object is admitted with a warning.
     Warn(WhyNotDenied),
-    /// It is noted in the audit log.
+    /// The finding is noted in the audit log only.
     Audit(WhyNotDenied),
 }
 
-/// Why a finding does not deny.
+/// The reason why a finding does not deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhyNotDenied {
-    /// Nothing asks for more: the mode of the ban, `unmatched`, or the kind of the fault.
+    /// Nothing demands a denial: the mode of the ban, `unmatched`, or the kind of the fault.
     NotAsked,
     /// The old object had it already.
     AlreadyThere,
-    /// It is a part of a workload that was admitted earlier.
+    /// The object is a part of a workload that was admitted earlier.
     AdmittedEarlier,
-    /// It may be exempt: that depends on labels of the namespace that are not known.
+    /// The namespace may be exempt; that depends on its labels, which are unknown.
     LabelsUnknown,
     /// The policy itself injects the secret here.
     InjectedByPolicy,
-    /// What kind of account it is, is a guess.
+    /// The class of the account is a guess.
     Uncertain,
 }
 
 impl<'a> Fault<'a> {
-    /// The code of the finding, for programs.
+    /// Returns the code of the finding, for programs.
     #[must_use]
     pub fn code(&self) -> FindingCode {
         match self {
@@ -210,7 +211,7 @@ impl<'a> Fault<'a> {
         }
     }
 
-    /// The ban that it is about.
+    /// Returns the ban of the finding.
     #[must_use]
     pub fn ban(&self) -> Option<&'a Ban> {
         match self {
@@ -226,7 +227,7 @@ impl<'a> Fault<'a> {
 }
 
 impl Effect {
-    /// A warning in place of a denial.
+    /// Turns a denial into a warning, and leaves other effects as they are.
     #[must_use]
     pub fn downgrade(self, why: WhyNotDenied) -> Self {
         if self == Self::Deny {

@@ -1,23 +1,23 @@
-//! Whether a ban by `credentials` covers what a Secret holds, and by what of it.
+//! Decides whether a ban by `credentials` covers the content of a Secret, and on which grounds.
 
 use crate::policy::CredentialClause;
 use crate::secrets::credentials::{Content, Credential};
 use crate::verdict::finding::Grounds;
 use crate::verdict::world::World;
 
-/// In which namespaces a credential counts as being.
+/// The namespaces in which a credential counts as present.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Holder<'n> {
-    /// In those that are known to have it.
+    /// The namespaces that are known to have it.
     Known,
-    /// In this one too.
+    /// Those, and this namespace as well.
     With(&'n str),
-    /// In this one too, and nowhere if it was there before.
+    /// Those, and this namespace as well; report nothing if this namespace already had the credential.
     Joining(&'n str),
 }
 
-/// The first credential that a clause certainly covers, or else the first that it perhaps covers. What the clause says has
-/// to hold of one and the same.
+/// Returns the first credential that a clause covers with certainty, or else the first that it may cover. All
+/// conditions of the clause must hold for the same credential.
 pub(super) fn find(
     world: &World<'_>,
     clause: &CredentialClause,
@@ -44,15 +44,15 @@ pub(super) fn find(
         })
     });
     let first = found.next()?;
-    // A guess, which only warns, must not hide a credential that is sure.
+    // A guess only warns, so it must not hide a certain match.
     let better = first
         .is_guess()
         .then(|| found.find(|grounds| !grounds.is_guess()));
     Some(better.flatten().unwrap_or(first))
 }
 
-/// The same for a Secret that a review holds. Its content is not an unknown fact: a Secret with more entries than are read
-/// counts as one with a banned account.
+/// Does the same for a Secret in a review. Its content is in the request and so not an unknown fact: a Secret with more
+/// entries than Pullgate reads counts as one with a banned account.
 pub(super) fn of_secret(
     world: &World<'_>,
     clause: &CredentialClause,
@@ -65,7 +65,7 @@ pub(super) fn of_secret(
     find(world, clause, content, holder)
 }
 
-/// Looks at no more namespaces than it takes.
+/// Returns whether a credential is in more than `limit` namespaces. Stops counting at the limit.
 fn is_beyond(world: &World<'_>, limit: u32, credential: &Credential, holder: Holder<'_>) -> bool {
     let Some((inventory, fingerprint)) = world.facts.inventory().zip(credential.fingerprint) else {
         return false;

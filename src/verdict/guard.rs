@@ -1,7 +1,7 @@
-//! What is wrong with an object, and what comes of it.
+//! Finds the faults of an object, and decides their effects.
 
 use super::bans::{BanOn, bans_on};
-use super::coverage::Coverage;
+use super::coverage::{self, Coverage};
 use super::grounds::{self, Holder};
 use super::references::{Use, uses};
 use crate::kubelet::docker_config::Form;
@@ -15,12 +15,13 @@ use crate::verdict::world::World;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use std::cell::OnceCell;
 
-/// Everything that is wrong with a subject under a policy, in the order of its fields. Takes time in proportion to the
-/// size of the object: anyone who may create a Pod chooses that.
+/// Returns all faults of a subject under a policy, in the order of its fields. Takes time in proportion to the size of
+/// the object, because any user who may create a Pod chooses that size.
 pub(super) fn guard<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
     coverage: &Coverage<'a>,
+    phase: Phase,
 ) -> Vec<Finding<'a>> {
     let namespace = world.namespace(subject);
     let exempt = world.policy.exempt(namespace);
@@ -31,6 +32,7 @@ pub(super) fn guard<'a>(
         world: *world,
         subject,
         coverage,
+        phase,
         namespace,
         by_controller: world.controllers.created(subject),
         may_be_exempt: exempt == Match::Unknown,
@@ -46,16 +48,26 @@ pub(super) fn guard<'a>(
     judge.findings
 }
 
+/// The phase of admission in which a subject is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Another webhook may still change the object.
+    Mutation,
+    /// The object is final.
+    Validation,
+}
+
 struct Judge<'a, 'c> {
     world: World<'a>,
     subject: &'a Subject<'a>,
     coverage: &'c Coverage<'a>,
+    phase: Phase,
     namespace: Namespace<'a>,
     by_controller: bool,
     may_be_exempt: bool,
-    /// What was asked about bans, or about `unmatched`, and told if it is lifted.
+    /// For each ban (or `unmatched`, as `None`), whether an exception lifts it. An exception in use is reported once.
     lifted: HashMap<Option<usize>, Lifted<'a>>,
-    /// What the policy injects into pods of this subject.
+    /// The secrets that the policy injects into pods of this subject.
     injected: OnceCell<HashSet<&'a str>>,
     findings: Vec<Finding<'a>>,
 }
@@ -66,7 +78,7 @@ impl<'a> Judge<'a, '_> {
         let old: Vec<Use<'_>> = self.subject.old.iter().flat_map(uses_of).collect();
         let old: HashSet<&str> = old.iter().map(|used| used.secret).collect();
         let uses = uses_of(&self.subject.object);
-        // A tenant may name one secret a hundred thousand times.
+        // A tenant may name one secret a hundred thousand times, so its bans are looked up once.
         let mut known: HashMap<&str, Vec<BanOn<'a>>> = HashMap::new();
         for used in uses {
             let is_old = old.contains(used.secret);
@@ -120,12 +132,13 @@ impl<'a> Judge<'a, '_> {
         );
     }
 
-    /// Whether a finding is left out: an object that is being deleted held this before, and a warning would change nothing.
+    /// Returns whether a finding is left out: an object that is being deleted held this before, and a warning would be
+    /// useless.
     fn is_excused(&self, is_old: bool) -> bool {
         is_old && self.subject.is_deleting()
     }
 
-    /// The effect, or `None` where an exception is in use, which is told once.
+    /// Returns the effect, or `None` if an exception lifts the ban. The exception is reported once.
     fn unless_lifted(
         &mut self,
         ban: Option<(usize, &'a Ban)>,
@@ -155,7 +168,7 @@ impl<'a> Judge<'a, '_> {
         }
     }
 
-    /// What already runs keeps running, and what may be exempt is not refused.
+    /// Downgrades a denial where it would stop a running workload, or where the namespace may be exempt.
     fn downgrade_by_circumstance(&self, effect: Effect, running: Running) -> Effect {
         let effect = if self.may_be_exempt {
             effect.downgrade(WhyNotDenied::LabelsUnknown)
@@ -168,7 +181,8 @@ impl<'a> Judge<'a, '_> {
         effect
     }
 
-    /// Whether the policy itself puts this secret into pods here: refusing it would refuse its own work.
+    /// Returns whether the policy itself puts this secret into pods here. A denial would refuse the policy's own
+    /// injection.
     fn injects(&self, secret: &str) -> bool {
         let injected = self.injected.get_or_init(|| {
             let rules = self.coverage.rules();
@@ -202,7 +216,8 @@ impl<'a> Judge<'a, '_> {
         }
     }
 
-    /// The list of a pod is immutable: an image that comes later cannot be helped any more.
+    /// Returns whether a missing pull secret cannot be added any more: the list of a Pod is immutable after its
+    /// creation.
     fn is_too_late(&self) -> bool {
         self.subject.kind == Kind::Pod
             && self.subject.operation == Operation::Update
@@ -226,7 +241,7 @@ impl<'a> Judge<'a, '_> {
         }
         let effect = match (self.world.policy.unmatched(), &error) {
             (Unmatched::Allow, None) => return,
-            // Nothing is asked of it, and still nobody can pull it.
+            // The policy accepts every image, but no node can pull this one.
             (Unmatched::Allow, Some(_)) => Some(Effect::Warn(WhyNotDenied::NotAsked)),
             (Unmatched::Warn, _) => {
                 self.unless_lifted(None, used.place, Effect::Warn(WhyNotDenied::NotAsked))
@@ -236,10 +251,20 @@ impl<'a> Judge<'a, '_> {
         let Some(effect) = effect else { return };
         let effect = if is_old {
             effect.downgrade(WhyNotDenied::AlreadyThere)
+        } else if self.coverage.is_placeholder(used) == Match::Unknown {
+            effect.downgrade(WhyNotDenied::LabelsUnknown)
         } else {
             effect
         };
         let image = &*used.image;
+        // The workload was admitted because something would replace `auto`. Nothing did, so no review has judged the
+        // image that this pod pulls. Before the end of the mutating phase Istio may still come.
+        let is_unjudged = self.subject.kind == Kind::Pod && coverage::is_auto(image);
+        let running = if is_unjudged && self.phase == Phase::Validation {
+            Running::Deny
+        } else {
+            Running::Keep
+        };
         let fault = error.map_or(Fault::Uncovered { image }, |error| Fault::NoImage {
             image,
             error,
@@ -247,17 +272,18 @@ impl<'a> Judge<'a, '_> {
         self.add(
             used.place,
             fault,
-            self.downgrade_by_circumstance(effect, Running::Keep),
+            self.downgrade_by_circumstance(effect, running),
         );
     }
 
-    /// A docker-type Secret is judged by its name and by what it holds.
+    /// Judges a docker-type Secret by its name and by its content.
     fn secret(&mut self) {
         self.name_of_secret();
         self.content_of_secret();
     }
 
-    /// What was there before is not refused: of what is banned it may be rid only by and by.
+    /// Judges the credentials in a Secret. An update may keep a banned credential that the Secret held before, so that
+    /// it can be rotated out gradually.
     fn content_of_secret(&mut self) {
         let (subject, world) = (self.subject, self.world);
         let key = world.facts.fingerprint_key();
@@ -282,7 +308,7 @@ impl<'a> Judge<'a, '_> {
             let Some(grounds) = find(&new, Holder::With(self.namespace.name)) else {
                 continue;
             };
-            // A guess was admitted with a warning, and makes nothing old that is sure.
+            // A guess was admitted with a warning before. It does not excuse a certain match now.
             let old = old.as_ref().and_then(|old| find(old, Holder::Known));
             let is_old = old.is_some_and(|old| grounds.is_guess() || !old.is_guess())
                 || find(&new, Holder::Joining(self.namespace.name)).is_none();
@@ -303,7 +329,7 @@ impl<'a> Judge<'a, '_> {
         }
     }
 
-    /// Under a banned name it is warned of when it is made; later it passes, because rotation must work.
+    /// Warns when a Secret is created under a banned name. Updates pass without a warning, because rotation must work.
     fn name_of_secret(&mut self) {
         let subject = self.subject;
         let is_docker = subject

@@ -1,4 +1,4 @@
-//! The judgement: what becomes of a subject. `admission/endpoint` chooses among its entry points.
+//! Judges subjects. `admission/endpoint` chooses among the entry points.
 
 mod bans;
 pub mod code;
@@ -19,18 +19,28 @@ pub mod world;
 pub use ruling::{Injection, Mutation, Notes, Outcome, PodPreview, Ruling};
 
 use crate::objects::kind::Kind;
-use crate::objects::subject::{ObjectSource, Operation, Subject};
+use crate::objects::subject::{ImageUse, ObjectSource, Operation, Subject};
 use crate::verdict::world::World;
 use coverage::Coverage;
+use guard::Phase;
 use inject::InjectedPod;
 
-/// The judgement of `/mutate`: pods that are created get their secrets, and those that built-in controllers create are
-/// judged in the same call.
+/// An image of a subject, and the verdict of the policy about it.
+#[derive(Debug, Clone, Copy)]
+pub struct JudgedImage<'a> {
+    /// The image and its field.
+    pub used: &'a ImageUse<'a>,
+    /// A registry rule covers it.
+    pub is_covered: bool,
+}
+
+/// Judges a request to `/mutate`. New pods get their secrets; a pod that a built-in controller creates is also judged
+/// against the bans, in the same call.
 #[must_use]
 pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     let coverage = Coverage::of(world, subject);
     let ruling = if world.controllers.created(subject) {
-        ruling(world, subject, &coverage)
+        ruling(world, subject, &coverage, Phase::Mutation)
     } else {
         Ruling::admit()
     };
@@ -54,15 +64,22 @@ pub fn mutate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Mutation<'a> {
     mutation
 }
 
-/// The judgement of `/validate`, but for edits of the policy ([`policy_edit`]), and of pods of built-in controllers wherever they are judged.
+/// Judges a request to `/validate`, except edits of the policy ([`policy_edit`]). Also judges pods of built-in
+/// controllers, for both endpoints.
 #[must_use]
 pub fn validate<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Ruling<'a> {
-    ruling(world, subject, &Coverage::of(world, subject))
+    let coverage = Coverage::of(world, subject);
+    ruling(world, subject, &coverage, Phase::Validation)
 }
 
-fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'a>) -> Ruling<'a> {
-    let mut findings = guard::guard(world, subject, coverage);
-    // Whoever applies a workload is there to be told; its pods are made when nobody looks.
+fn ruling<'a>(
+    world: &World<'a>,
+    subject: &'a Subject<'_>,
+    coverage: &Coverage<'a>,
+    phase: Phase,
+) -> Ruling<'a> {
+    let mut findings = guard::guard(world, subject, coverage, phase);
+    // The user who applies a workload reads warnings. A controller, which creates its pods later, does not.
     if subject.kind != Kind::Pod && subject.source == ObjectSource::Request {
         findings.extend(inject::predict_findings(world, subject, coverage));
     }
@@ -75,7 +92,20 @@ fn ruling<'a>(world: &World<'a>, subject: &'a Subject<'_>, coverage: &Coverage<'
     ruling
 }
 
-/// The Secrets that pods of a subject lack and that may be on their way: they often come in the same `kubectl apply`.
+/// Returns the images of a subject that can be parsed, without those that are, or may be, placeholders: another webhook or
+/// controller replaces them before a Pod is created.
+#[must_use]
+pub fn images<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<JudgedImage<'a>> {
+    let coverage = Coverage::of(world, subject);
+    let images = coverage.certain_images().filter_map(|(used, covering)| {
+        let is_covered = covering.as_ref().ok()?.is_some();
+        Some(JudgedImage { used, is_covered })
+    });
+    images.collect()
+}
+
+/// Returns the Secrets that the pods of a subject lack and that may arrive soon: Secret and workload are often in the
+/// same `kubectl apply`.
 #[must_use]
 pub fn lacking_secrets(world: &World<'_>, subject: &Subject<'_>) -> Vec<String> {
     if subject.kind == Kind::Pod && subject.operation != Operation::Create {
@@ -86,7 +116,7 @@ pub fn lacking_secrets(world: &World<'_>, subject: &Subject<'_>) -> Vec<String> 
     names.into_iter().map(ToOwned::to_owned).collect()
 }
 
-/// What the pods of a subject, be it a Pod or the template of some, would get when they are created.
+/// Returns the secrets that the pods of a subject (a Pod, or a workload with a template) would get on creation.
 #[must_use]
 pub fn preview<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> PodPreview<'a> {
     inject::preview(world, subject, &Coverage::of(world, subject))

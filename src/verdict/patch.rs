@@ -1,6 +1,6 @@
-//! The smallest JSON Patch (RFC 6902) that puts secrets first in a pod's `imagePullSecrets`.
+//! Builds the smallest JSON Patch (RFC 6902) that puts secrets first in the `imagePullSecrets` of a pod.
 //!
-//! It is made from the object that was received and so always applies to it. A patch that does not apply fails the
+//! The patch is built from the received object, so it always applies to it. A patch that does not apply fails the
 //! request even under `failurePolicy: Ignore`.
 
 use super::distinct::Distinct;
@@ -10,32 +10,32 @@ use json_patch::{AddOperation, MoveOperation, Patch, PatchOperation, ReplaceOper
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
-/// The most bytes that the keys and values of all annotations of an object may have together
-/// (`TotalAnnotationSizeLimitB` in `apimachinery/pkg/api/validation/objectmeta.go`).
+/// The limit for the keys and values of all annotations of an object together, in bytes (`TotalAnnotationSizeLimitB` in
+/// `apimachinery/pkg/api/validation/objectmeta.go`).
 const MAX_ANNOTATIONS: usize = 256 * 1024;
 
-/// The list that a patch changes.
+/// The list that the patch changes.
 const PULL_SECRETS: &Pointer = Pointer::from_static("/spec/imagePullSecrets");
 /// The annotations of a pod.
 const ANNOTATIONS: &Pointer = Pointer::from_static("/metadata/annotations");
 /// The metadata of a pod.
 const METADATA: &Pointer = Pointer::from_static("/metadata");
 
-/// A list of more entries than this, the wanted ones included, is replaced as a whole: to move each of very many entries
-/// would take time that grows with the square of their number.
+/// The longest list, including the wanted entries, that is patched entry by entry. A longer one is replaced as a whole:
+/// moving each of very many entries takes time that grows with the square of their number.
 const LONG: usize = 256;
 
-/// A patch and the secrets that it adds.
+/// A patch, with the secrets that it adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InjectionPatch<'a> {
     /// The patch; never empty.
     pub patch: Patch,
-    /// The wanted secrets that were not listed before.
+    /// The wanted secrets that the list lacked.
     pub added: Vec<&'a str>,
 }
 
-/// The patch after which `wanted` (no name twice) comes first and in this order, and then what else was listed, in its
-/// order. `None` where that is so already.
+/// Returns the patch after which `wanted` (without duplicates) comes first, in this order, followed by the other
+/// entries in their order. Returns `None` if the list is in this order already.
 #[must_use]
 pub fn put_first<'a>(
     pod: &PodSpec<'_>,
@@ -78,11 +78,11 @@ fn replace(pod: &PodSpec<'_>, wanted: &[&str]) -> PatchOperation {
     PatchOperation::Replace(ReplaceOperation { path, value: list })
 }
 
-/// One operation for each entry that is missing and for each that has to move. Of the entries that are there, a longest
-/// run that is in order already stays where it is.
+/// Returns one operation for each missing entry and for each entry that moves. A longest run of entries that are in
+/// order already stays in place, so that the patch is as small as possible.
 fn reorder(pod: &PodSpec<'_>, wanted: &[&str]) -> Vec<PatchOperation> {
     let mut operations = Vec::new();
-    // Entries are told apart by where they were: a name may be listed twice, and nothing is dropped.
+    // The old position identifies an entry: a name may be listed twice, and no entry is dropped.
     let listed = |name: &&str| pod.pull_secrets.iter().position(|listed| listed == *name);
     let first: Vec<Option<usize>> = wanted.iter().map(listed).collect();
     let others = (0..pod.pull_secrets.len()).filter(|index| !first.contains(&Some(*index)));
@@ -103,7 +103,7 @@ fn reorder(pod: &PodSpec<'_>, wanted: &[&str]) -> Vec<PatchOperation> {
         if let Some(from) = from {
             list.remove(from);
         }
-        // All before it in the target are in their order, so its place is right behind its predecessor.
+        // All entries before it in the target are in place, so it belongs right after its predecessor.
         let to = if index == 0 {
             0
         } else {
@@ -124,14 +124,14 @@ fn reorder(pod: &PodSpec<'_>, wanted: &[&str]) -> Vec<PatchOperation> {
     operations
 }
 
-/// An entry of the list: one that was there, by its index, or one of the wanted ones.
+/// An entry of the target list: an old one, by its index, or a wanted one, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum ListSlot {
     Old(usize),
     New(usize),
 }
 
-/// A longest sequence of old entries that stand in the target as they stood in the list (patience sorting).
+/// Returns a longest sequence of old entries that keeps its order in the target (patience sorting).
 fn longest_increasing(target: &[ListSlot]) -> HashSet<ListSlot> {
     let old: Vec<usize> = target
         .iter()
@@ -143,7 +143,8 @@ fn longest_increasing(target: &[ListSlot]) -> HashSet<ListSlot> {
             }
         })
         .collect();
-    // ends[n]: where in `old` the best run of length n + 1 ends; before[i]: what precedes old[i] in its run.
+    // ends[n]: the index in `old` at which the best run of length n + 1 ends; before[i]: the predecessor of old[i] in
+    // its run.
     let mut ends: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; old.len()];
     for (i, value) in old.iter().enumerate() {
@@ -160,9 +161,9 @@ fn longest_increasing(target: &[ListSlot]) -> HashSet<ListSlot> {
         .collect()
 }
 
-/// Returns the operation that sets the annotation with the names of the injected secrets: those of this patch and, where
-/// another webhook made the API server ask again, those of an earlier one. `None` where the annotations of the pod leave no
-/// room for it: the API server would refuse the pod.
+/// Returns the operation that sets the annotation with the names of the injected secrets: those of this patch and, if
+/// another webhook made the API server call again, those of an earlier patch. Returns `None` if the annotations of the
+/// pod leave no room: the API server would refuse the pod.
 fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> Option<PatchOperation> {
     let earlier = metadata.injected.as_deref().unwrap_or_default();
     let earlier = earlier.split(',').filter(|name| !name.is_empty());
@@ -184,12 +185,12 @@ fn annotate(metadata: &Metadata<'_>, wanted: &[&str], added: &[&str]) -> Option<
     })
 }
 
-/// An entry of `imagePullSecrets`.
+/// Returns an entry of `imagePullSecrets`.
 fn entry(name: &str) -> Value {
     object("name", Value::from(name))
 }
 
-/// A JSON object with one field.
+/// Returns a JSON object with one field.
 fn object(key: &str, value: Value) -> Value {
     Value::Object(Map::from_iter([(key.to_owned(), value)]))
 }
@@ -198,7 +199,7 @@ fn add(path: PointerBuf, value: Value) -> PatchOperation {
     PatchOperation::Add(AddOperation { path, value })
 }
 
-/// The path of an entry of the list.
+/// Returns the path of an entry of the list.
 fn place(index: usize) -> PointerBuf {
     PULL_SECRETS.with_trailing_token(Token::from(index))
 }

@@ -1,4 +1,4 @@
-//! Which secrets an object names, and how they came into it.
+//! Collects the references of an object to Secrets, with their origin.
 
 use crate::facts::{Facts, ServiceAccountFacts};
 use crate::objects::kind::Kind;
@@ -7,14 +7,14 @@ use crate::verdict::finding::Origin;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// A reference to a Secret, and how it came into the object.
+/// A reference to a Secret, with its origin.
 pub(super) struct Use<'o> {
     pub(super) place: Place,
     pub(super) secret: &'o str,
     pub(super) origin: Origin<'o>,
 }
 
-/// Every reference of an object, also those that its pods get from their `ServiceAccount`.
+/// Returns every reference of an object, including those that its pods get from their `ServiceAccount`.
 pub(super) fn uses<'o>(
     facts: &'o Facts,
     subject: &Subject<'_>,
@@ -44,19 +44,19 @@ pub(super) fn uses<'o>(
     own.chain(passed_on).collect()
 }
 
-/// The `ServiceAccount` of a pod or template, and what is known of it.
+/// The `ServiceAccount` of a pod or template, as far as it is known.
 struct PodServiceAccount<'o> {
     name: &'o str,
     facts: Option<&'o ServiceAccountFacts>,
     is_absence_known: bool,
 }
 
-/// Which pull secrets of a pod come from its `ServiceAccount`.
+/// The pull secrets of a pod that come from its `ServiceAccount`.
 enum Inherited<'o> {
     Nothing,
-    /// Nothing is known of it.
+    /// Unknown, because this account is unknown.
     Possibly(&'o str),
-    /// These.
+    /// These secrets come from this account.
     From(&'o str, HashSet<&'o str>),
 }
 
@@ -71,8 +71,8 @@ impl<'o> PodServiceAccount<'o> {
         }
     }
 
-    /// The API server copies the whole list of the `ServiceAccount` and only into an empty one, so a pod that lacks one
-    /// of them got none of them.
+    /// The API server copies the whole list of the `ServiceAccount`, and only if the list of the pod is empty. So a pod
+    /// that lacks one of these secrets got none of them.
     fn inherited(&self, pod: &PodSpec<'_>) -> Inherited<'o> {
         let Some(facts) = self.facts else {
             return if self.is_absence_known {
@@ -90,7 +90,8 @@ impl<'o> PodServiceAccount<'o> {
         }
     }
 
-    /// A template without pull secrets gets those of its `ServiceAccount`; one with some switches that off.
+    /// The pods of a template without pull secrets get those of the `ServiceAccount`. A template with pull secrets
+    /// prevents that.
     fn passed_on(self) -> impl Iterator<Item = Use<'o>> {
         let secrets = self
             .facts

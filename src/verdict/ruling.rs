@@ -1,4 +1,4 @@
-//! What a judgement comes to.
+//! The results of a judgement.
 
 use crate::objects::subject::Subject;
 use crate::policy::RegistryRule;
@@ -8,70 +8,70 @@ use crate::verdict::world::World;
 use json_patch::Patch;
 use std::collections::BTreeMap;
 
-/// What becomes of a request to `/validate`. It cannot hold a patch.
+/// The result of a request to `/validate`. It cannot hold a patch.
 #[derive(Debug)]
 pub struct Ruling<'a> {
-    /// Why it is refused, if it is.
+    /// The refusal, if the request is refused.
     pub denial: Option<Denial>,
-    /// What else is said.
+    /// Warnings and audit notes.
     pub notes: Notes,
-    /// What was found.
+    /// The findings.
     pub findings: Vec<Finding<'a>>,
 }
 
-/// What becomes of a request to `/mutate`.
+/// The result of a request to `/mutate`.
 #[derive(Debug)]
 pub struct Mutation<'a> {
-    /// What becomes of it.
+    /// Admission, patch or refusal.
     pub outcome: Outcome,
-    /// What else is said.
+    /// Warnings and audit notes.
     pub notes: Notes,
-    /// What was found.
+    /// The findings.
     pub findings: Vec<Finding<'a>>,
-    /// What the patch adds.
+    /// The secrets that the patch adds.
     pub injections: Vec<Injection<'a>>,
 }
 
-/// What a registry rule puts into a pod.
+/// The secrets that a registry rule adds to a pod.
 #[derive(Debug)]
 pub struct Injection<'a> {
     /// The rule.
     pub rule: &'a RegistryRule,
-    /// Its secrets that were not there, in order; never empty.
+    /// Its secrets that the pod lacked, in order; never empty.
     pub secrets: Vec<&'a str>,
 }
 
-/// Admitted as it is, admitted with a patch, or refused; never two of them.
+/// Admission as it is, admission with a patch, or refusal; never two of them.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Admitted as it is.
+    /// Admit the object as it is.
     Admit,
-    /// Admitted with this patch.
+    /// Admit the object with this patch.
     Inject(Patch),
-    /// Refused.
+    /// Refuse the object.
     Reject(Denial),
 }
 
-/// What an answer says beside yes or no.
+/// The parts of an answer beside the decision.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// Shown by kubectl.
+    /// Warnings, which kubectl shows.
     pub warnings: Vec<String>,
-    /// Put into the audit log; keys as the API server takes them.
+    /// Audit annotations; the keys have the form that the API server accepts.
     pub audit: BTreeMap<String, String>,
 }
 
-/// What the pods of a subject would get.
+/// The secrets that the pods of a subject would get.
 #[derive(Debug, Default)]
 pub struct PodPreview<'a> {
-    /// What is put in.
+    /// The secrets that would be added.
     pub injections: Vec<Injection<'a>>,
-    /// What cannot be put in.
+    /// Findings about secrets that cannot be added.
     pub findings: Vec<Finding<'a>>,
 }
 
 impl Ruling<'_> {
-    /// Admits without a word.
+    /// Admits without any notes.
     pub(super) fn admit() -> Self {
         Self {
             denial: None,
@@ -82,7 +82,8 @@ impl Ruling<'_> {
 }
 
 impl Notes {
-    /// Adds what findings have to say that do not deny. Controllers read no warnings: for them all goes to the audit log.
+    /// Adds the findings that do not deny. Controllers read no warnings, so for them everything goes to the audit log
+    /// only.
     pub(super) fn add(
         &mut self,
         world: &World<'_>,
@@ -100,7 +101,7 @@ impl Notes {
 }
 
 impl Mutation<'_> {
-    /// Admits without a word.
+    /// Admits without any notes.
     #[must_use]
     pub fn admit() -> Self {
         Ruling::admit().into()

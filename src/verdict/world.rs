@@ -1,4 +1,4 @@
-//! What a judgement depends on beside its subject.
+//! The input of a judgement apart from its subject.
 
 use crate::facts::Facts;
 use crate::objects::kind::Kind;
@@ -9,27 +9,27 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// All that a judgement depends on beside its subject.
+/// Everything a verdict depends on except the object under review: policy, cluster facts, controllers, time.
 #[derive(Debug, Clone, Copy)]
 pub struct World<'w> {
     /// The policy.
     pub policy: &'w Policy,
-    /// What is known about the cluster.
+    /// The facts about the cluster.
     pub facts: &'w Facts,
-    /// Whose creations are part of workloads that were judged before.
+    /// The controllers that create parts of workloads that were judged before.
     pub controllers: &'w Controllers,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// The users as which built-in controllers create objects.
+/// The user names of the controllers that create objects for workloads.
 #[derive(Debug, Clone)]
 pub struct Controllers {
     extra: Vec<String>,
 }
 
 impl<'w> World<'w> {
-    /// The namespace of a subject, with what is known of its labels.
+    /// Returns the namespace of a subject, with its labels as far as they are known.
     #[must_use]
     pub fn namespace(&self, subject: &'w Subject<'_>) -> Namespace<'w> {
         Namespace {
@@ -40,13 +40,13 @@ impl<'w> World<'w> {
 }
 
 impl World<'_> {
-    /// The day (UTC), by which exceptions end.
+    /// Returns the day (UTC) that decides whether an exception has expired.
     #[must_use]
     pub fn today(&self) -> Date {
         self.now.to_zoned(TimeZone::UTC).date()
     }
 
-    /// Whether injection is switched off for a subject, by its annotation or by the label of its namespace.
+    /// Returns whether injection is switched off for a subject, by its annotation or by the label of its namespace.
     #[must_use]
     pub fn injection_is_off(&self, subject: &Subject<'_>) -> bool {
         let label = self
@@ -60,22 +60,22 @@ impl World<'_> {
 }
 
 impl Controllers {
-    /// The identity of kube-controller-manager without `--use-service-account-credentials`, which every distribution
-    /// sets; with it each controller has a ServiceAccount of its own ([`Kind::controller`]).
+    /// The identity of kube-controller-manager without `--use-service-account-credentials`. Every distribution sets
+    /// that flag; with it, each controller has a ServiceAccount of its own ([`Kind::controller`]).
     const MANAGER: &'static str = "system:kube-controller-manager";
 
-    /// The built-in controllers, and these users.
+    /// Combines the built-in controllers with these user names.
     #[must_use]
     pub fn new(extra: Vec<String>) -> Self {
         Self { extra }
     }
 
-    /// Whether one of these controllers creates the subject for a workload that it controls, so that the workload was
-    /// judged when a person applied it.
+    /// Returns whether one of these controllers creates the subject for a workload that it controls. Then the workload
+    /// was judged when a person applied it.
     ///
-    /// The identity of the caller decides, because anyone can write an ownerReference. The owner has to be a workload
-    /// of a kind that this webhook judges, too: Argo Rollouts, say, makes `ReplicaSets` for Rollouts, and no Rollout was
-    /// judged, so to trust Argo would lift the bans for every user who may create a Rollout.
+    /// The identity of the caller decides, because anyone can write an ownerReference. The owner must also be a
+    /// workload of a kind that this webhook judges. Argo Rollouts, for example, creates `ReplicaSets` for Rollouts, and
+    /// a Rollout is not judged: trusting Argo would lift the bans for every user who may create a Rollout.
     #[must_use]
     pub fn created(&self, subject: &Subject<'_>) -> bool {
         let owner = subject.object.metadata.controller.as_ref();

@@ -1,8 +1,12 @@
 //! Tests of the chart's values: their schema, their documentation, and the refusal of bad values.
 
-use crate::{blessed, chart, helm};
-use serde_json::Value;
+use crate::{HELM, blessed, chart, helm, of_kind};
+use jiff::civil::date;
+use pullgate::policy::Policy;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn bad_values_are_refused_by_name() {
@@ -55,7 +59,37 @@ fn the_schema_has_the_keys_of_the_values() {
     compare("", &values, &schema);
 }
 
-/// Every value has a description, and the README lists every value.
+/// `policy.document` takes each policy of `examples/` as it is, and the ConfigMap holds the same policy.
+#[test]
+fn every_example_is_a_policy_document_for_the_chart() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(examples).expect("examples") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a policy");
+        let document: Value = serde_saphyr::from_str(&text).expect("YAML");
+        let values = json!({"policy": {"create": true, "document": document}});
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("values.json");
+        std::fs::write(&file, values.to_string()).expect("a file");
+        let output = Command::new(&*HELM)
+            .args(["template", "pullgate"])
+            .arg(chart())
+            .arg("--values")
+            .arg(&file)
+            .output()
+            .expect("helm");
+        assert!(output.status.success(), "{}: {output:?}", path.display());
+        let rendered = String::from_utf8(output.stdout).expect("UTF-8");
+        let maps = of_kind(&rendered, "ConfigMap");
+        let policy = maps[0]["data"]["policy.yaml"].as_str().expect("a policy");
+        let rendered: Value = serde_saphyr::from_str(policy).expect("YAML");
+        assert_eq!(rendered, document, "{}", path.display());
+        let loaded = Policy::load(policy, date(2098, 1, 1));
+        assert!(loaded.policy.is_some(), "{:?}", loaded.diagnostics);
+    }
+}
+
+/// Every value has a description, and the README has them all.
 #[test]
 fn the_readme_of_the_chart_has_every_value() {
     let path = chart().join("README.md");
@@ -84,13 +118,18 @@ fn compare(path: &str, values: &Value, schema: &Value) {
 fn table() -> String {
     let text = values();
     let values: Value = serde_saphyr::from_str(&text).expect("YAML");
-    let mut table = "| value | default | what it is |\n|---|---|---|\n".to_owned();
+    let mut table = "| value | default | description |\n|---|---|---|\n".to_owned();
     let mut parents: Vec<(usize, String)> = Vec::new();
     let mut description = None;
     for line in text.lines() {
         let trimmed = line.trim_start();
         if let Some(words) = trimmed.strip_prefix("# -- ") {
             description = Some(words.to_owned());
+            continue;
+        }
+        if let (Some(begun), Some(more)) = (&mut description, trimmed.strip_prefix("# ")) {
+            begun.push(' ');
+            begun.push_str(more);
             continue;
         }
         let Some((key, _)) = trimmed

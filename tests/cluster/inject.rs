@@ -240,7 +240,7 @@ fn mountable_secrets(plane: &ControlPlane) {
     let output = site.applied(&pod("warned", ""));
     assert_eq!(
         output.stderr,
-        "Warning: Pod inject-mountable/warned: \"contoso-pull\" is not injected: ServiceAccount \"default\" allows only what it lists; list it there\n"
+        "Warning: Pod inject-mountable/warned: \"contoso-pull\" is not injected: ServiceAccount \"default\" allows only the secrets that it lists; list it there\n"
     );
     site.run(&[
         "patch",

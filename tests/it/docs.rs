@@ -148,30 +148,3 @@ fn the_admission_policy_to_copy_is_bound() {
     assert_eq!(objects[1]["spec"]["validationActions"][0], "Deny");
     assert!(read("docs/operations.md").contains("(admission/namespace-labels.yaml)"));
 }
-
-/// A page that is named is there.
-#[test]
-fn every_link_within_the_repository_leads_somewhere() {
-    for page in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "docs/policy.md",
-        "docs/commands.md",
-        "docs/metrics.md",
-        "docs/operations.md",
-        "docs/performance.md",
-    ] {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(page);
-        let folder = folder.parent().expect("a folder");
-        let text = read(page);
-        let links = text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
-            let file = link.split('#').next().expect("a path");
-            assert!(folder.join(file).exists(), "{link} in {page}");
-        }
-    }
-}

@@ -126,6 +126,20 @@ fn what_was_so_before_is_no_news() {
     );
 }
 
+/// A placeholder of a template gets no secret and is no uncovered image: the pods will have another one.
+#[test]
+fn placeholders_of_templates_are_left_out() {
+    let mut gateway = deployment("a", "gateway", "auto", &[]);
+    gateway["request"]["object"]["spec"]["template"]["metadata"] =
+        json!({"annotations": {"inject.istio.io/templates": "gateway"}});
+    let workloads = [gateway, deployment("a", "triggered", " ", &[])];
+    let body = format!("{SAME}\n  - {{name: hub, images: [docker.io], secrets: [hub-pull]}}");
+    let nothing = "no workload is newly denied, injected or uncovered (all workloads looked at: 2)";
+    assert_eq!(told(&body, &workloads, Extent::All), [nothing]);
+    let body = format!("{SAME}\nunmatched: deny");
+    assert_eq!(told(&body, &workloads, Extent::All), [nothing]);
+}
+
 #[test]
 fn a_namespace_that_becomes_exempt_is_not_denied_and_not_injected() {
     let workloads = [deployment(

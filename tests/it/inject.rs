@@ -285,7 +285,8 @@ fn an_unknown_service_account_is_taken_for_what_it_or_its_namespace_was_known_fo
         let warnings = answer.warnings();
         let is_told = warnings.iter().any(|warning| {
             warning.contains("\"contoso-pull\" is not injected")
-                && warning.contains("is not known here, and may allow only what it lists")
+                && warning
+                    .contains("is not known here, and may allow only the secrets that it lists")
         });
         assert_eq!(answer.patch.is_none(), is_told, "{warnings:?}");
         answer.patch.is_some()

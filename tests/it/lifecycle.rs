@@ -23,7 +23,7 @@ async fn readiness_says_what_is_missing_and_why() {
         readiness.report(),
         (
             false,
-            "not ready: there is no certificate yet\nnot ready: there is no policy: it has faults\n".to_owned()
+            "not ready: no certificate yet\nnot ready: no policy: it has faults\n".to_owned()
         )
     );
     readiness.has(Part::Policy);

@@ -9,18 +9,19 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{- /* Ours, and then those of extraLabels. */ -}}
+{{- /* The labels of the chart, then those of extraLabels. */ -}}
 {{- define "pullgate.labels" -}}
 {{- include "pullgate.labelsWith" (list . dict) -}}
 {{- end -}}
 
-{{- /* The same with more, of a list of root and labels; of two with one key ours wins, and then the more special. */ -}}
+{{- /* The labels of the chart and more, from a list of root and labels. For an equal key the chart's label wins, then the
+more specific one. */ -}}
 {{- define "pullgate.labelsWith" -}}
 {{- $root := index . 0 -}}
 {{- $own := include "pullgate.selector" $root | fromYaml -}}
 {{- $_ := set $own "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_") -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service -}}
-{{- /* Flux adds +COMMIT to the version, and no label takes that. */ -}}
+{{- /* Flux adds +COMMIT to the version, which is not allowed in a label. */ -}}
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
 {{- merge $own (index . 1) $root.Values.extraLabels | toYaml -}}
 {{- end -}}
@@ -37,7 +38,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 {{- end -}}
 
-{{- /* Who is served by the certificate: SNI is SERVICE.NAMESPACE.svc. */ -}}
+{{- /* The DNS names of the certificate: SNI is SERVICE.NAMESPACE.svc. */ -}}
 {{- define "pullgate.dnsNames" -}}
 - {{ include "pullgate.name" . }}.{{ .Release.Namespace }}.svc
 - {{ include "pullgate.name" . }}.{{ .Release.Namespace }}.svc.cluster.local
@@ -50,8 +51,8 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 {{- end -}}
 
-{{- /* What is the same in all webhooks; with a dict of root, path and values. In managed mode Pullgate itself keeps the
-caBundle: rendered here, each upgrade would take it away. */ -}}
+{{- /* The common fields of all webhooks, from a dict of root, path and values. In managed mode Pullgate itself keeps the
+caBundle: if it were rendered here, each upgrade would remove it. */ -}}
 {{- define "pullgate.webhook" -}}
 admissionReviewVersions: [v1]
 clientConfig:
@@ -65,7 +66,7 @@ matchPolicy: Equivalent
 sideEffects: None
 {{- end -}}
 
-{{- /* By the label that the API server itself sets: nobody can take another namespace out. */ -}}
+{{- /* Selects by the label that the API server itself sets, so that a user cannot exclude another namespace. */ -}}
 {{- define "pullgate.namespaces" -}}
 namespaceSelector:
   matchExpressions:
@@ -83,7 +84,7 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
-{{- /* CEL: the users as which built-in controllers, and those of extraControllers, make pods and what makes pods. */ -}}
+{{- /* CEL: the users of the built-in controllers, and of extraControllers, that create pods or their workloads. */ -}}
 {{- define "pullgate.controllers" -}}
 {{- $users := list "system:kube-controller-manager" -}}
 {{- range list "deployment" "replicaset" "replication" "statefulset" "daemon-set" "job" "cronjob" -}}

@@ -1,4 +1,4 @@
-//! The answer to a list or a watch, read object by object.
+//! Reads the answer to a list or a watch, object by object.
 
 use super::split::{Json, NotJson, Splitter};
 use crate::objects::read::Text;
@@ -12,14 +12,14 @@ use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The longest wait for the head of an answer, and for the next part of a list: the time after which the API server
-/// itself gives up a request (`--request-timeout`).
+/// The longest wait for the head of an answer, and for the next part of a list. After this time the API server itself
+/// gives up a request (`--request-timeout`).
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The longest time in which nothing comes from a watch: a little more than the 290 s after which the API server ends it.
+/// The longest silence of a watch: a little more than the 290 s after which the API server ends it.
 pub(super) const SILENCE: Duration = Duration::from_secs(310);
-/// The most bytes that are read of a refusal.
+/// The most bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 64 * 1024;
-/// The most characters that are shown of its message.
+/// The most characters of its message that are shown.
 const MAX_MESSAGE: usize = 500;
 
 /// The reasons why a list or a watch fails. None of them quotes an object.
@@ -33,14 +33,14 @@ pub(super) enum WatchError {
         /// The message of the API server, shortened.
         message: String,
     },
-    /// The head or the next part of an answer does not come.
+    /// The head or the next part of an answer is missing.
     #[error("the API server does not answer")]
     Silent,
     /// The connection cannot be opened, or breaks.
     #[error("the API server cannot be reached")]
     Unreachable(#[source] Box<kube::Error>),
-    /// The answer ends in the middle.
-    #[error("the answer of the API server ends in the middle")]
+    /// The answer ends early.
+    #[error("the answer of the API server ends too early")]
     CutOff,
     /// The bytes are not those of a list or of a watch.
     #[error("the answer is neither a list nor a watch of objects")]
@@ -48,8 +48,8 @@ pub(super) enum WatchError {
 }
 
 impl WatchError {
-    /// Returns whether the API server no longer has the resourceVersion that was asked for (410), or does not have it yet
-    /// (504): a list then has to ask for the newest.
+    /// Returns whether the API server no longer has the requested resourceVersion (410), or does not have it yet (504).
+    /// A list must then ask for the newest.
     pub(super) fn is_about_version(&self) -> bool {
         matches!(
             self,
@@ -60,7 +60,7 @@ impl WatchError {
         )
     }
 
-    /// Returns whether a watch cannot be resumed, because the API server has forgotten what came since (410).
+    /// Returns whether the watch cannot be resumed, because the API server has forgotten the changes since then (410).
     pub(super) fn is_expired(&self) -> bool {
         matches!(self, Self::Refused { code: 410, .. })
     }
@@ -76,7 +76,7 @@ impl WatchError {
     }
 }
 
-/// An answer of the API server that says why it refuses something.
+/// The reason in a refusal of the API server.
 #[derive(Deserialize, Default)]
 struct Status<'a> {
     code: Option<u16>,
@@ -90,7 +90,7 @@ struct Status<'a> {
 pub(super) struct Answer {
     body: Body,
     chunk: Bytes,
-    /// How much of the chunk was read.
+    /// The number of bytes of the chunk that were read.
     read: usize,
     splitter: Splitter,
     patience: Duration,
@@ -166,7 +166,7 @@ impl Answer {
         struct ListMetadata<'a> {
             #[serde(borrow, rename = "resourceVersion")]
             version: Text<'a>,
-            // A list that was asked for without a limit has no second page.
+            // A list without a limit has no second page.
             #[serde(borrow, rename = "continue")]
             token: Option<Text<'a>>,
         }

@@ -1,12 +1,16 @@
 //! Lists the objects of a type and follows their changes, for ever.
 //!
-//! Lists and watches are read item by item, and an item is decoded apart from the others: one that cannot be read hides
-//! none of them. (The watcher of kube decodes a list as a whole, into types that refuse a time in the year 9999.)
+//! Lists and watches are read item by item, and each item is decoded on its own, so one unreadable item hides no other.
+//! The watcher of kube was no option: it decodes a list as a whole, into types that refuse a time in the year 9999.
 //!
-//! A list is asked for as a whole, and is read from the watch cache of the API server: a page of a field selector would
-//! cost it a scan of all objects. As the items are read one by one, a list takes no memory here, whatever its length.
-//! The first list takes what the API server has (`resourceVersion=0`); each later one asks for nothing older than what
-//! was seen, so that time never runs backwards; and if the API server does not have that version, for the newest.
+//! A list is requested as a whole, which costs the API server one pass over its watch cache. Pages were no option: each
+//! page of a list with a field selector costs it a scan of all objects. Since items are read one by one, a list of any
+//! length takes the memory of one item here. Streaming lists (`sendInitialEvents`) would do the same, but are beta, and
+//! off by default in Kubernetes 1.31 and 1.33.
+//!
+//! The first list takes any version that the API server has (`resourceVersion=0`). Each later list asks for a version
+//! that is not older than the last one seen, so time never runs backwards. If the API server does not have that
+//! version, the list asks for the newest.
 
 mod answer;
 mod object;
@@ -32,25 +36,25 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::warn;
 
-/// The version that stands for any: what the API server has in its cache.
+/// The version that accepts any state in the cache of the API server.
 const ANY_VERSION: &str = "0";
 
 /// The objects that a watch follows.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
-    /// Their resource in metrics and log lines.
+    /// The resource name in metrics and log lines.
     what: &'static str,
     path: Request,
     fields: Option<String>,
     content: ObjectContent,
 }
 
-/// How much of each object is asked for.
+/// The part of each object that is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ObjectContent {
     /// The whole object.
     Whole,
-    /// Its metadata.
+    /// Only its metadata.
     Metadata,
 }
 
@@ -68,12 +72,12 @@ impl Source {
         }
     }
 
-    /// Returns the one object of this name, in all namespaces or in none.
+    /// Returns the object of this name, in all namespaces or in none.
     pub(super) fn one<K: Resource<DynamicType = ()>>(what: &'static str, name: &str) -> Self {
         Self::all::<K>(what, ObjectContent::Whole).of_fields(format!("metadata.name={name}"))
     }
 
-    /// Returns the one object of this name in a namespace.
+    /// Returns the object of this name in a namespace.
     pub(super) fn one_in<K>(what: &'static str, namespace: &str, name: &str) -> Self
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -84,7 +88,7 @@ impl Source {
         }
     }
 
-    /// Returns those of the objects that a field selector covers.
+    /// Restricts the objects to those that a field selector covers.
     pub(super) fn of_fields(self, selector: String) -> Self {
         Self {
             fields: Some(selector),
@@ -92,7 +96,7 @@ impl Source {
         }
     }
 
-    /// Returns the request for a list of what there is at this version or later; `None` stands for the newest.
+    /// Returns the request for a list at this version or later; `None` stands for the newest.
     fn list(&self, version: Option<&str>) -> Result<hyper::Request<Vec<u8>>, WatchError> {
         let params = ListParams {
             field_selector: self.fields.clone(),
@@ -120,8 +124,8 @@ impl Source {
     }
 }
 
-/// Returns what happens to objects, decoded by `read`, which gets each as JSON and returns `None` if it cannot read it.
-/// Such objects are counted and named.
+/// Returns the events of objects, decoded by `read`. It gets each object as JSON, and returns `None` for an unreadable
+/// one. Unreadable objects are counted and named.
 pub(super) fn objects<T: Send, F: Fn(&str) -> Option<T> + Send>(
     client: Client,
     source: Source,
@@ -135,8 +139,8 @@ pub(super) fn objects<T: Send, F: Fn(&str) -> Option<T> + Send>(
     })
 }
 
-/// Returns the one object of a source: now, and whenever it changes or comes or goes. An object that cannot be read is as
-/// if it had not changed.
+/// Returns the only object of a source: its state now, and each change, including creation and deletion. An unreadable
+/// change counts as no change.
 pub(super) fn one_object<T: Send, F: Fn(&str) -> Option<T> + Send>(
     client: Client,
     source: Source,
@@ -162,7 +166,7 @@ pub(super) fn one_object<T: Send, F: Fn(&str) -> Option<T> + Send>(
     })
 }
 
-/// Returns what happens to objects, which are not decoded. Failures are logged and counted.
+/// Returns the events of objects without decoding them. Failures are logged and counted.
 pub(super) fn raw_objects(
     client: Client,
     source: Source,
@@ -255,9 +259,10 @@ impl Watch {
             }
             Phase::Watching { answer, since } => {
                 let next = answer.next().await;
-                // A connection that is silent for longer than a watch lasts is dead. That is not a failure either.
+                // A connection that is silent for longer than a watch lasts is dead. That is not a failure either: the
+                // watch resumes.
                 if matches!(next, Ok(None) | Err(WatchError::Silent)) {
-                    // What ends each watch at once must not be asked without end.
+                    // A proxy that ends each watch at once must not make this loop spin.
                     self.is_waiting = since.elapsed() < FIRST_PAUSE;
                     self.phase = Phase::Resume;
                     return Ok(None);
@@ -270,7 +275,7 @@ impl Watch {
         }
     }
 
-    /// Reads an event. What follows it in the watch can be read whatever it is.
+    /// Reads an event. Later events of the watch stay readable in any case.
     fn event(&mut self, json: &Json) -> Result<Option<Event<RawObject>>, WatchError> {
         #[derive(Deserialize)]
         struct Line<'a> {
@@ -280,7 +285,7 @@ impl Watch {
             object: Raw<'a>,
         }
         let Ok(line) = scan::from_slice::<Line<'_>>(json) else {
-            // An object that is too long, before all. It counts as one without a name.
+            // This is mostly an object that is too long. It counts as one without a name.
             return Ok(Some(Event::Set(RawObject::new(Json::default()))));
         };
         let object = line.object.0.as_bytes();
@@ -288,7 +293,7 @@ impl Watch {
             "ADDED" | "MODIFIED" => Event::Set,
             "DELETED" => Event::Gone,
             "ERROR" => return Err(WatchError::of_status(object, 0)),
-            // A bookmark, or a type to come.
+            // A bookmark, or a future type.
             _ => {
                 self.version = object::version(object).or(self.version.take());
                 return Ok(None);

@@ -1,4 +1,4 @@
-//! Objects as a watch brings them: first only their name is read, and then what is kept of them.
+//! Objects of a watch: first only the name is read, then the kept parts.
 
 use super::split::Json;
 use crate::objects::read::Text;
@@ -10,32 +10,32 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use tracing::warn;
 
-/// How many unreadable objects of a watch are named in the log. All are counted.
+/// The number of unreadable objects of a watch that are named in the log. All are counted.
 const NAMED: usize = 10;
-/// The most characters that are shown of a name.
+/// The most characters of a name that are shown.
 const MAX_NAME: usize = 253;
 
-/// What a watch says about objects of one type.
+/// An event of the objects of one type.
 #[derive(Debug)]
 pub(in crate::cluster) enum Event<T> {
     /// A list begins.
     Begin,
-    /// The list names this object.
+    /// The list holds this object.
     Listed(T),
-    /// The list is over: what it did not name is gone.
+    /// The list is complete: an object that it did not hold is gone.
     End,
     /// This object is new, or has changed.
     Set(T),
     /// This object is gone.
     Gone(T),
-    /// The watch fails, and is tried again. Until [`Event::Works`] nothing new is learned.
+    /// The watch fails, and is retried. Until [`Event::Works`] no events arrive.
     Fails,
     /// The watch works again.
     Works,
 }
 
 impl<T> Event<T> {
-    /// Returns the same event about something that is made of its object.
+    /// Returns the same event with a converted object.
     pub(in crate::cluster) fn map<U>(self, map: impl FnOnce(T) -> U) -> Event<U> {
         let (of, object): (fn(U) -> Event<U>, T) = match self {
             Self::Begin => return Event::Begin,
@@ -50,9 +50,9 @@ impl<T> Event<T> {
     }
 }
 
-/// An object that was not decoded. It has no `Debug`: it may be a Secret.
+/// An object that was not decoded. It has no `Debug`, because it may be a Secret.
 pub(in crate::cluster) struct RawObject {
-    /// The name, or `None` if not even that can be read.
+    /// The name, or `None` if it cannot be read.
     pub(in crate::cluster) name: Option<Name>,
     /// The resourceVersion, or `None` if it cannot be read.
     pub(in crate::cluster) version: Option<String>,
@@ -68,12 +68,12 @@ pub(in crate::cluster) struct Name {
     pub(in crate::cluster) name: String,
 }
 
-/// An object that was decoded: its name, and what is kept of it.
+/// A decoded object: its name and its kept parts.
 #[derive(Debug)]
 pub(in crate::cluster) struct Seen<T> {
     /// The name.
     pub(in crate::cluster) name: Name,
-    /// What is kept, or `None` if that cannot be read.
+    /// The kept parts, or `None` if they cannot be read.
     pub(in crate::cluster) kept: Option<T>,
 }
 
@@ -119,7 +119,7 @@ impl RawObject {
         self.json.len()
     }
 
-    /// Decodes what is kept. `read` gets the object as JSON, and returns `None` if it cannot read it.
+    /// Decodes the kept parts. `read` gets the object as JSON, and returns `None` if it cannot read it.
     pub(in crate::cluster) fn decode<T>(self, read: impl FnOnce(&str) -> Option<T>) -> Seen<T> {
         let kept = std::str::from_utf8(&self.json).ok().and_then(read);
         Seen {
@@ -136,17 +136,17 @@ pub(super) fn version(json: &[u8]) -> Option<String> {
     (!version.is_empty()).then(|| version.into_owned())
 }
 
-/// The objects of a watch that cannot be read now. They are counted, and the first ones are named in the log.
+/// The unreadable objects of a watch. All are counted, and the first ones are named in the log.
 pub(in crate::cluster) struct Unreadable {
     what: &'static str,
     metrics: Arc<Metrics>,
     objects: HashSet<Name>,
-    /// Those of the list that is under way.
+    /// The unreadable objects of the current list.
     listed: Option<HashSet<Name>>,
 }
 
 impl Unreadable {
-    /// Starts with none of them.
+    /// Starts without unreadable objects.
     pub(in crate::cluster) fn new(what: &'static str, metrics: Arc<Metrics>) -> Self {
         metrics.unreadable(what, 0);
         Self {
@@ -157,7 +157,7 @@ impl Unreadable {
         }
     }
 
-    /// Takes note of an event. Returns it, or `None` if it is about an object whose name cannot be read.
+    /// Records an event. Returns it, or `None` if the name of its object cannot be read.
     pub(in crate::cluster) fn note<T>(&mut self, event: Event<Seen<T>>) -> Option<Event<Seen<T>>> {
         match &event {
             Event::Begin => self.listed = Some(HashSet::new()),
@@ -205,12 +205,12 @@ impl Unreadable {
                 resource = self.what,
                 namespace = shown(&name.namespace),
                 name = shown(&name.name),
-                "cannot read an object: it is left out, and what it says is unknown"
+                "cannot read an object: it is left out, and its content is unknown"
             );
         }
     }
 
-    /// Takes the unreadable objects of a list for all that there are.
+    /// Replaces the unreadable objects by those of a complete list.
     fn replace(&mut self, listed: HashSet<Name>) {
         let count = |objects: &HashSet<Name>| i64::try_from(objects.len()).unwrap_or(i64::MAX);
         let change = count(&listed) - count(&self.objects);

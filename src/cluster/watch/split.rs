@@ -1,12 +1,12 @@
 //! Cuts the bytes of an answer into JSON objects as they arrive.
 //!
-//! A list is read item by item, so that no more of it is in memory than one item and one part of the body, however
-//! long the list is. An event of a watch is an object of its own.
+//! A list is read item by item, so memory holds at most one item and one part of the body, however long the list is. An
+//! event of a watch is one object.
 
 use zeroize::Zeroizing;
 
-/// The longest object that is kept, in bytes. The API server takes requests of 3 MiB and etcd values of 1.5 MiB; as JSON
-/// a byte takes six at most (`\u003c`).
+/// The longest object that is kept, in bytes. The API server accepts requests of 3 MiB and etcd accepts values of
+/// 1.5 MiB; JSON writes one byte as at most six (`\u003c`).
 const MAX_OBJECT: usize = 16 * 1024 * 1024;
 /// The longest text around the items of a list, in bytes: its kind, version and metadata.
 const MAX_ENVELOPE: usize = 64 * 1024;
@@ -16,34 +16,34 @@ const LIST_LEVEL: usize = 2;
 /// The bytes of an object, wiped when they are dropped. Empty if the object was longer than [`MAX_OBJECT`].
 pub(super) type Json = Zeroizing<Vec<u8>>;
 
-/// The bytes are not what an API server sends.
+/// The bytes do not come from an API server.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is not JSON")]
 pub(super) struct NotJson;
 
-/// The place in an answer up to which it was cut.
+/// The position in an answer up to which it is cut.
 #[derive(Default)]
 pub(super) struct Splitter {
-    /// The number of brackets that are open around an object: two in a list, none in a watch.
+    /// The number of open brackets around an object: two in a list, none in a watch.
     level: usize,
     in_items: bool,
-    /// The number of brackets that are open here.
+    /// The number of open brackets at the position.
     depth: usize,
     text: TextPart,
-    /// The object that has begun, and has not ended yet.
+    /// The object that has begun but not ended.
     object: Option<Json>,
     is_too_long: bool,
     /// The text around the items of a list.
     envelope: Vec<u8>,
 }
 
-/// The place in a JSON text.
+/// The position relative to a JSON text.
 #[derive(Default, PartialEq, Eq)]
 enum TextPart {
     #[default]
     Outside,
     Inside,
-    /// Behind a backslash.
+    /// After a backslash.
     Escaped,
 }
 
@@ -74,10 +74,10 @@ impl Splitter {
         &self.envelope
     }
 
-    /// Reads up to the end of the next object. Returns the number of bytes that were read, and the object if it ended.
+    /// Reads up to the end of the next object. Returns the number of bytes read, and the object if it ended.
     ///
     /// # Errors
-    /// A bracket is closed that was not opened, or the text around the items is too long.
+    /// Fails if a bracket closes that was not opened, or if the text around the items is too long.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(usize, Option<Json>), NotJson> {
         let mut begin = 0;
         for (at, byte) in bytes.iter().copied().enumerate() {
@@ -101,7 +101,7 @@ impl Splitter {
         Ok((bytes.len(), None))
     }
 
-    /// Goes past one byte. Returns whether an object ends with it.
+    /// Reads one byte. Returns whether an object ends with it.
     fn step(&mut self, byte: u8) -> Result<bool, NotJson> {
         if self.text != TextPart::Outside {
             self.text = match (&self.text, byte) {
@@ -142,7 +142,8 @@ impl Splitter {
         before.is_some_and(|before| before.trim_ascii_end().ends_with(key))
     }
 
-    /// Adds to the object. The buffer never grows in place: that would leave a copy behind that is not wiped.
+    /// Appends to the object. The buffer never grows in place, because that would leave a copy behind that is not
+    /// wiped.
     fn keep(&mut self, bytes: &[u8]) {
         let Some(object) = &mut self.object else {
             return;
@@ -207,7 +208,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is in the items, and wherever the parts of a body end.
+        /// Holds for any content of the items, and for any ends of the parts of a body.
         #[test]
         fn the_items_of_any_list_are_what_was_put_in(
             texts in proptest::collection::vec("[a-z\"{}\\[\\]\\\\,: é]{0,12}", 0..6),

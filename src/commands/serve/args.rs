@@ -13,10 +13,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a webhook in a cluster serves on after it was asked to stop: until every API server and proxy knows.
+/// The time for which a webhook in a cluster keeps serving after it was asked to stop, until every API server and proxy
+/// has noticed.
 const SHUTDOWN_DELAY: Duration = Duration::from_secs(15);
 
-/// How to serve.
+/// The options of `pullgate serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,23 +36,23 @@ Examples:
     --tls-secret pullgate/pullgate-tls --tls-name pullgate.pullgate.svc --webhook-configurations pullgate")]
 #[command(group = ArgGroup::new("source").required(true))]
 pub struct ServeArgs {
-    /// The policy; the file is read again when it changes, and a bad one never replaces a good one.
+    /// The file with the policy. It is read again when it changes, and a bad policy never replaces a good one.
     #[arg(long, value_name = "FILE", group = "source")]
     pub(super) policy_file: Option<PathBuf>,
-    /// The policy as a cluster has it: the key policy.yaml of this ConfigMap, which is watched; NAME-accepted keeps what
-    /// was accepted.
+    /// The ConfigMap of a cluster that holds the policy, under the key policy.yaml. It is watched. The ConfigMap
+    /// NAME-accepted stores the accepted policies.
     #[arg(long, value_name = "NAMESPACE/NAME", group = "source")]
     pub(super) policy_configmap: Option<ObjectName>,
-    /// Serve an example policy, show a few reviews, and stay up.
+    /// Serve an example policy, show a few reviews, and keep running.
     #[arg(long, group = "source")]
     pub(super) demo: bool,
-    /// Where to listen for reviews (HTTPS).
+    /// The address for reviews (HTTPS).
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     pub(super) listen: SocketAddr,
-    /// Where to serve /livez, /readyz and /metrics (plain HTTP) [default: 127.0.0.1:8080; with --demo nowhere].
+    /// The address of /livez, /readyz and /metrics (plain HTTP) [default: 127.0.0.1:8080; none with --demo].
     #[arg(long, value_name = "ADDRESS")]
     pub(super) admin_listen: Option<SocketAddr>,
-    /// The certificate chain (PEM), the leaf first; self-signed for localhost when absent.
+    /// The certificate chain (PEM), leaf first; without it, a self-signed certificate for localhost.
     #[arg(
         long,
         value_name = "FILE",
@@ -67,7 +68,7 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) tls_key: Option<PathBuf>,
-    /// Keep a CA and a certificate in this Secret, shared by all replicas and renewed in good time.
+    /// The Secret for a CA and a certificate, which all replicas share and renew in time.
     #[arg(
         long,
         value_name = "NAMESPACE/NAME",
@@ -76,7 +77,7 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) tls_secret: Option<ObjectName>,
-    /// With --tls-secret: a DNS name that the certificate is good for; may be given more than once.
+    /// With --tls-secret: a DNS name for the certificate; may be given more than once.
     #[arg(
         long = "tls-name",
         value_name = "NAME",
@@ -84,7 +85,7 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) tls_names: Vec<String>,
-    /// With --tls-secret: the name of the webhook configurations, of both kinds, whose caBundle is kept.
+    /// With --tls-secret: the name of both webhook configurations; their caBundle is kept up to date.
     #[arg(
         long,
         value_name = "NAME",
@@ -92,10 +93,10 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) webhook_configurations: Option<String>,
-    /// Let in only clients with a certificate of this CA (PEM).
+    /// Accept only clients with a certificate of this CA (PEM).
     #[arg(long, value_name = "FILE", help_heading = "Certificates")]
     pub(super) client_ca: Option<PathBuf>,
-    /// Let in only clients with this name in their certificate (common name or DNS name); may be given more than once.
+    /// Accept only clients with this common name or DNS name in their certificate; may be given more than once.
     #[arg(
         long = "client-name",
         value_name = "NAME",
@@ -103,7 +104,7 @@ pub struct ServeArgs {
         help_heading = "Certificates"
     )]
     pub(super) client_names: Vec<String>,
-    /// How many connections there may be. Each takes up to 80 KiB.
+    /// The largest number of open connections. Each takes up to 80 KiB.
     #[arg(
         long,
         value_name = "NUMBER",
@@ -111,18 +112,20 @@ pub struct ServeArgs {
         help_heading = "Limits"
     )]
     pub(super) max_connections: usize,
-    /// How long to serve on after SIGTERM, not ready, before draining [default: 15 with a cluster, else 0].
+    /// The time between SIGTERM and draining, in which it still serves but is not ready [default: 15 with a cluster,
+    /// else 0].
     #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) shutdown_delay: Option<u64>,
-    /// The cluster: its namespaces and service accounts are watched [default, where a cluster is needed: that of
-    /// kubectl, or the one that this runs in].
+    /// The kubeconfig of the cluster. Its namespaces and service accounts are watched [default, if a cluster is needed:
+    /// the cluster of kubectl, or the one around the pod].
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// One more user whose objects are part of workloads that were judged before, like those of built-in controllers. It
-    /// helps only objects that a built-in workload (Deployment, Job, ...) controls: of others none was judged.
+    /// One more user that creates parts of workloads, like the built-in controllers; may be given more than once. It
+    /// counts only for objects that a built-in workload (Deployment, Job, ...) controls, because no other owner was
+    /// judged.
     #[arg(long = "controller", value_name = "USER", help_heading = "Cluster")]
     pub(super) controllers: Vec<String>,
-    /// Tell who edits the policy what the edit would do to running workloads, which are listed for it.
+    /// Warn the author of a policy edit about its effect on running workloads, which are listed for that.
     #[arg(long, requires = "policy_configmap", help_heading = "Cluster")]
     pub(super) preview: bool,
     /// With --preview: a namespace that the API server does not ask about; may be given more than once.
@@ -133,7 +136,7 @@ pub struct ServeArgs {
         help_heading = "Cluster"
     )]
     pub(super) excluded_namespaces: Vec<String>,
-    /// How much to know of docker-type Secrets, all of which are watched for it.
+    /// How much is known of docker-type Secrets; they are all watched for that.
     #[arg(
         long,
         value_enum,
@@ -142,7 +145,7 @@ pub struct ServeArgs {
         help_heading = "Cluster"
     )]
     pub(super) inventory: InventoryMode,
-    /// With --inventory contents: the Secret with the key of fingerprints, which is made where there is none.
+    /// With --inventory contents: the Secret with the key of fingerprints. It is created if it is missing.
     #[arg(
         long,
         value_name = "NAMESPACE/NAME",
@@ -161,9 +164,9 @@ impl ValueEnum for InventoryMode {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Off => "Nothing: bans by name work",
-            Self::Names => "Which there are: whoever needs one that is missing is told",
-            Self::Contents => "What kind of accounts they hold and until when; never a password",
+            Self::Off => "Nothing; bans by name still work",
+            Self::Names => "Their names, for warnings about missing ones",
+            Self::Contents => "Their kinds of accounts and their expiry; never a password",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

@@ -1,4 +1,4 @@
-//! Where each part comes from, and the task that keeps it up to date.
+//! Builds each part of the server, with the task that keeps it up to date.
 
 use super::args::ServeArgs;
 use super::{preview, watches};
@@ -28,11 +28,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-/// How long a replica that has all else waits for what is known of the cluster. It serves without,
-/// as it does whenever it does not know.
+/// The longest wait of a replica for the facts about the cluster, when everything else is there. After that it serves
+/// without them, as it does with any unknown fact.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The parts of a server that is being put together.
+/// The parts of a server under construction.
 pub(super) struct Assembly<'a> {
     pub(super) args: &'a ServeArgs,
     pub(super) tasks: Tasks,
@@ -60,7 +60,7 @@ impl Assembly<'_> {
         Ok(())
     }
 
-    /// A client of the cluster, where one is wanted, and what is known of that.
+    /// Returns a client of the cluster, if one is needed, and starts the tasks that watch it.
     pub(super) async fn cluster(&mut self) -> Result<Option<Client>> {
         if !self.args.wants_cluster() {
             return Ok(None);
@@ -112,7 +112,7 @@ impl Assembly<'_> {
         in_force
             .take(PolicyText::File(&text), &file, PolicySource::File)
             .ok()
-            .with_context(|| format!("{file} has faults: correct what is told above"))?;
+            .with_context(|| format!("{file} has faults: correct the faults shown above"))?;
         let watch = watches::policy(path, text, in_force);
         self.tasks.spawn("the watch of the policy", watch);
         Ok(())
@@ -134,7 +134,7 @@ impl Assembly<'_> {
                 Ok(())
             };
             self.tasks
-                .spawn("the care for the certificate", keeper.keep(take));
+                .spawn("the upkeep of the certificate", keeper.keep(take));
             return Ok(());
         }
         if let (Some(chain), Some(key)) = (&self.args.tls_cert, &self.args.tls_key) {
@@ -155,7 +155,7 @@ impl Assembly<'_> {
             let made = SelfSigned::local()?;
             certificate.replace(&made.certificate, &made.key)?;
             self.tasks.spawn(
-                "the care for the certificate",
+                "the upkeep of the certificate",
                 watches::renew(certificate, metrics),
             );
         }
@@ -164,7 +164,7 @@ impl Assembly<'_> {
         Ok(())
     }
 
-    /// The webhook on its port, not serving yet.
+    /// Returns the webhook. It has bound its port, but does not serve yet.
     pub(super) async fn webhook(
         &self,
         client: Option<Client>,
@@ -189,7 +189,7 @@ impl Assembly<'_> {
         bind("--listen", self.args.listen, access, router).await
     }
 
-    /// Who is let in, where that is restricted.
+    /// Returns the check of client certificates, if there is one.
     pub(super) fn clients(&mut self) -> Result<Option<Arc<Clients>>> {
         let Some(path) = &self.args.client_ca else {
             return Ok(None);
@@ -204,13 +204,13 @@ impl Assembly<'_> {
     }
 }
 
-/// Waits until every part is there; what is known of the cluster may come later.
+/// Waits until certificate and policy are present; waits for the facts about the cluster only for a limited time.
 pub(super) async fn complete(readiness: &Readiness) {
     let wanted = [Part::Certificate, Part::Policy];
     readiness.has_all(&wanted).await;
     let all = readiness.has_all(&[Part::Facts]);
     if timeout(PATIENCE, all).await.is_err() {
-        warn!("not all of the cluster is known yet; serving without");
+        warn!("some facts about the cluster are not known yet; serving without them");
         readiness.has(Part::Facts);
     }
 }

@@ -1,4 +1,4 @@
-//! `pullgate serve`: builds the parts, wires them, runs them.
+//! `pullgate serve`: builds the parts, connects them, runs them.
 
 mod args;
 mod assembly;
@@ -22,13 +22,14 @@ use tracing::{info, warn};
 
 pub use args::ServeArgs;
 
-/// File descriptors that are needed beside those of connections: the admin port, those that were just closed, and files.
+/// The file descriptors that are needed beside those of connections: for the admin port, for connections that were just
+/// closed, and for files.
 const MORE_FILES: usize = admin::MAX_CONNECTIONS + 256;
 
-/// Serves until the process is asked to end.
+/// Serves until the process is asked to stop.
 ///
 /// # Errors
-/// Something that it needs cannot be had, or an essential part ended.
+/// Fails if a resource is not available, or if an essential part ends.
 pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     telemetry::start(&args.log)?;
     let connections = allow_files(args.max_connections);
@@ -36,7 +37,7 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<CommandOutcome> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(serve(args, connections, out));
-    // A file on a disk that is gone may be read for ever.
+    // Reading a file on a disk that is gone may never return.
     runtime.shutdown_background();
     result.map(|()| CommandOutcome::Clean)
 }
@@ -53,7 +54,7 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
         certificate: Arc::new(Certificate::default()),
         live: Arc::new(args.live()),
     };
-    // From the beginning: it says what is still missing.
+    // The admin port comes first: it tells what is still missing.
     server.admin().await?;
     let clients = server.clients()?;
     let client = server.cluster().await?;
@@ -64,7 +65,7 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
         () = assembly::complete(&server.readiness) => {}
         what = server.tasks.ended() => bail!("{what} ended"),
         () = signals.next() => {
-            info!("stopped before there was anything to serve");
+            info!("stopped before serving");
             return Ok(());
         }
     }
@@ -74,10 +75,10 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
         demo::show(&server.live, address, out)?;
     }
     let (drain, drained) = oneshot::channel::<()>();
-    // A task of its own: loading a large policy must not keep connections waiting.
+    // Serve in a task of its own: loading a large policy must not delay connections.
     let mut serving = JoinSet::new();
     serving.spawn(webhook.run(async { drop(drained.await) }));
-    // The first to end ends all: none of them may do so quietly.
+    // The first of these that ends also ends the process. None may end silently.
     tokio::select! {
         Some(ended) = serving.join_next() => {
             ended.context("the server failed").map(|()| info!("stopped"))
@@ -89,7 +90,8 @@ async fn serve(args: &ServeArgs, connections: usize, out: &mut impl Write) -> Re
     }
 }
 
-/// The first signal: not ready at once, serving on for the delay, then draining. Returns with the second.
+/// Handles the signals. After the first one: not ready at once, serving on for the delay, then draining. Returns after
+/// the second one.
 async fn end(
     signals: &mut Signals,
     readiness: &Readiness,
@@ -110,8 +112,8 @@ async fn end(
     signals.next().await;
 }
 
-/// Every connection is a file descriptor, and shells allow 1024 unless they are asked for more. Returns how many
-/// connections there can be.
+/// Raises the limit of file descriptors. Every connection takes one, and shells allow 1024 by default. Returns the
+/// number of connections that are possible.
 fn allow_files(connections: usize) -> usize {
     let wanted = connections.saturating_add(MORE_FILES);
     let limit = rlimit::increase_nofile_limit(u64::try_from(wanted).unwrap_or(u64::MAX));

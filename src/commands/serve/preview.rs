@@ -1,4 +1,4 @@
-//! What an edit of the policy would do, told to whoever makes it.
+//! Predicts the effect of an edit of the policy, for its author.
 
 use crate::cluster::workloads;
 use crate::objects::subject::Subject;
@@ -15,10 +15,10 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::warn;
 
-/// How long is looked; the API server waits ten seconds for the answer.
+/// The longest search. The API server waits ten seconds for the answer.
 const BUDGET: Duration = Duration::from_secs(6);
 
-/// Looks at what runs, for one edit at a time.
+/// Returns the preview. It examines the running workloads for one edit at a time.
 pub(super) fn preview(client: Client, live: Arc<Live>, excluded: Vec<String>) -> EditPreview {
     let turn = Arc::new(Semaphore::new(1));
     let excluded = Arc::new(excluded);
@@ -28,7 +28,7 @@ pub(super) fn preview(client: Client, live: Arc<Live>, excluded: Vec<String>) ->
         let looked = async move {
             let Ok(_turn) = turn.try_acquire() else {
                 return vec![
-                    "what this edit does was not looked at: another one is being looked at"
+                    "the effect of this edit was not examined: another edit is being examined"
                         .to_owned(),
                 ];
             };
@@ -48,12 +48,15 @@ async fn look(client: &Client, live: &Live, text: &str, excluded: &[String]) -> 
     let extent = match timeout(BUDGET, workloads::each(client, excluded, see)).await {
         Ok(Ok(0)) => Extent::All,
         Ok(Ok(unreadable)) => {
-            warn!(unreadable, "cannot read some of what runs");
+            warn!(unreadable, "cannot read some of the running workloads");
             Extent::Part("some of them cannot be read")
         }
         Err(_) => Extent::Part("the time was up"),
         Ok(Err(error)) => {
-            warn!(error = format!("{error:#}"), "cannot look at what runs");
+            warn!(
+                error = format!("{error:#}"),
+                "cannot list the running workloads"
+            );
             Extent::Part("the API server did not list them")
         }
     };

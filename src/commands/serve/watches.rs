@@ -1,4 +1,4 @@
-//! What is read again while the server runs.
+//! Tasks that keep files, certificates and statistics up to date while the server runs.
 
 use crate::policy::source::PolicyText;
 use crate::reports::secret_statistics::SecretStatistics;
@@ -16,21 +16,21 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
-/// How often a self-signed certificate is looked at.
+/// The interval of the checks of a self-signed certificate.
 const RENEW_CHECK: Duration = Duration::from_hours(1);
-/// How many seconds before its end it is made anew.
+/// The time before its expiry at which it is replaced, in seconds.
 const RENEW_BEFORE: i64 = 2 * 24 * 60 * 60;
 
-/// How often Secrets are counted.
+/// The interval of the statistics of Secrets.
 const COUNT_PERIOD: Duration = Duration::from_secs(10);
 
-/// Files that are watched: their paths and what they held when they were first read.
+/// The paths of the watched files, with their content at the first read.
 type Files = (Vec<PathBuf>, Vec<String>);
 
 pub(super) async fn policy(path: PathBuf, text: String, in_force: PolicyInForce) {
     let file = path.display().to_string();
     files::poll(vec![path], vec![text], |texts, is_new| {
-        // Only its text decides, and that is the same.
+        // A policy depends only on its text, and the text is the same.
         if !is_new {
             return Taken::No;
         }
@@ -81,13 +81,13 @@ fn refused(what: &str, error: &anyhow::Error, is_new: bool) -> Taken {
     if is_new {
         error!(
             error = format!("{error:#}"),
-            "the new {what} is not used; the one before stays"
+            "the new {what} is not used; the previous one stays in use"
         );
     }
     Taken::No
 }
 
-/// Makes a new self-signed certificate in good time, for ever.
+/// Replaces a self-signed certificate before it expires. Runs for ever.
 pub(super) async fn renew(certificate: Arc<Certificate>, metrics: Arc<Metrics>) {
     loop {
         tokio::time::sleep(RENEW_CHECK).await;
@@ -109,7 +109,7 @@ pub(super) async fn renew(certificate: Arc<Certificate>, metrics: Arc<Metrics>) 
     }
 }
 
-/// Counts Secrets again and again, for ever.
+/// Counts Secrets periodically. Runs for ever.
 pub(super) async fn secret_statistics(live: Arc<Live>, metrics: Arc<Metrics>) {
     let mut ticks = tokio::time::interval(COUNT_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -133,6 +133,18 @@ impl Manifest {
         self.kind
     }
 
+    /// The kind as the manifest has it.
+    #[must_use]
+    pub fn kind_name(&self) -> &str {
+        &self.kind_name
+    }
+
+    /// The `apiVersion` as the manifest has it.
+    #[must_use]
+    pub fn api_version(&self) -> &str {
+        &self.api_version
+    }
+
     /// Its namespace, where it says so.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {

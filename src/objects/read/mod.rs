@@ -1,18 +1,21 @@
 //! Reading the JSON of an object: one function, [`read`], behind which the reading can change without anyone noticing.
 
 mod field;
+mod labels;
 mod revision;
 mod spec;
 
 use crate::kubelet::docker_config::{CONFIG_JSON_KEY, Form};
 use crate::objects::kind::Kind;
 use crate::objects::subject::{
-    INJECT, INJECTED, MIRROR_POD, Metadata, Object, Owner, Place, Presence, Reference,
+    INJECT, INJECTED, ISTIO_INJECT, ISTIO_TEMPLATES, MIRROR_POD, Metadata, Object, Owner, Place,
+    Presence, Reference,
 };
 use crate::secrets::credentials::SecretContent;
 use crate::text::scan::{self, Raw, RawLength};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use field::{Named, json, reference};
+use labels::TemplateLabels;
 use revision::RevisionData;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -102,9 +105,17 @@ fn with_template<'a>(
     template: Option<JsonTemplate<'a>>,
 ) -> Object<'a> {
     let (own, spec) = template.map_or((None, None), |template| (template.metadata, template.spec));
-    let annotations = own.and_then(|own| own.annotations);
-    let inject_disabled = annotations.is_some_and(|annotations| annotations.inject_disabled);
-    object(metadata, inject_disabled, spec)
+    let (annotations, labels) = own.map_or((None, None), |own| (own.annotations, own.labels));
+    let annotations = annotations.unwrap_or_default();
+    let mut object = object(metadata, annotations.inject_disabled, spec);
+    if let Some(pod) = &mut object.pod {
+        // Istio looks at the label before the annotation of the same name.
+        let labels = labels.unwrap_or_default();
+        let switch = labels.istio_inject.or(annotations.istio_inject);
+        let is_named = labels.has_istio_revision || annotations.has_istio_templates;
+        pod.istio_injection = switch.or(is_named.then_some(true));
+    }
+    object
 }
 
 fn service_account(account: JsonServiceAccount<'_>) -> Object<'_> {
@@ -216,6 +227,8 @@ struct Annotations<'a> {
     inject_disabled: bool,
     is_mirror_pod: bool,
     injected: Option<Cow<'a, str>>,
+    istio_inject: Option<bool>,
+    has_istio_templates: bool,
     /// See [`Metadata::annotations_length`].
     length: usize,
 }
@@ -237,7 +250,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                 let mut annotations = Annotations::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     annotations.length += key.0.len();
-                    let known = [INJECT, INJECTED, MIRROR_POD].contains(&&*key.0);
+                    let known = [INJECT, INJECTED, MIRROR_POD, ISTIO_INJECT, ISTIO_TEMPLATES]
+                        .contains(&&*key.0);
                     if !known {
                         annotations.length += map.next_value::<RawLength>()?.0;
                         continue;
@@ -247,6 +261,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                     match &*key.0 {
                         INJECT => annotations.inject_disabled = value == "disabled",
                         INJECTED => annotations.injected = Some(value),
+                        ISTIO_INJECT => annotations.istio_inject = Some(value == "true"),
+                        ISTIO_TEMPLATES => annotations.has_istio_templates = !value.is_empty(),
                         _ => annotations.is_mirror_pod = true,
                     }
                 }
@@ -300,7 +316,6 @@ json! {
     JsonPod { metadata: JsonMetadata<'a>, spec: Spec<'a>, }
     JsonPodTemplate { metadata: JsonMetadata<'a>, template: JsonTemplate<'a>, }
     JsonTemplate { metadata: JsonTemplateMetadata<'a>, spec: Spec<'a>, }
-    JsonTemplateMetadata { annotations: Annotations<'a>, }
     JsonWorkload { metadata: JsonMetadata<'a>, spec: JsonWorkloadSpec<'a>, }
     JsonWorkloadSpec { template: JsonTemplate<'a>, }
     JsonCronJob { metadata: JsonMetadata<'a>, spec: JsonCronJobSpec<'a>, }
@@ -327,6 +342,13 @@ struct JsonMetadata<'a> {
     deletion_timestamp: Option<Present>,
     #[serde(borrow)]
     owner_references: Option<Owners<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct JsonTemplateMetadata<'a> {
+    #[serde(borrow)]
+    annotations: Option<Annotations<'a>>,
+    labels: Option<TemplateLabels>,
 }
 
 #[derive(serde::Deserialize)]

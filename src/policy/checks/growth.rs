@@ -109,7 +109,7 @@ fn lifted_bans(count: usize) -> String {
     for i in 0..count {
         let _ = writeln!(
             text,
-            "- {{bans: [b{i}], namespaces: {{names: [n{i:04}]}}, owner: o, reason: r, expires: 2030-01-31}}"
+            "- {{bans: [b{i}], namespaces: {{names: [n{i:04}]}}, owner: o, reason: r, expires: 2099-01-31}}"
         );
     }
     text

@@ -1,6 +1,8 @@
-//! A report for programs. `docs/commands.md` says what the keys are; they do not change.
+//! The report for programs. `docs/commands.md` lists the keys; they do not change.
 
-use super::{ExceptionUse, InjectionRow, Report, ReportItem, ReportedObject};
+use super::item::{ReportItem, ReportedObject};
+use super::unjudged::UnjudgedKind;
+use super::{ExceptionUse, InjectionRow, Report};
 use crate::text::diagnostic::Severity;
 use serde_json::{Value, json};
 
@@ -19,10 +21,12 @@ impl Report {
             "injected": injected.collect::<Vec<_>>(),
             "exceptions": exceptions.collect::<Vec<_>>(),
             "exempt": self.exempt.iter().map(|object| self.object(object)).collect::<Vec<_>>(),
+            "notJudged": self.unjudged.iter().map(unjudged).collect::<Vec<_>>(),
             "judged": self.is_judged,
             "summary": {
                 "files": self.inputs.len() - self.policies,
                 "objects": self.objects,
+                "notJudged": self.unjudged.objects(),
                 "errors": self.count(Severity::Fault),
                 "warnings": self.count(Severity::Warning),
                 "notes": self.count(Severity::Note),
@@ -83,7 +87,11 @@ impl Report {
     }
 }
 
-/// How bad it is, in the words that both formats use.
+fn unjudged((kind, objects): (&UnjudgedKind, usize)) -> Value {
+    json!({"kind": kind.kind, "apiVersion": kind.api_version, "objects": objects})
+}
+
+/// The severity, in the words of JSON and SARIF.
 pub(super) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Fault => "error",

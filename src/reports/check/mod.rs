@@ -1,87 +1,86 @@
-//! What `check` has to say about manifests: the judgement of [`verdict`], with places in files.
+//! The report of `check`: the judgement of [`verdict`] on manifests, with places in files.
 
+mod item;
 mod json;
+mod misplaced;
 mod sarif;
+mod short_names;
+mod summary;
 mod text;
+mod unjudged;
 
 use crate::objects::kind::Kind;
 use crate::objects::manifest::{self, Manifest, Manifests};
-use crate::objects::subject::{Place, Subject};
+use crate::objects::names::MAX_SUBDOMAIN;
+use crate::objects::secret_makers::{self, MadeSecret};
+use crate::objects::subject::{Object, ObjectSource, Operation, Place, Subject};
 use crate::policy::selector::Match;
 use crate::policy::source;
 use crate::policy::{Loaded, Policy};
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
-use crate::text::excerpt::clean;
+use crate::text::excerpt::{clean, shorten};
 use crate::verdict::code::FindingCode;
 use crate::verdict::finding::{Effect, Fault, Finding};
 use crate::verdict::words;
 use crate::verdict::world::{Controllers, World};
 use crate::verdict::{self, PodPreview};
+use item::{ReportItem, ReportedObject, diagnostic};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use std::fmt::Write as _;
+use unjudged::UnjudgedKinds;
 
-/// A text and how it is called.
+/// A file, or stdin.
 #[derive(Debug)]
 pub struct Input {
     /// The path as it was given, or `<stdin>`.
     pub name: String,
-    /// Whether it is the file of the policy, which was told of already.
+    /// Whether it is the file of the policy, whose diagnostics are in the report already.
     pub is_policy: bool,
-    /// What it holds.
+    /// The text.
     pub text: String,
 }
 
-/// What manifests are judged by.
+/// The settings by which manifests are judged.
 #[derive(Debug)]
 pub struct Settings<'s> {
     /// The policy.
     pub policy: &'s Policy,
-    /// The namespace of objects that name none.
+    /// The namespace of objects without one.
     pub namespace: &'s str,
-    /// Now.
+    /// The time of the judgement.
     pub now: Timestamp,
+    /// Whether an image without a registry is a finding.
+    pub strict_names: bool,
 }
 
-/// All that was found.
+/// The findings, and everything else that the report shows.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What was looked at.
+    /// The files that were read.
     pub inputs: Vec<Input>,
-    /// What was found, in the order of the inputs and of their texts.
+    /// The findings, in the order of the inputs and of their texts.
     pub items: Vec<ReportItem>,
     injections: Vec<InjectionRow>,
     exceptions: Vec<ExceptionUse>,
     exempt: Vec<ReportedObject>,
     policies: usize,
+    /// The number of objects that were judged.
     objects: usize,
+    /// The number of objects of each kind that is not judged.
+    unjudged: UnjudgedKinds,
     others: usize,
     is_judged: bool,
+    strict_names: bool,
 }
 
-/// One finding in one place.
-#[derive(Debug)]
-pub struct ReportItem {
-    input: usize,
-    code: FindingCode,
-    diagnostic: Diagnostic,
-    object: Option<ReportedObject>,
-    field: Option<String>,
-    ban: Option<String>,
-}
-
-/// An object, as people and programs know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ReportedObject {
-    input: usize,
+/// Where a finding stands, and the words before it.
+struct FindingPlace {
     span: Span,
-    kind: &'static str,
-    namespace: String,
-    name: String,
-    shown: String,
+    field: String,
+    lead: String,
 }
 
-/// What the pods of an object would get.
+/// The secrets of a rule that would be injected into the pods of an object.
 #[derive(Debug)]
 struct InjectionRow {
     object: ReportedObject,
@@ -89,7 +88,7 @@ struct InjectionRow {
     secrets: Vec<String>,
 }
 
-/// An exception without which there would be a finding.
+/// An exception that lifts a finding.
 #[derive(Debug)]
 struct ExceptionUse {
     input: usize,
@@ -103,7 +102,7 @@ struct ExceptionUse {
 }
 
 impl Report {
-    /// What there is to say about a policy.
+    /// Adds the diagnostics of a policy.
     pub fn add_policy(&mut self, input: Input, diagnostics: Vec<Diagnostic>) {
         let number = self.inputs.len();
         self.inputs.push(input);
@@ -124,6 +123,7 @@ impl Report {
     /// Judges the objects of some texts. Namespaces and service accounts among them are facts for the others.
     pub fn add_manifests(&mut self, inputs: Vec<Input>, settings: &Settings<'_>) {
         self.is_judged = true;
+        self.strict_names = settings.strict_names;
         let read: Vec<_> = inputs
             .iter()
             .map(|input| manifest::read(&input.text))
@@ -147,20 +147,24 @@ impl Report {
     }
 
     fn add_objects(&mut self, input: usize, read: Manifests, world: &World<'_>, namespace: &str) {
-        self.objects += read.objects.len();
         self.others += read.others;
         for manifest in &read.objects {
             let text = &self.inputs[input].text;
             let policy = source::is_meant(manifest)
                 .then(|| source::in_manifest(manifest, text, world.today()));
             if let Some(Loaded { diagnostics, .. }) = policy.flatten() {
+                self.objects += 1;
                 if !self.inputs[input].is_policy {
                     self.add_policy_items(input, diagnostics);
                 }
                 continue;
             }
+            self.count_object(manifest);
             if manifest.is_docker_secret() {
                 self.items.push(credential(input, manifest, namespace));
+            }
+            for made in secret_makers::made_by(manifest) {
+                self.judge_made(input, manifest, &made, world, namespace);
             }
             match manifest.subject(namespace) {
                 Ok(subject) => self.judge(input, manifest, &subject, world),
@@ -183,6 +187,17 @@ impl Report {
             .extend(fault.map(|fault| ReportItem::of(input, FindingCode::Unreadable, fault)));
     }
 
+    /// Counts an object among those that are judged, or by its kind among the others.
+    fn count_object(&mut self, manifest: &Manifest) {
+        let is_other = matches!(manifest.kind(), Kind::Other | Kind::ConfigMap);
+        if is_other && !secret_makers::is_maker(manifest) {
+            self.unjudged
+                .count(manifest.kind_name(), manifest.api_version());
+        } else {
+            self.objects += 1;
+        }
+    }
+
     fn judge(
         &mut self,
         input: usize,
@@ -199,17 +214,89 @@ impl Report {
             self.exempt.push(object);
             return;
         }
+        if !is_exempt {
+            self.items.extend(misplaced::items(manifest, &object));
+        }
+        if self.strict_names {
+            let items = short_names::items(world, manifest, subject, &object);
+            self.items.extend(items);
+        }
         let PodPreview {
             injections,
             findings: refused,
         } = verdict::preview(world, subject);
         let mut findings = verdict::validate(world, subject).findings;
         findings.extend(refused);
-        for (finding, told) in findings.iter().zip(words::tell(world, subject, &findings)) {
-            let span = manifest.span(finding.place);
+        let place = |finding: &Finding<'_>| FindingPlace {
+            span: manifest.span(finding.place),
+            field: format!("{}{}", path(subject, finding), finding.place),
+            lead: String::new(),
+        };
+        self.add_findings(&object, world, subject, &findings, place);
+        self.injections
+            .extend(injections.iter().map(|injection| InjectionRow {
+                object: object.clone(),
+                rule: injection.rule.name.clone(),
+                secrets: injection.secrets.iter().map(ToString::to_string).collect(),
+            }));
+    }
+
+    /// Judges a Secret that a controller of another project would make, as if a user created it.
+    fn judge_made(
+        &mut self,
+        input: usize,
+        manifest: &Manifest,
+        made: &MadeSecret<'_>,
+        world: &World<'_>,
+        namespace: &str,
+    ) {
+        let namespace = manifest.namespace().unwrap_or(namespace);
+        let subject = Subject {
+            kind: Kind::Secret,
+            operation: Operation::Create,
+            source: ObjectSource::Manifest,
+            namespace: namespace.into(),
+            name: made.name.into(),
+            user: "".into(),
+            object: Object {
+                secret_type: Some(made.secret_type.into()),
+                ..Object::default()
+            },
+            old: None,
+        };
+        let name = manifest.name().unwrap_or_default();
+        let object = ReportedObject {
+            input,
+            span: manifest.span(Place::Name),
+            kind: made.kind,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            shown: clean(&format!("{} {namespace}/{name}", made.kind)),
+        };
+        let findings = verdict::validate(world, &subject).findings;
+        let secret = shorten(&clean(made.name), MAX_SUBDOMAIN);
+        let place = |_: &Finding<'_>| FindingPlace {
+            span: made.span,
+            field: made.field.clone(),
+            lead: format!("makes the Secret \"{secret}\": "),
+        };
+        self.add_findings(&object, world, &subject, &findings, place);
+    }
+
+    /// Adds the findings about a subject, each at its place in the file.
+    fn add_findings(
+        &mut self,
+        object: &ReportedObject,
+        world: &World<'_>,
+        subject: &Subject<'_>,
+        findings: &[Finding<'_>],
+        place: impl Fn(&Finding<'_>) -> FindingPlace,
+    ) {
+        for (finding, told) in findings.iter().zip(words::tell(world, subject, findings)) {
+            let FindingPlace { span, field, lead } = place(finding);
             if let Fault::Lifted { ban, exception } = finding.fault {
                 self.exceptions.push(ExceptionUse {
-                    input,
+                    input: object.input,
                     span,
                     object: object.clone(),
                     ban: ban.map(|ban| ban.name.clone()),
@@ -220,95 +307,12 @@ impl Report {
                 });
                 continue;
             }
-            let message = format!("{}: {}", object.shown, told.message);
+            let message = format!("{}: {lead}{}", object.shown, told.message);
+            let diagnostic = diagnostic(severity(finding), span, message, told.help);
             self.items.push(ReportItem {
-                input,
-                code: finding.fault.code(),
-                diagnostic: diagnostic(severity(finding), span, message, told.help),
-                object: Some(object.clone()),
-                field: Some(format!("{}{}", path(subject, finding), finding.place)),
                 ban: finding.fault.ban().map(|ban| ban.name.clone()),
+                ..ReportItem::about(object, finding.fault.code(), diagnostic, field)
             });
-        }
-        self.injections
-            .extend(injections.iter().map(|injection| InjectionRow {
-                object: object.clone(),
-                rule: injection.rule.name.clone(),
-                secrets: injection.secrets.iter().map(ToString::to_string).collect(),
-            }));
-    }
-
-    /// How many findings are as bad as that.
-    #[must_use]
-    pub fn count(&self, severity: Severity) -> usize {
-        let is_so = |item: &&ReportItem| item.diagnostic.severity == severity;
-        self.items.iter().filter(is_so).count()
-    }
-
-    /// How many findings there are about something else than the policy that are as bad as that.
-    #[must_use]
-    pub fn count_in_manifests(&self, severity: Severity) -> usize {
-        let is_so = |item: &&ReportItem| {
-            item.diagnostic.severity == severity && item.code != FindingCode::Policy
-        };
-        self.items.iter().filter(is_so).count()
-    }
-
-    /// Whether there was nothing at all to look at: most likely that is not what was meant.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let is_of_policy = |item: &ReportItem| item.code == FindingCode::Policy;
-        self.objects + self.others == 0 && self.items.iter().all(is_of_policy)
-    }
-
-    /// What was done, in one line.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        let some = |number: usize, one: &str, more: &str| {
-            format!("{number} {}", if number == 1 { one } else { more })
-        };
-        let mut text = format!(
-            "checked {} in {}: {}, {}",
-            some(self.objects, "object", "objects"),
-            some(self.inputs.len() - self.policies, "file", "files"),
-            some(self.count(Severity::Fault), "error", "errors"),
-            some(self.count(Severity::Warning), "warning", "warnings"),
-        );
-        if self.others > 0 {
-            let others = some(
-                self.others,
-                "document is no object",
-                "documents are no objects",
-            );
-            let _ = write!(text, " ({others} of Kubernetes)");
-        }
-        text
-    }
-}
-
-impl ReportItem {
-    /// What is about no object that was read.
-    fn of(input: usize, code: FindingCode, diagnostic: Diagnostic) -> Self {
-        Self {
-            input,
-            code,
-            diagnostic,
-            object: None,
-            field: None,
-            ban: None,
-        }
-    }
-}
-
-impl ReportedObject {
-    fn of(input: usize, manifest: &Manifest, subject: &Subject<'_>) -> Self {
-        Self {
-            input,
-            span: manifest.span(Place::Name),
-            kind: subject.kind.name(),
-            namespace: subject.namespace.to_string(),
-            name: subject.own_name().unwrap_or_default().to_owned(),
-            shown: clean(&subject.to_string()),
         }
     }
 }
@@ -335,16 +339,6 @@ fn credential(input: usize, manifest: &Manifest, namespace: &str) -> ReportItem 
             FindingCode::Credential,
             diagnostic(Severity::Fault, object.span, message, Some(help.to_owned())),
         )
-    }
-}
-
-fn diagnostic(severity: Severity, span: Span, message: String, help: Option<String>) -> Diagnostic {
-    Diagnostic {
-        severity,
-        path: String::new(),
-        span,
-        message,
-        help,
     }
 }
 

@@ -1,14 +1,15 @@
-//! A report for code hosts: SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
+//! The report for code hosts: SARIF 2.1.0 (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
+use super::item::ReportItem;
 use super::json::severity;
-use super::{ExceptionUse, Report, ReportItem};
+use super::{ExceptionUse, Report};
 use crate::text::diagnostic::Span;
 use crate::verdict::code::FindingCode;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 impl Report {
-    /// The report as SARIF. Paths below `root` are told from there on: code hosts know the files by those.
+    /// The report as SARIF. Paths below `root` are relative to it, because code hosts know files by such paths.
     #[must_use]
     pub fn sarif(&self, root: &str) -> Value {
         let rules = FindingCode::ALL
@@ -25,10 +26,22 @@ impl Report {
                     "version": env!("CARGO_PKG_VERSION"),
                     "rules": rules,
                 }},
+                "invocations": [self.invocation()],
                 "columnKind": "unicodeCodePoints",
                 "results": results,
             }],
         })
+    }
+
+    /// The run: what was not judged is a notification of the tool, because it is not about a place in a file.
+    fn invocation(&self) -> Value {
+        let lines = [
+            self.nothing_judged().map(ToOwned::to_owned),
+            self.unjudged(),
+        ];
+        let notification = |text| json!({"level": "note", "message": {"text": text}});
+        let notifications: Vec<_> = lines.into_iter().flatten().map(notification).collect();
+        json!({"executionSuccessful": true, "toolExecutionNotifications": notifications})
     }
 
     fn result(&self, item: &ReportItem, root: &str) -> Value {

@@ -1,14 +1,18 @@
-//! A report for people.
+//! The report for people.
 
-use super::{ExceptionUse, Report, ReportedObject};
+use super::item::ReportedObject;
+use super::{ExceptionUse, Report};
 use crate::objects::names::POLICY_KIND;
 use crate::text::diagnostic::{Colour, SourceExcerpt, render_one};
 use crate::verdict::code::FindingCode;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// The most objects that are named for an exception; the rest is counted.
+const MAX_OBJECTS: usize = 20;
+
 impl Report {
-    /// The findings as rustc would show them, then what would be injected and which exceptions are in use.
+    /// The findings in the form of rustc, then the injected secrets, the exceptions in use and the exempt objects.
     #[must_use]
     pub fn text(&self, colour: Colour) -> String {
         let mut text = String::new();
@@ -18,7 +22,7 @@ impl Report {
                 FindingCode::Policy if input.text.contains(POLICY_KIND) => {
                     SourceExcerpt::Line(&input.text)
                 }
-                // Nobody knows what stands there, or it may be a password itself.
+                // The text at such a place may be anything, also a password.
                 FindingCode::Unreadable | FindingCode::DoubleKey | FindingCode::InvalidImage => {
                     SourceExcerpt::Nothing
                 }
@@ -33,6 +37,8 @@ impl Report {
                 | FindingCode::SecretMalformed
                 | FindingCode::SecretExpired
                 | FindingCode::Credential
+                | FindingCode::MisplacedPullSecrets
+                | FindingCode::ShortName
                 | FindingCode::Exception => SourceExcerpt::Place(&input.text),
             };
             text.push_str(&render_one(&item.diagnostic, &input.name, source, colour));
@@ -75,8 +81,14 @@ impl Report {
         if !uses.is_empty() {
             text.push_str("exceptions in use:\n");
         }
-        for (exception, objects) in uses {
-            let _ = writeln!(text, "  {exception}: {}", objects.join(", "));
+        for (exception, mut objects) in uses {
+            let rest = objects.len().saturating_sub(MAX_OBJECTS);
+            objects.truncate(MAX_OBJECTS);
+            let _ = write!(text, "  {exception}: {}", objects.join(", "));
+            if rest > 0 {
+                let _ = write!(text, ", and {rest} more");
+            }
+            text.push('\n');
         }
     }
 }

@@ -32,23 +32,23 @@ impl CertificateMetrics {
         );
     }
 
-    /// A certificate is used that expires at this second of Unix time.
+    /// Records that a certificate with this expiry (seconds of Unix time) is in use.
     pub fn loaded(&self, expires: i64) {
         self.expiry.set(expires);
         self.faults.set(0);
     }
 
-    /// The certificate is the right one again, with no other in use.
+    /// Records that the certificate in use is valid again without a replacement.
     pub fn kept(&self) {
         self.faults.set(0);
     }
 
-    /// A certificate cannot be used.
+    /// Records that a certificate cannot be used.
     pub fn refused(&self) {
         self.faults.set(1);
     }
 
-    /// The CA of managed certificates expires at this second of Unix time.
+    /// Records the expiry of the CA of managed certificates (seconds of Unix time).
     pub fn authority_expires(&self, expires: i64) {
         self.authority_expiry.set(expires);
     }

@@ -23,35 +23,35 @@ impl ClusterMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "api_server_contact_timestamp",
-            "When the API server answered last; what is known of the cluster is as old as that",
+            "When the API server answered last; the facts about the cluster are at most that old",
             Unit::Seconds,
             self.contact.clone(),
         );
         registry.register(
             "watch_errors",
-            "Failures to watch something of the cluster; each is tried again",
+            "Failures to watch objects of the cluster; each is retried",
             self.watch_errors.clone(),
         );
         registry.register(
             "unreadable_objects",
-            "Objects of the cluster that cannot be read, so that what they say is unknown",
+            "Objects of the cluster that cannot be read, so that their content is unknown",
             self.unreadable.clone(),
         );
     }
 
-    /// The API server answered at this second of Unix time.
+    /// Records an answer of the API server at this second of Unix time.
     pub(super) fn contact(&self, now: i64) {
         self.contact.set(now);
     }
 
-    /// A watch failed.
+    /// Counts a failure of a watch.
     pub(super) fn watch_failed(&self, resource: &'static str) {
         self.watch_errors
             .get_or_create(&ResourceLabels { resource })
             .inc();
     }
 
-    /// So many more objects cannot be read, or fewer.
+    /// Changes the number of unreadable objects.
     pub(super) fn unreadable(&self, resource: &'static str, change: i64) {
         self.unreadable
             .get_or_create(&ResourceLabels { resource })

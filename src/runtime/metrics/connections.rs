@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// The metrics of connections. The default is in no registry; clones share their values.
+/// The metrics of connections. The default belongs to no registry. Clones share their values.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionMetrics {
     /// The number of open connections.
@@ -34,17 +34,17 @@ impl ConnectionMetrics {
         );
         registry.register(
             "connections_refused",
-            "Connections that found no place, or whose handshake failed",
+            "Connections without a place, or with a failed handshake",
             self.refused.clone(),
         );
     }
 
-    /// A connection gave way.
+    /// Counts a connection that gave way.
     pub fn closed(&self, reason: &'static str) {
         self.closed.get_or_create(&ClosedLabels { reason }).inc();
     }
 
-    /// A connection was not let in.
+    /// Counts a connection that was refused.
     pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&ClosedLabels { reason }).inc();
     }

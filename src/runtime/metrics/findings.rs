@@ -33,7 +33,7 @@ impl FindingMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "findings",
-            "Faults found in reviews, and what came of them",
+            "Faults found in reviews, and their outcome",
             self.findings.clone(),
         );
         registry.register(
@@ -45,7 +45,7 @@ impl FindingMetrics {
 
     /// Counts the findings and the injections of a review.
     pub(super) fn count(&self, mutation: &Mutation<'_>, dry_run: bool) {
-        // An object can have tens of thousands in a row that are counted together.
+        // An object can have tens of thousands of equal findings in a row. They are counted in one step.
         let labels = |finding: &Finding<'_>| {
             let ban = finding.fault.ban().map(std::ptr::from_ref);
             (finding.fault.code().name(), ban, outcome(finding))
@@ -87,7 +87,7 @@ fn outcome(finding: &Finding<'_>) -> &'static str {
     }
 }
 
-/// The reason why a finding does not deny says more than the mode, so it stands for both.
+/// The reason why a finding does not deny is more precise than the mode, so the label shows the reason.
 fn effect(effect: Effect) -> &'static str {
     match effect {
         Effect::Deny => "denied",

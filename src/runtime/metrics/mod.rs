@@ -1,4 +1,4 @@
-//! The metrics of a serving process. `docs/metrics.md` has a table of them.
+//! The metrics of a serving process. `docs/metrics.md` lists them.
 
 mod certificate;
 mod cluster;
@@ -23,10 +23,10 @@ use prometheus_client::registry::Registry;
 use reviews::ReviewMetrics;
 use secrets::SecretMetrics;
 
-/// The media type of the text of the metrics.
+/// The media type of the metrics text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All metrics by subject; made once and passed down.
+/// All metrics by subject. Created once and passed down.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -62,7 +62,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Registers every metric. The text has them in this order.
+    /// Registers all metrics. The text lists them in this order.
     fn register(&mut self) {
         let registry = &mut self.registry;
         self.reviews.register(registry);
@@ -83,29 +83,29 @@ impl Metrics {
         self.connections.register(registry);
     }
 
-    /// The API server answered at this second of Unix time.
+    /// Records an answer of the API server at this second of Unix time.
     pub fn api_server_contact(&self, now: i64) {
         self.cluster.contact(now);
         self.secrets.contact(now);
     }
 
-    /// A watch failed, at this second of Unix time.
+    /// Records a failure of a watch at this second of Unix time.
     pub fn watch_failed(&self, resource: &'static str, now: i64) {
         self.secrets.watch_failed(resource, now);
         self.cluster.watch_failed(resource);
     }
 
-    /// So many more objects of this resource cannot be read, or fewer.
+    /// Changes the number of unreadable objects of a resource.
     pub fn unreadable(&self, resource: &'static str, change: i64) {
         self.cluster.unreadable(resource, change);
     }
 
-    /// All metrics in the text format of `OpenMetrics`, with the readiness of the webhook now.
+    /// Returns all metrics in the text format of `OpenMetrics`, with the current readiness of the webhook.
     #[must_use]
     pub fn text(&self, is_ready: bool) -> String {
         self.ready.set(is_ready.into());
         let mut text = String::new();
-        // Writing to a text does not fail.
+        // Writing to a `String` does not fail.
         let _ = encode(&mut text, &self.registry);
         text
     }

@@ -21,9 +21,9 @@ pub enum PolicySource {
     File,
     /// The `ConfigMap` that people edit.
     ConfigMap,
-    /// The policy that was accepted before, because the `ConfigMap` has faults.
+    /// An earlier accepted policy, because the `ConfigMap` has faults.
     Accepted,
-    /// There is none, so the policy is empty.
+    /// There is no policy, so the empty one is in force.
     None,
 }
 
@@ -36,7 +36,7 @@ impl PolicyMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "policy_generation",
-            "How many policies were put in force since the start",
+            "Policies that were put in force since the start",
             self.generation.clone(),
         );
         registry.register_with_unit(
@@ -57,13 +57,13 @@ impl PolicyMetrics {
         );
     }
 
-    /// A policy without faults was put in force at this second of Unix time.
+    /// Records that a policy without faults was put in force at this second of Unix time.
     pub fn loaded(&self, now: i64, source: PolicySource) {
         self.in_force(now, source);
         self.faults.set(0);
     }
 
-    /// A policy was put in force, perhaps in the place of one with faults.
+    /// Records that a policy was put in force, perhaps in place of one with faults.
     pub fn in_force(&self, now: i64, source: PolicySource) {
         self.generation.inc();
         self.loaded.set(now);
@@ -72,7 +72,7 @@ impl PolicyMetrics {
         self.sources.get_or_create(&SourceLabels { source }).set(1);
     }
 
-    /// A policy has so many faults, and is not put in force.
+    /// Records the number of faults of a policy that is not put in force.
     pub fn refused(&self, faults: usize) {
         self.faults.set(i64::try_from(faults).unwrap_or(i64::MAX));
     }

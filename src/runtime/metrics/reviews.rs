@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::time::Duration;
 
-/// In seconds: from the time of a small pod to the longest that the API server waits.
+/// The buckets in seconds: from the time for a small pod to the longest wait of the API server.
 const BUCKETS: [f64; 13] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0,
 ];
@@ -27,22 +27,22 @@ pub struct ReviewMetrics {
     findings: FindingMetrics,
 }
 
-/// The reason why a request got no review for an answer.
+/// The reason why a request got no review as an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unanswered {
-    /// It is no `AdmissionReview`: 400.
+    /// The body is not an `AdmissionReview`: 400.
     BadRequest,
-    /// Its body is too large: 413.
+    /// The body is too large: 413.
     TooLarge,
-    /// Its body came too slowly: 408.
+    /// The body arrived too slowly: 408.
     Timeout,
-    /// There is too much to do: 503.
+    /// The server is overloaded: 503.
     Overload,
-    /// A panic: 500.
+    /// The judgement panicked: 500.
     Panic,
 }
 
-/// A review that is under way.
+/// A review under way.
 #[derive(Debug)]
 pub struct ReviewInFlight(Gauge);
 
@@ -75,7 +75,7 @@ impl Default for ReviewMetrics {
             unanswered: Family::default(),
             findings: FindingMetrics::default(),
         };
-        // What is not there cannot increase: the first of each would go unnoticed.
+        // A counter that is missing cannot increase, so the first event of each kind would go unnoticed.
         for reason in Unanswered::ALL {
             let reason = reason.name();
             drop(metrics.unanswered.get_or_create(&ReasonLabels { reason }));
@@ -89,13 +89,13 @@ impl ReviewMetrics {
         registry.register("reviews", "Reviews answered", self.answered.clone());
         registry.register_with_unit(
             "review_duration",
-            "From the head of a request to its answer",
+            "Time from the head of a request to its answer",
             Unit::Seconds,
             self.durations.clone(),
         );
         registry.register(
             "reviews_in_flight",
-            "Reviews that are being looked at",
+            "Reviews under way",
             self.in_flight.clone(),
         );
         registry.register(
@@ -106,14 +106,14 @@ impl ReviewMetrics {
         self.findings.register(registry);
     }
 
-    /// Counts a review as one that is under way, until the value is dropped.
+    /// Counts a review as under way until the value is dropped.
     #[must_use]
     pub fn begin(&self) -> ReviewInFlight {
         self.in_flight.inc();
         ReviewInFlight(self.in_flight.clone())
     }
 
-    /// Counts an answered review, its findings and its injections.
+    /// Counts an answered review with its findings and injections.
     pub fn answered(
         &self,
         endpoint: &'static str,
@@ -135,7 +135,7 @@ impl ReviewMetrics {
         self.findings.count(mutation, review.dry_run);
     }
 
-    /// Counts a request that got no review.
+    /// Counts a request without a review as its answer.
     pub fn unanswered(&self, reason: Unanswered) {
         let reason = reason.name();
         self.unanswered

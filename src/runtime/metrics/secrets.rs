@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// The resource name of the watches of docker-type Secrets.
 pub const PULL_SECRETS: &str = "pullsecrets";
-/// How many seconds without a failure of the watches make the inventory current. They are tried again every 5 s.
+/// The number of seconds without a failed watch after which the inventory counts as current. A failed watch is retried
+/// every 5 s.
 const CALM: i64 = 15;
 
 /// The metrics of docker-type Secrets.
@@ -61,17 +62,17 @@ impl SecretMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "secrets",
-            "Docker-type Secrets by the gravest class of account in them, and how they are",
+            "Docker-type Secrets by the gravest class of account in them, and by their state",
             self.secrets.clone(),
         );
         registry.register(
             "shared_credentials",
-            "Credentials that are in more than so many namespaces",
+            "Credentials that are in more than this number of namespaces",
             self.shared.clone(),
         );
         registry.register(
             "injected_secrets",
-            "Namespaces by how a secret that a rule injects is there",
+            "Namespaces by the state of a secret that a rule injects",
             self.injected.clone(),
         );
         registry.register_with_unit(
@@ -82,31 +83,31 @@ impl SecretMetrics {
         );
         registry.register_with_unit(
             "injected_secret_changed_timestamp",
-            "When the copy of an injected secret that was changed longest ago was changed",
+            "When the oldest copy of an injected secret was changed",
             Unit::Seconds,
             self.changed.clone(),
         );
         registry.register_with_unit(
             "inventory_current_timestamp",
-            "When what is known of Secrets was known to be up to date",
+            "When the facts about Secrets were last known to be up to date",
             Unit::Seconds,
             self.current.clone(),
         );
     }
 
-    /// All Secrets are known.
+    /// Records that all Secrets are known.
     pub fn synced(&self) {
         self.is_synced.store(true, Ordering::Relaxed);
     }
 
-    /// The watch of this resource failed at this second of Unix time.
+    /// Records a failure of the watch of this resource at this second of Unix time.
     pub(super) fn watch_failed(&self, resource: &str, now: i64) {
         if resource == PULL_SECRETS {
             self.failed.store(now, Ordering::Relaxed);
         }
     }
 
-    /// The API server answered at this second of Unix time.
+    /// Records an answer of the API server at this second of Unix time.
     pub(super) fn contact(&self, now: i64) {
         let is_calm = now - self.failed.load(Ordering::Relaxed) >= CALM;
         if is_calm && self.is_synced.load(Ordering::Relaxed) {
@@ -114,7 +115,7 @@ impl SecretMetrics {
         }
     }
 
-    /// Shows these statistics in the place of the last ones.
+    /// Replaces the last statistics by these.
     pub fn count(&self, statistics: &SecretStatistics) {
         for class in AccountClass::ALL {
             for state in SecretState::ALL {
@@ -157,7 +158,7 @@ impl SecretMetrics {
             };
             changes.extend(one.changed.map(|at| (labels, at)));
         }
-        // Of several secrets of a rule the one that expires first: what is set last stays.
+        // If a rule has several secrets, the one that expires first must win: the last value set stays.
         expiries.sort_by_key(|(_, at)| Reverse(*at));
         replace(&self.injected, injected);
         replace(&self.expiry, expiries);

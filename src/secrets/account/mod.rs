@@ -19,7 +19,7 @@ pub struct Account {
     pub class: AccountClass,
     /// How sure that is.
     pub confidence: Confidence,
-    /// Why, to be said behind "it holds a credential of HOST: ".
+    /// The reason for the class. A message has it in parentheses, after the class and the registry.
     pub reason: &'static str,
     /// How long its credentials last by themselves.
     pub life: Life,

@@ -1,46 +1,51 @@
-//! Where texts and lists end, found 64 bytes at a time by whatever instructions the processor has for it.
+//! Finds the ends of texts, objects and arrays, 64 bytes at a time, with the vector instructions of the processor.
+//!
+//! A reader must know which quotes and brackets count: a bracket inside a text does not, nor does a quote after a
+//! backslash. Deciding that byte by byte takes a branch for each byte. Here each block of 64 bytes becomes a few 64-bit
+//! masks, one bit for each byte, and the end of a value is found with bit operations on these masks.
 
 #![expect(
     clippy::inline_always,
-    reason = "what is not inlined is not compiled for the processor at hand"
+    reason = "only an inlined function is compiled for the processor at hand"
 )]
 
 use fearless_simd::{Level, Simd, SimdBase, SimdMask, dispatch, u8x64};
 
-/// How many bytes are looked at together.
+/// The number of bytes that are marked together.
 const BLOCK: usize = 64;
-/// How many blocks are looked at ahead: so many that choosing the instructions costs nothing.
+/// The number of blocks that are marked ahead. The choice of the instructions happens once for all of them, so that its
+/// cost does not count.
 const AHEAD: usize = 16;
 
-/// Where something is among 64 bytes: bit n stands for byte n.
+/// A mask of 64 bytes: bit n stands for byte n.
 type Bits = u64;
 
-/// The quotes and brackets around the place where a reader is. It only goes forward: each block is looked at once.
+/// The quotes and brackets around the reading position. It only moves forward, so each block is marked once.
 pub(super) struct Marks<'a> {
     bytes: &'a [u8],
     level: Level,
-    /// Where the first of the blocks begins, and where the last one ends.
+    /// The offset of the first block, and the offset after the last one.
     base: usize,
     end: usize,
     blocks: [Block; AHEAD],
-    /// What comes behind the last of the blocks.
+    /// The state after the last block.
     next: Next,
 }
 
-/// What is marked in 64 bytes.
+/// The masks of 64 bytes.
 #[derive(Clone, Copy, Default)]
 struct Block {
-    /// The quotes that no backslash stands before.
+    /// Quotes without a backslash before them.
     quotes: Bits,
     slashes: Bits,
-    /// Brackets of both kinds that are in no text, and how many there are.
+    /// Brackets of both kinds outside of texts, and their numbers.
     opened: Bits,
     closed: Bits,
     opens: u32,
     closes: u32,
 }
 
-/// What a byte depends on that is before it.
+/// The state that one block hands to the next.
 #[derive(Clone, Copy, Default)]
 struct Next {
     is_in_text: bool,
@@ -48,7 +53,8 @@ struct Next {
 }
 
 impl<'a> Marks<'a> {
-    /// Those of a text. Nothing is found from where a control character stands in a text of it.
+    /// Starts at the beginning of `bytes`. After a control character inside a text, which JSON does not allow, nothing
+    /// more is found.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
@@ -60,7 +66,8 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// The closing quote of a text that begins at its first character, and whether it has escapes.
+    /// Returns the offset of the closing quote of a text, and whether the text has escapes. `begin` is the offset of
+    /// its first character.
     #[inline]
     pub(super) fn end_of_text(&mut self, begin: usize) -> Option<(usize, bool)> {
         // Most texts end in the block in which they begin.
@@ -91,7 +98,8 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// The place behind an object that begins here and has no object or array in it, as far as it is looked ahead.
+    /// Returns the offset after an object that begins at `begin` and holds no object or array. Looks no further than
+    /// the blocks that are marked already.
     #[inline]
     pub(super) fn behind_flat(&self, begin: usize) -> Option<usize> {
         let inside = begin + 1 - self.base;
@@ -107,7 +115,7 @@ impl<'a> Marks<'a> {
         None
     }
 
-    /// The place behind an object or array that begins here.
+    /// Returns the offset after an object or array that begins at `begin`.
     pub(super) fn behind_nested(&mut self, begin: usize) -> Option<usize> {
         let (mut at, behind) = self.seek(begin)?;
         let mut depth = 0;
@@ -130,13 +138,13 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// The place of the first of these bits of a block.
+    /// Returns the offset of the lowest of these bits of a block.
     #[inline]
     fn place(&self, block: usize, bits: Bits) -> usize {
         self.base + block * BLOCK + bits.trailing_zeros() as usize
     }
 
-    /// The block of a place, and its bits from there on.
+    /// Returns the block of an offset, and a mask of its bits from that offset on.
     #[inline]
     fn seek(&mut self, at: usize) -> Option<(usize, Bits)> {
         while at >= self.end {
@@ -168,10 +176,10 @@ impl<'a> Marks<'a> {
     }
 }
 
-/// Marks blocks, those behind the end as if there were spaces.
+/// Marks blocks. Bytes after the end of the text count as spaces.
 #[inline(always)]
 fn mark<S: Simd>(simd: S, mut bytes: &[u8], blocks: &mut [Block], next: &mut Next) -> Option<()> {
-    // In registers: each block waits for what the one before says.
+    // A local copy stays in registers: each block waits for the state of the one before it.
     let mut state = *next;
     for block in blocks {
         let padded;
@@ -206,7 +214,7 @@ impl Block {
         if control & within != 0 {
             return None;
         }
-        // `{` and `[` differ in one bit, as `}` and `]` do.
+        // `{` and `[` differ in one bit, and so do `}` and `]`. Setting that bit makes one comparison find both.
         let lower = bytes | u8x64::splat(simd, 0x20);
         let opened = places(lower, b'{') & !within;
         let closed = places(lower, b'}') & !within;
@@ -221,8 +229,9 @@ impl Block {
     }
 }
 
-/// The bit of the bracket that brings the depth to zero, found one by one; none where that is not in this block, whose
-/// depth at its end then is known. `None` where more is closed than opened.
+/// Follows the depth bracket by bracket. Returns the bit of the bracket that brings the depth to zero, or no bit if
+/// this block holds no such bracket; `depth` is then the depth at its end. Returns `None` if more brackets close than
+/// open.
 #[inline]
 fn closing(opened: Bits, closed: Bits, depth: &mut u32) -> Option<Bits> {
     let mut brackets = opened | closed;
@@ -241,16 +250,17 @@ fn closing(opened: Bits, closed: Bits, depth: &mut u32) -> Option<Bits> {
     Some(0)
 }
 
-/// All bits below the first one; all where there is none.
+/// Returns the bits below the lowest one, or all bits if there is none.
 #[inline]
 fn before_first(bits: Bits) -> Bits {
     !bits & bits.wrapping_sub(1)
 }
 
-/// From each opening quote to the byte before its closing one. `is_in_text` says so of what is before the block.
+/// Returns the bits from each opening quote to the byte before its closing quote. `is_in_text` tells whether the block
+/// begins inside a text.
 #[inline(always)]
 fn within_quotes(quotes: Bits, is_in_text: bool) -> Bits {
-    // Bit n becomes the parity of all bits up to n.
+    // Each shift doubles the reach: in the end, bit n is the parity of the bits 0 to n.
     let mut within = quotes;
     for shift in [1, 2, 4, 8, 16, 32] {
         within ^= within << shift;
@@ -258,8 +268,8 @@ fn within_quotes(quotes: Bits, is_in_text: bool) -> Bits {
     if is_in_text { !within } else { within }
 }
 
-/// What a backslash stands before that is not escaped itself, and whether the byte behind the block is. `is_escaped` says
-/// so of the first byte of it.
+/// Returns the bytes that a backslash escapes, and whether the first byte of the next block is escaped. An escaped
+/// backslash escapes nothing. `is_escaped` tells whether the first byte of this block is escaped.
 #[cold]
 fn escaped(slashes: Bits, is_escaped: bool) -> (Bits, bool) {
     let first = Bits::from(is_escaped);
@@ -280,7 +290,7 @@ fn escaped(slashes: Bits, is_escaped: bool) -> (Bits, bool) {
     (bits, is_next)
 }
 
-/// The last bytes, and spaces.
+/// Fills the last bytes up with spaces.
 #[cold]
 fn last(rest: &[u8]) -> [u8; BLOCK] {
     let mut block = [b' '; BLOCK];
@@ -293,7 +303,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What processors of this kind may have. Those that this one lacks are left out.
+    /// The instruction sets that a processor of this kind may have, as far as this machine has them.
     fn levels() -> Vec<Level> {
         let this = Level::new();
         #[cfg(target_arch = "x86_64")]
@@ -307,7 +317,7 @@ mod tests {
         less.into_iter().flatten().chain([this]).collect()
     }
 
-    /// The places of quotes and brackets, byte by byte.
+    /// Finds the places of quotes and brackets, byte by byte.
     fn places(bytes: &[u8]) -> (Vec<usize>, Vec<usize>) {
         let (mut quotes, mut brackets) = (Vec::new(), Vec::new());
         let (mut is_in_text, mut is_escaped) = (false, false);

@@ -1,11 +1,15 @@
-//! JSON of which little matters: what nobody asks for is skipped, 64 bytes at a time.
+//! Reads JSON and skips the fields that a type does not declare, 64 bytes at a time.
 //!
-//! Most of a Pod are bytes that no judgement depends on: managed fields, values of variables, probes. `serde_json` looks
-//! at each of them. Here a type is filled from the fields that it has, and of any other value only the end is looked
-//! for, by its quotes and brackets; what else may be wrong with it goes unnoticed.
+//! Most bytes of a Pod are irrelevant for a verdict: managed fields, values of variables, probes. `serde_json` parses
+//! each of them, even to throw it away. This reader fills a type from its declared fields, and of any other value it
+//! finds only the end, by quotes and brackets.
 //!
-//! What is out of the ordinary in the rest (an error, before all) is not told from here: the text is read again, by
-//! `serde_json`. So results and errors are its own.
+//! The limit of that: other errors inside a skipped value stay unnoticed. The API server wrote the JSON and has parsed
+//! it before, and no verdict depends on a skipped value.
+//!
+//! The reader knows only the ordinary case. At anything unusual, above all an error, it gives up, and `serde_json`
+//! reads the whole text again. So results and error messages are those of `serde_json`, and this module needs no error
+//! messages of its own. The second pass costs time in proportion to the text, once.
 
 mod marks;
 mod raw;
@@ -19,30 +23,30 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Reads a value from bytes.
+/// Parses a value from bytes.
 ///
 /// # Errors
-/// Those of `serde_json`.
+/// Returns the error of `serde_json`.
 pub fn from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
     match simdutf8::basic::from_utf8(json) {
         Ok(json) => from_str(json),
-        // It may be in what nobody asks for.
+        // The invalid bytes may stand in a field that is skipped, so `serde_json` decides.
         Err(_) => serde_json::from_slice(json),
     }
 }
 
-/// Reads a value from a text.
+/// Parses a value from a text.
 ///
 /// # Errors
-/// Those of `serde_json`.
+/// Returns the error of `serde_json`.
 pub fn from_str<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Error> {
     seeded(json, PhantomData)
 }
 
-/// Reads what a seed makes of a text.
+/// Parses a text with a seed.
 ///
 /// # Errors
-/// Those of `serde_json`.
+/// Returns the error of `serde_json`.
 pub(crate) fn seeded<'a, S: DeserializeSeed<'a> + Copy>(
     json: &'a str,
     seed: S,
@@ -56,7 +60,7 @@ pub(crate) fn seeded<'a, S: DeserializeSeed<'a> + Copy>(
     Ok(value)
 }
 
-/// A value, where nothing is out of the ordinary.
+/// Parses a value, or returns `None` at anything unusual.
 #[must_use]
 pub fn skimmed<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
     skim(json, PhantomData)
@@ -73,10 +77,10 @@ fn skim<'a, S: DeserializeSeed<'a>>(json: &'a str, seed: S) -> Option<S::Value> 
     scanner.next().is_none().then_some(value)
 }
 
-/// How deep a type is filled, which is what `serde_json` goes to. What is skipped may be deeper.
+/// The deepest nesting of a filled type: the limit of `serde_json`. Skipped values may be deeper.
 const MAX_DEPTH: u8 = 127;
 
-/// A text, and how far it is read.
+/// A text and the reading position in it.
 struct Scanner<'a> {
     json: &'a str,
     at: usize,
@@ -84,19 +88,19 @@ struct Scanner<'a> {
     marks: Marks<'a>,
 }
 
-/// Something that is left to `serde_json`.
+/// The reader met something that it leaves to `serde_json`.
 #[derive(Debug, thiserror::Error)]
 #[error("out of the ordinary")]
 struct Unusual;
 
-/// What is left of an object or an array.
+/// The unread part of an object or an array.
 struct Rest<'s, 'a> {
     scanner: &'s mut Scanner<'a>,
     is_first: bool,
 }
 
 impl<'a> Scanner<'a> {
-    /// The byte that a value, or what is between values, begins with.
+    /// Returns the next byte that is not white space.
     #[inline]
     fn next(&mut self) -> Option<u8> {
         match self.json.as_bytes().get(self.at) {
@@ -105,7 +109,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The API server sends none.
+    /// Skips white space. Cold, because the API server sends none.
     #[cold]
     fn behind_space(&mut self) -> Option<u8> {
         let rest = self.json.as_bytes().get(self.at..)?;
@@ -123,7 +127,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Whether this word comes next; then it is taken. What follows it is for the next to see.
+    /// Takes a word if it comes next, and returns whether it did. The byte after the word is checked by the next read.
     #[inline]
     fn takes_word(&mut self, word: &'static str) -> bool {
         self.next();
@@ -132,7 +136,7 @@ impl<'a> Scanner<'a> {
         is_there
     }
 
-    /// Goes into an object or an array.
+    /// Enters an object or an array.
     fn enter(&mut self, open: u8) -> Result<Rest<'_, 'a>, Unusual> {
         self.take(open)?;
         if self.depth == MAX_DEPTH {
@@ -145,7 +149,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// A text as it stands there, and whether it has escapes.
+    /// Reads a text as it is written, and returns whether it has escapes.
     #[inline]
     fn text(&mut self) -> Result<(&'a str, bool), Unusual> {
         self.take(b'"')?;
@@ -156,14 +160,14 @@ impl<'a> Scanner<'a> {
         Ok((text, has_escapes))
     }
 
-    /// A text that has escapes, without them. It is behind its closing quote.
+    /// Decodes a text that has escapes. The position is just after its closing quote.
     #[cold]
     fn unescape(&self, text: &str) -> Result<String, Unusual> {
         let quoted = self.at - text.len() - 2..self.at;
         serde_json::from_str(&self.json[quoted]).map_err(|_| Unusual)
     }
 
-    /// Goes behind a value, and says where it began.
+    /// Skips a value, and returns the offset at which it began.
     fn skip(&mut self) -> Result<usize, Unusual> {
         let bytes = self.json.as_bytes();
         let first = self.next().ok_or(Unusual)?;
@@ -172,7 +176,8 @@ impl<'a> Scanner<'a> {
             b'"' => self.marks.end_of_text(begin + 1).map(|(end, _)| end + 1),
             b'{' | b'[' => self.marks.behind_nested(begin),
             _ => {
-                // A quote or a bracket in it would be no JSON, and lead astray what is skipped behind it.
+                // A quote or a bracket inside a number or a word is invalid JSON. It must end the value here: the
+                // search for the end of a later value would count it.
                 let is_end = |byte: &u8| {
                     matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
                         || matches!(byte, b'"' | b'{' | b'[')
@@ -189,7 +194,7 @@ impl<'a> Scanner<'a> {
 }
 
 impl Rest<'_, '_> {
-    /// Whether there is one more, before this bracket.
+    /// Returns whether another element comes before the bracket `close`.
     #[inline]
     fn has_next(&mut self, close: u8) -> Result<bool, Unusual> {
         let next = self.scanner.next().ok_or(Unusual)?;

@@ -1,26 +1,26 @@
-//! Values of which not everything is read.
+//! Values that are not read completely.
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// By this name a scanner knows that it is asked for the text of a value.
+/// The name by which a type asks the scanner for the text of a value.
 pub(super) const RAW: &str = "pullgate::Raw";
 
-/// The same for an object of which only matters what is in objects of it.
+/// The name by which a type asks the scanner for an object that matters only for the objects inside it.
 pub(super) const NESTED: &str = "pullgate::Nested";
 
-/// A value that is looked at later, as it stands there.
+/// A value as it is written, to be parsed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Raw<'a>(pub &'a str);
 
-/// How many bytes a value has as it is written. It is skipped like a [`Raw`] value.
+/// The length of a value in bytes, as it is written. The value is skipped like a [`Raw`] one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawLength(pub(crate) usize);
 
-/// An object of which only matters what is in objects of it. `None` may stand for one that has none; nothing else in it
-/// is looked at then.
+/// An object that matters only for the objects and arrays inside it. `None` may stand for an object without any; then
+/// its fields are not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nested<T>(pub Option<T>);
 
@@ -63,7 +63,7 @@ impl<'de> Deserialize<'de> for RawLength {
                 Ok(RawLength(text.len()))
             }
 
-            /// `serde_json` has a way of its own, which a `Value` knows too if it gives the text away.
+            /// `serde_json` gives the text away in its own way, which also works for a `Value`.
             fn visit_newtype_struct<D: Deserializer<'de>>(
                 self,
                 deserializer: D,
@@ -89,7 +89,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
                 Ok(Raw(text))
             }
 
-            /// `serde_json` has a way of its own.
+            /// `serde_json` gives the text away in its own way.
             fn visit_newtype_struct<D: Deserializer<'de>>(
                 self,
                 deserializer: D,

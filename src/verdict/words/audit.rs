@@ -1,35 +1,37 @@
-//! Notes for the audit log.
+//! Writes notes for the audit log.
 
 use super::teller::{credentials, lifted};
 use crate::text::excerpt::{clean, shorten};
 use crate::verdict::finding::{Effect, Fault, Finding, Grounds, Trouble, WhyNotDenied};
 use std::collections::BTreeMap;
 
-/// The longest name of a qualified name, which the key of an audit annotation has to be.
+/// The longest name part of a qualified name, in bytes. The key of an audit annotation has to be a qualified name.
 const MAX_KEY: usize = 63;
 
-/// Longer than any list that a person reads; the audit log is not the place for 3 MiB.
+/// The longest note, in bytes. People read no list that is longer, and the audit log must not get 3 MiB of it.
 const MAX_NOTE: usize = 1024;
 
-/// What a note ends with that has no room for more.
+/// The end of a note without room for more values.
 const MORE: &str = "; and more";
 
-/// What one finding may take of that.
+/// The most characters of one value in a note.
 const MAX_NOTED: usize = 300;
 
-/// Notes for the audit log: of each ban the secrets that were named, and what came of it. Fields are left out: another
-/// webhook can shift them between two calls for the same request, and the API server keeps the first value.
+/// Adds notes for the audit log: for each ban, the secrets that the object names and the effect. Field paths are left
+/// out: another webhook can shift them between two calls for the same request, and the API server keeps the first
+/// value.
 pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
     for finding in findings {
         let key = key(finding);
-        // Most findings of an object that has a hundred thousand are beyond what a note takes.
+        // An object can have a hundred thousand findings. Most of them find no room in the note, so they are not even
+        // written.
         if notes.get(&key).is_none_or(|text| !text.ends_with(MORE)) {
             note(notes, key, &value(finding));
         }
     }
 }
 
-/// The key of the note about a finding.
+/// Returns the key of the note about a finding.
 fn key(finding: &Finding<'_>) -> String {
     match &finding.fault {
         Fault::Banned { ban, .. } | Fault::BannedSecret { ban, .. } => audit_key("ban", &ban.name),
@@ -42,7 +44,7 @@ fn key(finding: &Finding<'_>) -> String {
     }
 }
 
-/// The value of the note about a finding.
+/// Returns the value of the note about a finding.
 fn value(finding: &Finding<'_>) -> String {
     let outcome = outcome(finding.effect);
     match &finding.fault {
@@ -79,14 +81,14 @@ fn outcome(effect: Effect) -> &'static str {
         Effect::Warn(WhyNotDenied::AlreadyThere) => "admitted, was there before:",
         Effect::Warn(WhyNotDenied::LabelsUnknown) => "admitted, namespace unknown:",
         Effect::Warn(WhyNotDenied::InjectedByPolicy) => "admitted, injected by the policy:",
-        Effect::Warn(WhyNotDenied::Uncertain) => "admitted, what it is being a guess:",
+        Effect::Warn(WhyNotDenied::Uncertain) => "admitted, the account type being only a guess:",
         Effect::Warn(_) => "warned of",
         Effect::Audit(WhyNotDenied::AdmittedEarlier) => "admitted, workload was admitted earlier:",
         Effect::Audit(_) => "audited",
     }
 }
 
-/// A key of an audit annotation, `PREFIX.NAME`: what else a name may have becomes `-`.
+/// Returns the key of an audit annotation, `PREFIX.NAME`. Characters that a key must not have become `-`.
 #[must_use]
 pub fn audit_key(prefix: &str, name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -97,7 +99,8 @@ pub fn audit_key(prefix: &str, name: &str) -> String {
     key
 }
 
-/// Adds a value to an audit annotation, once, and says if there were more than it takes.
+/// Adds a value to an audit annotation, unless it is there already. Marks the annotation if it has no room for the
+/// value.
 pub fn note(notes: &mut BTreeMap<String, String>, key: String, value: &str) {
     let text = notes.entry(key).or_default();
     let value = shorten(&clean(value), MAX_NOTED);

@@ -1,16 +1,17 @@
-//! What carries words, and how much of them it takes.
+//! The length limits of kubectl warnings.
 
 use crate::text::excerpt::{clean, shorten};
 
-/// What the documentation of Kubernetes asks of a warning, in characters.
+/// The longest warning that the documentation of Kubernetes recommends, in characters.
 pub(super) const WANTED: usize = 120;
-/// What the API server cuts a warning to when there are many (`pkg/endpoints/filters/warning.go`).
+/// The length to which the API server cuts a warning when there are many (`pkg/endpoints/filters/warning.go`).
 pub(super) const MAX_WARNING: usize = 256;
-/// The API server shows 4096 characters of warnings a request, of all webhooks and its own; half of it is ours.
+/// The most characters of all warnings of a request. The API server shows 4096, of all webhooks and its own; half of
+/// that is for Pullgate.
 const MAX_WARNINGS: usize = 2048;
 
-/// Warnings as the API server takes them: no control characters, none twice, not too long and not too many. What is
-/// left out is counted, with what was `untold` before.
+/// Returns the warnings in a form that the API server accepts: without control characters and duplicates, not too long
+/// and not too many. Those left out are counted, together with `untold` earlier ones.
 #[must_use]
 pub fn within_limits(warnings: impl Iterator<Item = String>, untold: usize) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! What people are told: one sentence a finding.
+//! Puts findings into words: one sentence for each.
 
 mod audit;
 mod limits;
@@ -18,20 +18,20 @@ pub use audit::{audit, audit_key, note};
 pub use limits::within_limits;
 pub use teller::Told;
 
-/// How many findings a denial tells before it only counts them.
+/// The most findings that a denial writes out. It counts the others.
 const MAX_LINES: usize = 10;
-/// How many faults of a policy are told: whoever edits it is to mend them all.
+/// The most faults of a policy that a denial writes out: its author must correct them all.
 const MAX_FAULTS: usize = 100;
-/// How many findings a program is told of; an object of 3 MiB could have tens of thousands.
+/// The most findings in the causes of a denial, which programs read. An object of 3 MiB may have tens of thousands.
 const MAX_CAUSES: usize = 100;
-/// More findings than fit into warnings are not even put into words.
+/// The most findings that become warnings. More would not fit, so they are not even put into words.
 const MAX_WARNED: usize = 64;
-/// How much of a name or an image is told. No name of an object is longer.
+/// The most characters of a name or an image in a message. No name of an object is longer.
 const MAX_QUOTED: usize = 253;
-/// How much of an image is told in a warning, so that there is room to say what is wrong with it.
+/// The most characters of an image in a warning, so that there is room for the fault.
 const MAX_QUOTED_IN_WARNING: usize = 100;
 
-/// Each finding in words, in all detail.
+/// Returns each finding in words, with all details.
 pub fn tell<'f>(
     world: &World<'f>,
     subject: &'f Subject<'f>,
@@ -45,7 +45,7 @@ pub fn tell<'f>(
                 .extend(why_not_denied(why).map(|why| format!("; {why}")));
             if why == WhyNotDenied::LabelsUnknown {
                 told.help = Some(format!(
-                    "what comes of it depends on labels: add what `kubectl get namespace {} -o yaml` prints to the files",
+                    "the effect depends on the labels of the namespace: add the output of `kubectl get namespace {} -o yaml` to the files",
                     subject.namespace
                 ));
             }
@@ -57,7 +57,7 @@ pub fn tell<'f>(
     })
 }
 
-/// The refusal that findings amount to, if they do.
+/// Returns the denial for these findings, or `None` if none of them denies.
 #[must_use]
 pub fn denial(
     world: &World<'_>,
@@ -97,7 +97,7 @@ pub fn denial(
     })
 }
 
-/// The refusal of a policy: where, and what, for each of its faults.
+/// Returns the denial of a policy: place and text of each fault.
 #[must_use]
 pub fn policy_denial(subject: &Subject<'_>, faults: &[(String, String)]) -> Option<Denial> {
     let lines = faults.iter().map(|(_, line)| line.clone());
@@ -107,7 +107,7 @@ pub fn policy_denial(subject: &Subject<'_>, faults: &[(String, String)]) -> Opti
     })
 }
 
-/// What findings that only warn have to say.
+/// Returns the warnings for these findings.
 #[must_use]
 pub fn warnings(subject: &Subject<'_>, findings: &[Finding<'_>]) -> Vec<String> {
     let teller = Teller::new(subject, MAX_QUOTED_IN_WARNING);
@@ -124,7 +124,8 @@ pub fn warnings(subject: &Subject<'_>, findings: &[Finding<'_>]) -> Vec<String> 
     within_limits(told.into_iter(), untold)
 }
 
-/// `Deployment payments/api: SENTENCE`, or a short first line and one line each, of which no more are made than told.
+/// Returns `Deployment payments/api: SENTENCE`, or a short first line and one line for each sentence. No more sentences
+/// are made than shown.
 fn list(
     subject: &Subject<'_>,
     count: usize,

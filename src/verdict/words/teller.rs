@@ -1,4 +1,4 @@
-//! One finding in words: field, fault, reason, what to do.
+//! Puts one finding into words: field, fault, reason, advice.
 
 use super::secrets::{PullSecret, by};
 use crate::kubelet::image::ImageError;
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-/// How many patterns of a rule are named before it gets too long.
+/// The most patterns of a rule that a message names.
 const MAX_PATTERNS: usize = 3;
 
 /// A finding in words.
@@ -22,25 +22,25 @@ const MAX_PATTERNS: usize = 3;
 pub struct Told {
     /// Field, fault and reason, without a full stop.
     pub message: String,
-    /// What to do, whom to ask, where to read.
+    /// The advice, the contact, and the page to read.
     pub help: Option<String>,
 }
 
-/// How much of a ban is told.
+/// The level of detail about a ban.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// All of it.
+    /// Everything.
     Full,
-    /// Not again why, whom to ask and where to read.
+    /// Without the reason, the contact and the page, because an earlier line has them.
     Brief,
 }
 
 /// Puts findings of one subject into words.
 pub(super) struct Teller<'s> {
     pub(super) subject: &'s Subject<'s>,
-    /// How much is told of what others wrote.
+    /// The most characters of a foreign text.
     most: usize,
-    /// How many entries before each pull secret were injected.
+    /// For each pull secret, the number of injected entries before it.
     injected_before: OnceCell<Vec<usize>>,
 }
 
@@ -53,7 +53,7 @@ impl<'s> Teller<'s> {
         }
     }
 
-    /// Field, fault, reason, what to do, whom to ask, where to read: the whole of it.
+    /// Returns the whole sentence: field, fault, reason, advice, contact, page.
     pub(super) fn sentence(
         &self,
         world: &World<'_>,
@@ -85,7 +85,7 @@ impl<'s> Teller<'s> {
             } => {
                 let fix = match &ban.instead {
                     Some(instead) => format!("Use \"{instead}\" instead."),
-                    None => "Use a credential of its own that can only pull.".to_owned(),
+                    None => "Use a separate credential that can only pull.".to_owned(),
                 };
                 by_ban(&what, &fix, ban, detail)
             }
@@ -93,11 +93,12 @@ impl<'s> Teller<'s> {
                 ban,
                 grounds: Grounds::TooManyEntries,
             } => {
-                let fix = "Make several Secrets of it, or keep only the entries that are needed.";
+                let fix =
+                    "Split it into several Secrets, or keep only the entries that are needed.";
                 by_ban(&what, fix, ban, detail)
             }
             Fault::Uncovered { .. } => {
-                let help = "Use an image from a registry that the policy knows, or ask its owners for a rule.";
+                let help = "Use an image from a registry that the policy covers, or ask the owners of the policy for a rule.";
                 (what, Some(help.to_owned()))
             }
             Fault::NoImage { .. } => (what, Some("Correct the image.".to_owned())),
@@ -113,7 +114,7 @@ impl<'s> Teller<'s> {
         Told { message, help }
     }
 
-    /// Field and fault.
+    /// Returns field and fault.
     pub(super) fn short(&self, finding: &Finding<'_>) -> String {
         let field = self.field(finding.place);
         match &finding.fault {
@@ -125,7 +126,7 @@ impl<'s> Teller<'s> {
                 ..
             } => self.banned(&field, secret, *origin, &by(ban, grounds)),
             Fault::Uncovered { image } => format!(
-                "{field} {} is covered by no registry rule",
+                "{field} {} is not covered by a registry rule",
                 self.quote(image)
             ),
             Fault::NoImage { image, error } => self.no_image(&field, image, error),
@@ -139,9 +140,9 @@ impl<'s> Teller<'s> {
             } => {
                 let account = self.quote(service_account);
                 let why = if *is_known {
-                    "allows only what it lists; list it there"
+                    "allows only the secrets that it lists; list it there"
                 } else {
-                    "is not known here, and may allow only what it lists; list it there"
+                    "is not known here, and may allow only the secrets that it lists; list it there"
                 };
                 format!("\"{secret}\" is not injected: ServiceAccount {account} {why}")
             }
@@ -187,12 +188,12 @@ impl<'s> Teller<'s> {
         if let Some(rest) = credentials(image) {
             let rest = self.quote(rest);
             return format!(
-                "{field} has a user and a password before {rest}, and is no image reference"
+                "{field} has a user and a password before {rest}, and is not a valid image reference"
             );
         }
         let error = shorten(&error.to_string(), self.most);
         format!(
-            "{field} {} is no image reference ({error})",
+            "{field} {} is not a valid image reference ({error})",
             self.quote(image)
         )
     }
@@ -226,8 +227,8 @@ impl<'s> Teller<'s> {
         format!("\"{}\"", shorten(text, self.most))
     }
 
-    /// The path of a field as whoever wrote the object knows it: of the list of a pod, what was injected before it does
-    /// not count.
+    /// Returns the path of a field as the author of the object knows it: injected entries before a pull secret do not
+    /// count.
     pub(super) fn field(&self, place: Place) -> String {
         let mut place = place;
         if let Place::PullSecret(i) = &mut place
@@ -288,13 +289,13 @@ impl<'s> Teller<'s> {
             Some(images) => {
                 let is_pod = self.subject.kind == Kind::Pod;
                 let pods = if is_pod { "the pod" } else { "the pods" };
-                format!("{remove}: \"{instead}\" is added to {pods} by itself for {images}.")
+                format!("{remove}: \"{instead}\" is added to {pods} automatically for {images}.")
             }
             None => format!("{remove}. Use \"{instead}\" instead."),
         }
     }
 
-    /// The image patterns for which a secret is injected here; `None` where it is not.
+    /// Returns the image patterns for which a secret is injected here, or `None` if it is not.
     fn added_for(&self, world: &World<'_>, secret: &SecretName) -> Option<String> {
         let namespace = world.namespace(self.subject);
         let rules = world.policy.rules_injecting(secret.as_str());
@@ -312,7 +313,7 @@ impl<'s> Teller<'s> {
     }
 }
 
-/// Message and help of a ban: the reason, the fix, whom to ask and where to read.
+/// Returns message and help of a ban: the reason, the fix, the contact and the page to read.
 fn by_ban(what: &str, fix: &str, ban: &Ban, detail: Detail) -> (String, Option<String>) {
     let told = |text: &Option<String>| text.clone().filter(|_| detail == Detail::Full);
     let message = format!("{what}{}", reason(told(&ban.reason)));
@@ -326,14 +327,15 @@ fn reason(reason: Option<String>) -> String {
         .unwrap_or_default()
 }
 
-/// Whom to ask and where to read.
+/// Returns the contact and the page to read.
 fn whom(contact: Option<String>, docs: Option<String>) -> String {
     let ask = contact.map(|contact| format!(" Ask {contact}."));
     let docs = docs.map(|docs| format!(" See {docs}"));
     format!("{}{}", ask.unwrap_or_default(), docs.unwrap_or_default())
 }
 
-/// What comes after a user and a password, or a token, in what was meant as an image; `None` where there is none.
+/// Returns the text after a user and a password, or after a token, in a text that was meant as an image. Returns `None`
+/// if it holds no such credentials.
 pub(super) fn credentials(image: &str) -> Option<&str> {
     let algorithms = ["sha", "md", "blake"];
     let is_digest =
@@ -349,7 +351,7 @@ pub(super) fn why_not_denied(why: WhyNotDenied) -> Option<&'static str> {
         WhyNotDenied::AlreadyThere => Some("it was there before"),
         WhyNotDenied::LabelsUnknown => Some("labels of the namespace unknown"),
         WhyNotDenied::InjectedByPolicy => Some("injected by the policy"),
-        WhyNotDenied::Uncertain => Some("what it is, is a guess"),
+        WhyNotDenied::Uncertain => Some("the account type is only a guess"),
     }
 }
 

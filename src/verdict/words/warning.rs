@@ -1,4 +1,4 @@
-//! One finding as a warning of kubectl.
+//! Writes a finding as a warning of kubectl.
 
 use super::limits::{MAX_WARNING, WANTED};
 use super::secrets::{LOGIN, elsewhere as where_it_is};
@@ -6,7 +6,8 @@ use super::teller::{Teller, why_not_denied};
 use crate::verdict::finding::{Fault, Finding, Trouble, WhyNotDenied};
 
 impl Teller<'_> {
-    /// A finding in the 120 characters that a warning should have, where it fits. What to do is worth more than that.
+    /// Writes a finding in the 120 characters that a warning should have, if it fits. The advice is worth more than
+    /// that limit.
     pub(super) fn warning(&self, finding: &Finding<'_>, why: WhyNotDenied) -> String {
         let mut text = self.short(finding);
         if !matches!(finding.fault, Fault::Lifted { .. }) {
@@ -42,7 +43,7 @@ impl Teller<'_> {
     }
 }
 
-/// Adds to a text what it has room for.
+/// Appends `part` if the text stays within `most` characters.
 fn append(text: &mut String, part: Option<String>, most: usize) {
     let part = part.unwrap_or_default();
     if text.chars().count() + part.chars().count() <= most {

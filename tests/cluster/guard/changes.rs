@@ -96,7 +96,7 @@ pub(super) fn debug(plane: &ControlPlane) {
     assert!(
         !output.ok
             && output.stderr.contains(
-                "spec.ephemeralContainers[0].image \"quay.io/tools\" is covered by no registry rule"
+                "spec.ephemeralContainers[0].image \"quay.io/tools\" is not covered by a registry rule"
             ),
         "{output:?}"
     );

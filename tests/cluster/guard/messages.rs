@@ -27,10 +27,14 @@ pub(super) fn messages(plane: &ControlPlane) {
             "A workload names a banned pull secret",
             deployment("api", BANNED),
         ),
-        apply(&site, "A Pod does", pod("api", BANNED)),
         apply(
             &site,
-            "A generated Pod does, beside a good one",
+            "A Pod names a banned pull secret",
+            pod("api", BANNED),
+        ),
+        apply(
+            &site,
+            "A generated Pod names a banned pull secret beside a good one",
             pod(
                 "x",
                 ", imagePullSecrets: [{name: contoso-pull}, {name: legacy-one}]",
@@ -39,7 +43,7 @@ pub(super) fn messages(plane: &ControlPlane) {
         ),
         apply(
             &site,
-            "A CronJob does",
+            "A CronJob names a banned pull secret",
             cron_job("report", "0 3 * * *", BANNED),
         ),
         apply(
@@ -49,7 +53,7 @@ pub(super) fn messages(plane: &ControlPlane) {
         ),
         apply(
             &site,
-            "A secret is read by a container",
+            "A container reads a banned secret",
             deployment("api", "").replace(
                 "image: contoso.azurecr.io/a",
                 "image: contoso.azurecr.io/a, envFrom: [{secretRef: {name: legacy-one}}]",
@@ -57,17 +61,17 @@ pub(super) fn messages(plane: &ControlPlane) {
         ),
         apply(
             &site,
-            "The ServiceAccount of a workload passes one on",
+            "The ServiceAccount of a workload passes on a banned pull secret",
             deployment("api", from_legacy),
         ),
         apply(
             &site,
-            "A Pod got one from its ServiceAccount",
+            "A Pod inherits a banned pull secret from its ServiceAccount",
             pod("api", from_legacy),
         ),
         apply(
             &site,
-            "A ServiceAccount lists one",
+            "A ServiceAccount lists a banned pull secret",
             format!(
                 "{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: app}}, {}}}",
                 &BANNED[2..]
@@ -105,10 +109,10 @@ pub(super) fn messages(plane: &ControlPlane) {
     );
 }
 
-const MESSAGES_HEAD: &str = "# What people read
+const MESSAGES_HEAD: &str = "# The messages of a refusal
 
-Each refusal as `kubectl` prints it. The tests make this page on a real API server (`BLESS=1 cargo test --test cluster
-messages` writes it), so it says what is so.
+Each refusal as `kubectl` prints it. A test on a real API server compares this page with the output
+(`BLESS=1 cargo test --test cluster messages` writes it).
 ";
 
 fn apply<'t>(site: &Site<'_>, title: &'t str, manifest: String) -> (&'t str, String, Output) {

@@ -29,13 +29,13 @@ bans:
     let output = site.applied(&pod("other", "").replace("contoso.azurecr.io/a", "quay.io/a"));
     assert_eq!(
         output.stderr,
-        "Warning: Pod warns/other: spec.containers[0].image \"quay.io/a\" is covered by no registry rule\n"
+        "Warning: Pod warns/other: spec.containers[0].image \"quay.io/a\" is not covered by a registry rule\n"
     );
     let output =
         site.applied(&pod("bad", "").replace("contoso.azurecr.io/a", "Contoso.azurecr.io/A"));
     assert_eq!(
         output.stderr,
-        "Warning: Pod warns/bad: spec.containers[0].image \"Contoso.azurecr.io/A\" is no image reference (invalid reference format: repository name (A) must be lowercase)\n"
+        "Warning: Pod warns/bad: spec.containers[0].image \"Contoso.azurecr.io/A\" is not a valid image reference (invalid reference format: repository name (A) must be lowercase)\n"
     );
 }
 

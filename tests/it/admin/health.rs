@@ -33,19 +33,19 @@ fn not_ready_says_what_is_missing() {
     assert!(!is_ready);
     assert_eq!(
         text,
-        "not ready: there is no certificate yet\nnot ready: there is no policy yet\n"
+        "not ready: no certificate yet\nnot ready: no policy yet\n"
     );
     readiness.has(Part::Certificate);
     assert_eq!(
         readiness.report(),
-        (false, "not ready: there is no policy yet\n".to_owned())
+        (false, "not ready: no policy yet\n".to_owned())
     );
     readiness.has(Part::Policy);
     assert_eq!(readiness.report(), (true, "ready\n".to_owned()));
     readiness.stop();
     assert_eq!(
         readiness.report(),
-        (false, "not ready: about to end\n".to_owned())
+        (false, "not ready: shutting down\n".to_owned())
     );
 }
 
@@ -61,7 +61,7 @@ async fn not_ready_is_503() {
     let (head, body) = split(&answer);
     assert_eq!(
         (status(&head), &*body),
-        (503, &b"not ready: there is no policy yet\n"[..])
+        (503, &b"not ready: no policy yet\n"[..])
     );
     running.end().await;
 }

@@ -70,7 +70,7 @@ fn every_decision_is_a_line_of_the_log() {
             "DEBUG admitted Pod ns/web []",
             "INFO denied Pod ns/web [(\"banned-secret\", Some(\"legacy-shared\"))]",
             "DEBUG admitted Secret ns/legacy-1 [(\"banned-name\", Some(\"legacy-shared\"))]",
-            "DEBUG a request got no review for an answer  ",
+            "DEBUG a request got no review as its answer  ",
         ]
     );
 }

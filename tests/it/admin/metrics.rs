@@ -90,15 +90,12 @@ fn alerts_dashboard_and_pages_name_metrics_of_the_table() {
     for path in [alerts, dashboard] {
         assert!(!named(&read(path)).is_empty(), "{path} names no metric");
     }
-    let mut paths: Vec<_> = [alerts, dashboard, "README.md", "charts/pullgate/README.md"]
-        .map(PathBuf::from)
-        .into();
-    let pages = std::fs::read_dir(root().join("docs")).expect("docs");
-    let pages = pages.map(|entry| entry.expect("an entry").path());
-    paths.extend(pages.filter(|path| path.extension().is_some_and(|kind| kind == "md")));
-    for path in paths {
-        for name in named(&read(&path)) {
-            assert!(is_documented(&name), "{} names {name}", path.display());
+    let pages = crate::pages::pages();
+    let pages = pages.into_iter().map(|page| (page.path, page.text));
+    let others = [alerts, dashboard].map(|path| (path.to_owned(), read(path)));
+    for (path, text) in pages.chain(others) {
+        for name in named(&text) {
+            assert!(is_documented(&name), "{path} names {name}");
         }
     }
 }

@@ -28,8 +28,8 @@ fn the_first_sigterm_drains_and_the_second_aborts() {
         let head = String::from_utf8_lossy(&answer[..length]).to_lowercase();
         assert!(!head.contains("connection: close"), "{head}");
         process.terminate();
-        until("/readyz says that the process is about to end", || {
-            process.get("/readyz") == (503, "not ready: about to end\n".to_owned())
+        until("/readyz says that the process shuts down", || {
+            process.get("/readyz") == (503, "not ready: shutting down\n".to_owned())
         });
         assert_eq!(process.get("/livez").0, 200);
         assert_eq!(

@@ -50,7 +50,7 @@ fn facts_come_from_the_right_objects_and_agree() {
     let run = folder.check(&["-f", "-"], pod);
     assert!(
         run.stdout
-            .contains("add what `kubectl get namespace default -o yaml` prints to the files"),
+            .contains("add the output of `kubectl get namespace default -o yaml` to the files"),
         "{}",
         run.stdout
     );

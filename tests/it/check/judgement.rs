@@ -52,6 +52,37 @@ fn trap_11_the_judgement_is_that_of_the_webhook() {
     assert_eq!(fields("warning").len(), answer.warnings().len());
 }
 
+/// A forecast for an image that something replaces would be wrong, whether that is certain or not.
+#[test]
+fn no_secret_is_forecast_for_a_placeholder() {
+    let folder = Folder::new(&[]);
+    folder.write(
+        "policy.yaml",
+        "apiVersion: pullgate.dev/v1\nkind: PullPolicy\nregistries: [{name: hub, images: [docker.io], secrets: [hub-pull]}]\n",
+    );
+    let forecast = |metadata: &str, image: &str| {
+        let text = format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: d}}, spec: {{template: {{metadata: {{{metadata}}},\
+             spec: {{containers: [{{name: c, image: '{image}'}}]}}}}}}}}"
+        );
+        let run = folder.check(&["-f", "-"], &text);
+        assert_eq!(run.code, 0, "{}", run.stdout);
+        run.stdout.contains("hub-pull")
+    };
+    let gateway = "annotations: {inject.istio.io/templates: gateway}";
+    assert!(forecast(gateway, "nginx"));
+    assert!(!forecast(gateway, "auto"));
+    assert!(
+        !forecast("", "auto"),
+        "the labels of the namespace are unknown"
+    );
+    assert!(!forecast("", " "));
+    assert!(forecast(
+        "labels: {sidecar.istio.io/inject: 'false'}",
+        "auto"
+    ));
+}
+
 /// An annotation of a template switches injection off there, and neither of the workload.
 #[test]
 fn a_template_that_opts_out_gets_nothing() {

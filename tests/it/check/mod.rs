@@ -4,10 +4,14 @@ mod ci_examples;
 mod credentials;
 mod facts;
 mod judgement;
+mod misplaced;
 mod objects;
 mod output;
 mod policy;
 mod sarif;
+mod secret_makers;
+mod short_names;
+mod unjudged;
 
 use crate::policy::EXAMPLE;
 use crate::support::{Run, run_in};

@@ -139,8 +139,8 @@ fn a_chart_is_not_read_before_it_is_rendered() {
         "{}",
         run.stdout
     );
-    assert!(run.stderr.contains("pullgate: charts/shop is a chart, its templates were not looked at: check what `helm template` makes of it"), "{}", run.stderr);
-    assert!(run.stderr.contains("checked 1 object in 3 files: 1 error, 0 warnings (2 documents are no objects of Kubernetes)"), "{}", run.stderr);
+    assert!(run.stderr.contains("pullgate: charts/shop is a chart, its templates were not looked at: check the output of `helm template`"), "{}", run.stderr);
+    assert!(run.stderr.contains("checked 1 object in 3 files: 1 error, 0 warnings (2 documents are not Kubernetes objects)"), "{}", run.stderr);
 }
 
 /// As kubectl reads it: `kubectl label --local -f FILE a=b -o yaml` shows how that is.
@@ -294,5 +294,12 @@ metadata: {name: a.b.c}
         run.stdout,
         "would be injected into the pods of:\n  Deployment payments/release-name-api: contoso-pull (contoso)\n"
     );
-    assert!(run.stderr.contains("checked 3 objects"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(
+            "checked 1 object in 1 file: 0 errors, 0 warnings\n\
+             pullgate: not judged: 2 objects of other kinds: 1 CustomResourceDefinition (apiextensions.k8s.io/v1), 1 Namespace\n"
+        ),
+        "{}",
+        run.stderr
+    );
 }

@@ -16,7 +16,7 @@ error: Deployment payments/api: spec.template.spec.imagePullSecrets[0] names \"r
 10 |         - name: regcred-shared
    |                 ^^^^^^^^^^^^^^
    |
-   = help: Remove it: \"contoso-pull\" is added to the pods by itself for contoso.azurecr.io. Ask #platform-registry. See https://wiki.example.com/pull-secrets
+   = help: Remove it: \"contoso-pull\" is added to the pods automatically for contoso.azurecr.io. Ask #platform-registry. See https://wiki.example.com/pull-secrets
 
 would be injected into the pods of:
   Deployment payments/api: contoso-pull (contoso)
@@ -37,7 +37,7 @@ fn a_bad_digest_is_told_as_what_it_is() {
     let run = folder.check(&["-f", "-"], pod);
     assert!(
         run.stdout
-            .contains("\"reg.io:5000/x@sha256:abc\" is no image reference"),
+            .contains("\"reg.io:5000/x@sha256:abc\" is not a valid image reference"),
         "{}",
         run.stdout
     );
@@ -47,7 +47,7 @@ fn a_bad_digest_is_told_as_what_it_is() {
     );
     assert!(
         run.stdout.contains(
-            "has a user and a password before \"reg.io:5000/x\", and is no image reference"
+            "has a user and a password before \"reg.io:5000/x\", and is not a valid image reference"
         ),
         "{}",
         run.stdout
@@ -62,14 +62,14 @@ fn nothing_to_check_is_no_success() {
         let run = folder.check(args, "");
         assert_eq!((run.code, &*run.stdout), (2, ""));
         assert!(
-            run.stderr.contains("there is nothing in what -f names"),
+            run.stderr.contains("the files of -f hold nothing to check"),
             "{}",
             run.stderr
         );
     }
     assert_eq!(folder.check(&["-f", "values.yaml"], "").code, 0);
     // What there is to say about the policy does not make it something.
-    folder.write("policy.yaml", &EXAMPLE.replace("2027-01-31", "2020-01-31"));
+    folder.write("policy.yaml", &EXAMPLE.replace("2099-01-31", "2020-01-31"));
     assert_eq!(folder.check(&["-f", "-"], "").code, 2);
 }
 
@@ -123,6 +123,10 @@ fn exceptions_in_use_are_told_with_the_days_they_have_left() {
         );
         assert_eq!((run.code, run.stdout), (0, expected));
     }
+    let many = vec![pod; 100].join("\n---\n");
+    let run = folder.check(&["-f", "-"], &many);
+    assert_eq!(run.stdout.matches("Pod default/p").count(), 20);
+    assert!(run.stdout.ends_with(", and 80 more\n"), "{}", run.stdout);
     let report = folder.check(&["-f", "-", "-o", "json"], pod).stdout;
     let report: Value = serde_json::from_str(&report).expect("JSON");
     let used = &report["exceptions"][0];

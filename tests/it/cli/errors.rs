@@ -41,7 +41,7 @@ fn what_cannot_be_done_is_2_and_says_why() {
         ),
         (
             vec!["explain", "--policy", &bad, "nginx"],
-            "cannot be used: correct what is shown above",
+            "cannot be used: correct the faults shown above",
         ),
         (
             vec!["serve", "--policy-file", &bad],

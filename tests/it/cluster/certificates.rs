@@ -111,7 +111,7 @@ impl Cluster {
         let mut chains = used.clone();
         let take = move |chain: &str, _: &str| Ok(chains.write_all(chain.as_bytes())?);
         let task = keeper.keep(take);
-        self.tasks.spawn("the care for the certificate", task);
+        self.tasks.spawn("the upkeep of the certificate", task);
         used
     }
 
@@ -258,11 +258,11 @@ async fn promise_5_no_value_of_a_secret_that_cannot_be_replaced_is_shown() {
     cluster.api.until("the refusal is counted", refused).await;
     let (is_ready, report) = cluster.readiness.report();
     assert!(!is_ready);
-    let expected = "not ready: there is no certificate: cannot write the Secret pullgate/pullgate-tls; where it cannot \
+    let expected = "not ready: no certificate: cannot write the Secret pullgate/pullgate-tls; if it cannot \
         be changed, delete it: the API server says 422 Invalid\n";
     assert_eq!(report, expected);
     let told = format!("{report}{}{}", log.read(), cluster.metrics.text(false));
-    assert!(told.contains("cannot be used; writing it anew"), "{told}");
+    assert!(told.contains("replacing its content"), "{told}");
     let attempt = &cluster.api.requests(Verb::Replace, Secrets)[0];
     let attempted = attempt.body["data"]["tls.key"].as_str().expect("a key");
     let encoded = BASE64_STANDARD.encode("hidden-value");
@@ -321,7 +321,7 @@ async fn a_refused_patch_is_reported_and_repeated_until_it_is_allowed() {
         .await;
     let (is_ready, report) = cluster.readiness.report();
     assert!(!is_ready);
-    let expected = "not ready: there is no certificate: cannot patch the caBundle of the webhook configuration pullgate";
+    let expected = "not ready: no certificate: cannot patch the caBundle of the webhook configuration pullgate";
     assert!(report.starts_with(expected), "{report}");
     assert!(report.contains("Forbidden"), "{report}");
     assert_eq!(cluster.metric("pullgate_certificate_faults"), 1);

@@ -117,7 +117,7 @@ async fn a_list_that_is_forbidden_is_counted_and_repeated_until_it_is_allowed() 
         cluster.readiness.report(),
         (
             false,
-            "not ready: there is no knowledge of namespaces and service accounts yet\n".to_owned()
+            "not ready: no facts about namespaces and service accounts yet\n".to_owned()
         )
     );
     // The other watch is not delayed.

@@ -144,7 +144,7 @@ async fn a_bad_policy_at_the_start_without_an_accepted_one_is_not_ready() {
     cluster.api.until(what, asked).await;
     let (is_ready, report) = cluster.readiness.report();
     let expected =
-        "not ready: there is no policy: pullgate/policy has faults, and none was accepted before: ";
+        "not ready: no policy: pullgate/policy has faults, and no policy was accepted before: ";
     assert!(!is_ready && report.starts_with(expected), "{report}");
     cluster.api.put(ConfigMaps, source(&good("first")));
     cluster.ready().await;

@@ -172,7 +172,8 @@ async fn a_request_without_an_answer_is_given_up_and_repeated() {
     let counted = || cluster.watch_errors("pullsecrets") == 2;
     api.until("two errors are counted", counted).await;
     let (is_ready, report) = cluster.readiness.report();
-    let expected = "not ready: there is no knowledge of namespaces and service accounts: Secrets cannot be known yet: ";
+    let expected =
+        "not ready: no facts about namespaces and service accounts: Secrets are not known yet: ";
     assert!(!is_ready && report.starts_with(expected), "{report}");
     assert!(report.contains("pullgate/fingerprints"), "{report}");
     cluster.ready().await;

@@ -56,7 +56,7 @@ fn advice_is_given_only_if_it_helps() {
         setting
             .validate(&banned_pod())
             .message()
-            .contains("is added to the pod by itself")
+            .contains("is added to the pod automatically")
     );
     let off = in_namespace(banned_pod(), "off");
     assert!(setting.validate(&off).message().contains("Remove it here or there (kubectl edit serviceaccount default -n off). Use \"contoso-pull\" instead."));

@@ -7,6 +7,8 @@ mod injection;
 mod messages;
 mod modes;
 mod other_objects;
+mod placeholders;
+mod public_cases;
 mod references;
 mod service_accounts;
 

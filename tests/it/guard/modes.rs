@@ -43,7 +43,7 @@ fn trap_15_old_references_pass_and_new_ones_do_not() {
 fn unmatched_images_follow_the_mode_of_the_policy() {
     let review = |image: &str| create_pod(json!({"containers": [{"name": "c", "image": image}]}));
     let uncovered =
-        "Pod ns/web: spec.containers[0].image \"quay.io/a\" is covered by no registry rule";
+        "Pod ns/web: spec.containers[0].image \"quay.io/a\" is not covered by a registry rule";
     let policy = |mode: &str| format!("unmatched: {mode}\n{POLICY}");
     let allow = Setting::new(&policy("allow")).validate(&review("quay.io/a"));
     assert!(allow.allowed() && allow.warnings().is_empty());

@@ -38,7 +38,7 @@ async fn promise_6_slow_clients_are_let_go() {
         assert_eq!(status(&head), 408);
         assert_eq!(
             String::from_utf8_lossy(&body),
-            "the body came more slowly than 1 MiB/s, and not within 2 s\n"
+            "the body arrived too slowly: in more than 2 s, and at less than 1 MiB/s\n"
         );
     };
     let half_handshake = async {

@@ -42,7 +42,7 @@ surprise: 1
             "4:5 fault registries[0].secret: unknown key `secret` (did you mean `secrets`?)",
             "5:11 fault registries[1].name: the registry rule `contoso` is there twice (the other one is on line 4: keep one of them)",
             "6:13 fault registries[1].images: expected a list, found a text (make it a list: [contoso.azurecr.io])",
-            "7:15 fault registries[1].secrets[0]: \"Upper\" is no name of a Secret: lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 253 characters",
+            "7:15 fault registries[1].secrets[0]: \"Upper\" is not a valid name of a Secret: use lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 253 characters",
             "8:5 fault registries[1].public: only one of `secrets`, `identity`, `public` can be there (keep one of them)",
             "9:12 fault unmatched: \"denyy\" is not one of `allow`, `warn`, `deny` (did you mean `deny`?)",
             "11:5 fault bans[0]: the key `name` is missing",

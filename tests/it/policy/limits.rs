@@ -33,7 +33,7 @@ fn namespace_globs(count: usize) -> String {
     let names = list(0..count - 2, |i| format!("'n{i}-*'"));
     format!(
         "registries:\n- {{name: a, images: [a.b], public: true, namespaces: {{names: [{names}]}}}}\nexceptions:\n\
-         - {{unmatched: true, namespaces: {{names: [x]}}, owner: o, reason: r, expires: 2030-01-31}}\n\
+         - {{unmatched: true, namespaces: {{names: [x]}}, owner: o, reason: r, expires: 2099-01-31}}\n\
          exempt: {{namespaces: {{names: [y]}}}}\n"
     )
 }
@@ -96,7 +96,7 @@ fn loading_allocates_in_proportion_to_the_text() {
         let names = list(0..n, |i| format!("b{i:05}"));
         let bans = lines(0..n, |i| format!("- {{name: b{i:05}, secrets: [x]}}\n"));
         format!(
-            "bans:\n{bans}exceptions:\n- {{bans: [{names}], namespaces: {{names: [x]}}, owner: o, reason: r, expires: 2030-01-31}}\n"
+            "bans:\n{bans}exceptions:\n- {{bans: [{names}], namespaces: {{names: [x]}}, owner: o, reason: r, expires: 2099-01-31}}\n"
         )
     };
     let aliases = |n: usize| {
@@ -111,7 +111,7 @@ fn loading_allocates_in_proportion_to_the_text() {
         let bans = lines(0..n, |i| format!("- {{name: {}, secrets: [x]}}\n", name(i)));
         let unknown = list(n..2 * n, name);
         format!(
-            "bans:\n{bans}exceptions:\n- {{bans: [{unknown}], namespaces: {{names: [x]}}, owner: o, reason: r, expires: 2030-01-31}}\n"
+            "bans:\n{bans}exceptions:\n- {{bans: [{unknown}], namespaces: {{names: [x]}}, owner: o, reason: r, expires: 2099-01-31}}\n"
         )
     };
     let policies: [(&str, &dyn Fn(usize) -> String); 5] = [

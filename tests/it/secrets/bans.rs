@@ -158,7 +158,7 @@ fn an_admin_account_is_refused_when_its_secret_is_made_and_may_be_rotated() {
         answer.message(),
         "Secret ns/mine: data[\".dockerconfigjson\"] holds an admin account of contoso.azurecr.io (the user has the \
          name of the registry: its admin account), banned by \"admin-accounts\" (It can push and delete.). Use a \
-         credential of its own that can only pull. Ask #platform."
+         separate credential that can only pull. Ask #platform."
     );
     assert_eq!(answer.response["status"]["code"], 403);
     let old = secret("mine", &token("a"))["request"]["object"].clone();

@@ -56,7 +56,7 @@ fn a_guess_warns_and_excuses_nothing() {
     let guess = auths(&[("*.io", "jane", "x")]);
     let answer = setting.validate(&secret("mine", &guess));
     assert!(
-        answer.allowed() && answer.warnings()[0].contains("; what it is, is a guess"),
+        answer.allowed() && answer.warnings()[0].contains("; the account type is only a guess"),
         "{answer:?}"
     );
     // `root` somewhere is a guess too.
@@ -90,7 +90,7 @@ fn too_many_entries_hide_no_account() {
     assert_eq!(
         answer.message(),
         "Secret ns/wide: data[\".dockerconfigjson\"] holds more than 256 entries, which are not read and may be banned by \
-         \"admin-accounts\" (It can push and delete.). Make several Secrets of it, or keep only the entries that are needed. \
+         \"admin-accounts\" (It can push and delete.). Split it into several Secrets, or keep only the entries that are needed. \
          Ask #platform."
     );
     let old = |content: &str| secret("wide", content)["request"]["object"].clone();

@@ -47,7 +47,7 @@ async fn promise_4_an_expired_certificate_is_a_bad_one() {
         .certificate
         .replace(&expired, &key.serialize_pem())
         .expect_err("expired");
-    assert!(error.to_string().contains("and not now"), "{error}");
+    assert!(error.to_string().contains("is not valid now"), "{error}");
     assert!(running.client().connect().await.is_ok());
     running.end().await;
 }

@@ -127,7 +127,7 @@ async fn a_panic_is_a_500_that_repeats_nothing() {
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(webhook.counts("panic"), "{}", webhook.metrics.text(true));
     let text = String::from_utf8(body(answer).await).expect("UTF-8");
-    assert!(text.starts_with("the review could not be judged") && !text.contains("purpose"));
+    assert!(text.starts_with("the review cannot be judged") && !text.contains("purpose"));
     let answer = webhook.ask("POST", "/mutate", pod().to_string()).await;
     assert_eq!(
         answer.status(),

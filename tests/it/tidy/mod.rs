@@ -1,6 +1,8 @@
 //! The repository keeps its own rules: the order of the wings, pure and impure code, the size of files.
 
 mod chart;
+mod dates;
+mod documents;
 mod paths;
 mod project;
 mod rules;

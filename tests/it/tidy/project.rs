@@ -21,10 +21,33 @@ fn the_tests_build_the_binary_as_the_dockerfile_does() {
     }
 }
 
+/// The form of Keep a Changelog: the unreleased changes first, and their kinds as headings.
 #[test]
-fn the_version_is_in_the_changelog() {
+fn the_changelog_has_the_form_of_keep_a_changelog() {
     let text = std::fs::read_to_string(root().join("CHANGELOG.md")).expect("CHANGELOG.md");
-    assert!(text.contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
+    assert!(text.contains(env!("CARGO_PKG_VERSION")));
+    let versions: Vec<_> = text.lines().filter(|l| l.starts_with("## ")).collect();
+    assert_eq!(versions[0], "## [Unreleased]");
+    let released = |heading: &str| {
+        let date = heading
+            .strip_prefix("## [")
+            .and_then(|rest| rest.split_once("] - "));
+        date.is_some_and(|(_, date)| date.parse::<jiff::civil::Date>().is_ok())
+    };
+    assert!(
+        versions[1..].iter().all(|heading| released(heading)),
+        "{versions:?}"
+    );
+    let mut kinds = text.lines().filter_map(|line| line.strip_prefix("### "));
+    let known = [
+        "Added",
+        "Changed",
+        "Deprecated",
+        "Removed",
+        "Fixed",
+        "Security",
+    ];
+    assert_eq!(kinds.find(|kind| !known.contains(kind)), None);
 }
 
 /// The policy of the README is the example that the demo serves.

@@ -230,7 +230,7 @@ fn with_only_a_bad_policy_pullgate_is_not_ready_and_says_why(ground: &Ground) {
         let pods = ground.pullgate_pods();
         pods.first().is_some_and(|pod| {
             let told = pod.admin("/readyz");
-            told.contains("pullgate/pullgate-policy has faults, and none was accepted before: policy.yaml:4:5: registries[0]")
+            told.contains("pullgate/pullgate-policy has faults, and no policy was accepted before: policy.yaml:4:5: registries[0]")
         })
     });
     assert_eq!(ground.ready_replicas(), 0);
