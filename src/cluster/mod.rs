@@ -81,7 +81,7 @@ pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
 async fn client_in(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, String)> {
     let place = || match kubeconfig {
         Some(path) => format!("cannot use the kubeconfig {}", path.display()),
-        None => "no kubeconfig can be used: name one with --kubeconfig".to_owned(),
+        None => "found no usable kubeconfig: name one with --kubeconfig".to_owned(),
     };
     let options = KubeConfigOptions {
         context: context.map(str::to_owned),
