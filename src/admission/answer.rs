@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::ser::Error;
 use serde_json::ser::{Formatter, Serializer};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// The bytes that are set aside for an answer: those of one with a patch of one secret.
 const USUAL: usize = 768;
@@ -93,7 +93,7 @@ impl Formatter for BytesAsBase64 {
         &mut self,
         mut to: &mut W,
         bytes: &[u8],
-    ) -> io::Result<()> {
+    ) -> std::io::Result<()> {
         self.begin_string(to)?;
         EncoderWriter::new(&mut to, &BASE64_STANDARD).write_all(bytes)?;
         self.end_string(to)

@@ -122,7 +122,7 @@ fn a_pod_of_a_controller_in_which_nothing_replaced_auto_is_refused() {
     assert!(
         answer
             .message()
-            .contains("\"auto\" is covered by no registry rule"),
+            .contains("\"auto\" is not covered by a registry rule"),
         "{}",
         answer.message()
     );
