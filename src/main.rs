@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 use pullgate::commands::cli::{Cli, Command};
-use pullgate::commands::{CommandOutcome, check, explain, manual, schema, serve};
+use pullgate::commands::{CommandOutcome, check, explain, manual, schema, serve, why};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
+        Command::Why(args) => why::run(&args, out),
         Command::Schema => schema::run(out),
         Command::Completions(args) => manual::completions(&args, Cli::command(), out),
         Command::Man(args) => manual::man(&args, Cli::command(), out),

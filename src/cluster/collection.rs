@@ -5,13 +5,16 @@
 
 use super::answer;
 use anyhow::{Context, Result};
-use kube::api::{GetParams, Patch, PatchParams, PostParams, Request};
+use kube::api::{GetParams, ListParams, Patch, PatchParams, PostParams, Request};
 use kube::core::{ClusterResourceScope, NamespaceResourceScope};
 use kube::{Client, Resource};
 use serde_json::{Value, json};
 
 /// The field manager of every change by Pullgate, and the value of `app.kubernetes.io/managed-by`.
 const FIELD_MANAGER: &str = "pullgate";
+
+/// The objects of a page of a list: 400 KB of the usual ones, and 75 MB of the largest that there can be.
+const PAGE: u32 = 50;
 
 /// The objects of one type, in a namespace or of the cluster.
 #[derive(Clone)]
@@ -29,6 +32,14 @@ impl Collection {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         Self::at::<K>(client, Some(namespace))
+    }
+
+    /// Returns the objects of all namespaces.
+    pub(super) fn of_all<K>(client: Client) -> Self
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Self::at::<K>(client, None)
     }
 
     /// Returns the objects of the cluster.
@@ -69,6 +80,29 @@ impl Collection {
     pub(super) async fn get_value(&self, name: &str) -> Result<Option<Value>> {
         let json = self.get(name).await?;
         json.as_deref().map(value).transpose()
+    }
+
+    /// Gives each object of a list to `see`, a page at a time.
+    ///
+    /// # Errors
+    /// The API server refuses, or does not answer with a list.
+    pub(super) async fn each(
+        &self,
+        mut params: ListParams,
+        mut see: impl FnMut(Value),
+    ) -> Result<()> {
+        params = params.limit(PAGE);
+        loop {
+            let request = self.path.list(&params)?;
+            let mut page = value(&answer(self.client.request_text(request)).await?)?;
+            if let Some(items) = page["items"].as_array_mut() {
+                items.drain(..).for_each(&mut see);
+            }
+            match page["metadata"]["continue"].as_str() {
+                Some(token) if !token.is_empty() => params = params.continue_token(token),
+                Some(_) | None => return Ok(()),
+            }
+        }
     }
 
     /// Creates an object. Returns it as the API server stored it.
@@ -123,6 +157,11 @@ pub(super) fn own_metadata(name: &str) -> Value {
 pub(super) fn is_conflict(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(kube::Error::Api(status))
         if status.is_conflict() || status.is_already_exists())
+}
+
+/// Returns whether the API server says that the caller lacks a right.
+pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 403)
 }
 
 fn is_not_found(error: &anyhow::Error) -> bool {

@@ -4,6 +4,7 @@ pub mod certificates;
 mod collection;
 pub mod facts;
 mod fingerprint;
+pub mod pods;
 pub mod policy;
 pub mod secrets;
 mod watch;
@@ -68,30 +69,41 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// Returns a client for a kubeconfig file; without one, for the cluster that kubectl would use, or that of the pod's
-/// own ServiceAccount.
+/// Returns a client by a kubeconfig file, or by the one that kubectl would use, or by the ServiceAccount of this pod.
 ///
 /// # Errors
-/// Fails if the file cannot be read or holds no usable configuration.
+/// The file cannot be read or is not usable.
 pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
-    let what = || match kubeconfig {
+    Ok(client_in(kubeconfig, None).await?.0)
+}
+
+/// Returns a client as [`client`] does, for a context of the kubeconfig, and the namespace of that context.
+async fn client_in(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<(Client, String)> {
+    let place = || match kubeconfig {
         Some(path) => format!("cannot use the kubeconfig {}", path.display()),
         None => "found no usable kubeconfig: name one with --kubeconfig".to_owned(),
     };
-    let mut config = match kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path).with_context(what)?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-                .await
-                .with_context(what)?
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    let mut config = match (kubeconfig, context) {
+        (Some(path), _) => {
+            let file = Kubeconfig::read_from(path).with_context(place)?;
+            let config = Config::from_custom_kubeconfig(file, &options).await;
+            config.with_context(place)?
         }
-        None => Config::infer().await.with_context(what)?,
+        (None, Some(_)) => Config::from_kubeconfig(&options)
+            .await
+            .with_context(place)?,
+        (None, None) => Config::infer().await.with_context(place)?,
     };
     // kube would retry a failed call up to 15 times, with pauses of minutes. The watches have a back-off of their own.
     config.default_retry = false;
-    // Without it, a read from a silent connection would wait for ever.
+    // Without it, a connection on which nothing comes would be waited for without end.
     config.read_timeout = Some(SILENCE);
-    Client::try_from(config).with_context(what)
+    let namespace = config.default_namespace.clone();
+    Ok((Client::try_from(config).with_context(place)?, namespace))
 }
 
 /// Contacts the API server every ten seconds, for ever, and records the last success. The facts about the cluster are

@@ -4,6 +4,7 @@ use crate::commands::check::CheckArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::manual::{CompletionsArgs, ManArgs};
 use crate::commands::serve::ServeArgs;
+use crate::commands::why::WhyArgs;
 use clap::{Parser, Subcommand};
 
 /// The right imagePullSecrets on every pod, and none of the wrong ones.
@@ -39,6 +40,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show the rule that covers an image, its secrets, and why this rule wins.
     Explain(ExplainArgs),
+    /// Tell why pods wait for their images.
+    Why(WhyArgs),
     /// Print the JSON Schema of the policy.
     Schema,
     /// Print the completions of commands and flags for a shell.

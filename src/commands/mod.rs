@@ -8,6 +8,7 @@ pub mod inputs;
 pub mod manual;
 pub mod schema;
 pub mod serve;
+pub mod why;
 
 use crate::cluster::{self, ObjectName};
 use crate::policy::source::PolicyText;

@@ -132,7 +132,8 @@ fn no_policy(plane: &ControlPlane) {
     }
 }
 
-fn pullgate(args: &[&str], stdin: &str) -> (Option<i32>, String, String) {
+/// Runs the program. Returns its exit code, stdout and stderr.
+pub(crate) fn pullgate(args: &[&str], stdin: &str) -> (Option<i32>, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pullgate"))
         .args(args)
         .stdin(Stdio::piped())

@@ -18,6 +18,7 @@ mod process;
 mod record;
 mod recorder;
 mod webhook;
+mod why;
 
 use control_plane::{ControlPlane, Reach};
 use libtest_mimic::{Arguments, Trial};
@@ -39,6 +40,7 @@ fn main() {
         inject::TESTS,
         inventory::TESTS,
         record::TESTS,
+        why::TESTS,
     ]
     .concat();
     let is_wanted = |name: &str| {

@@ -40,4 +40,5 @@ mod support;
 mod tidy;
 mod tls;
 mod webhook;
+mod why;
 mod worst;

@@ -8,6 +8,7 @@ mod nothing_fails;
 mod policy;
 mod pull;
 mod values;
+mod why;
 mod without;
 
 use crate::Test;
@@ -35,11 +36,12 @@ data:
         contact: "#platform-registry"
 "##;
 
-/// Returns the tests in their order. The first needs no Pullgate; each of the others leaves a cluster with Pullgate
+/// Returns the tests in their order. The first two need no Pullgate; each of the others leaves a cluster with Pullgate
 /// installed.
 pub(crate) fn tests() -> Vec<Test> {
     [
         keyring::TESTS,
+        why::TESTS,
         memory::TESTS,
         pull::TESTS,
         policy::TESTS,

@@ -1,0 +1,175 @@
+//! The evidence for the cause of a failing pull, reduced to the facts that the decision needs.
+
+use crate::kubelet::image::Image;
+use crate::kubelet::keyring::Keyring;
+use crate::secrets::credentials::{Content, Credential};
+use serde::Serialize;
+
+/// A pod that may wait for images.
+#[derive(Debug, Clone, Default)]
+pub struct PodView {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+    /// The uid. Events of a former pod of the same name have another one.
+    pub uid: String,
+    /// The node, or `None` while the pod is not scheduled.
+    pub node: Option<String>,
+    /// The names in `imagePullSecrets`, in order.
+    pub listed: Vec<String>,
+    /// The annotation `pullgate.dev/injected` is there.
+    pub was_injected: bool,
+    /// The images that containers wait for.
+    pub waiting: Vec<WaitingImage>,
+}
+
+/// An image that a container waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WaitingImage {
+    /// The name of the container.
+    pub container: String,
+    /// The image, or the reference of the image volume that the container mounts.
+    pub image: String,
+    /// `state.waiting.reason`.
+    pub reason: String,
+    /// `state.waiting.message`, or the message of the last event about this image where the state has none.
+    pub message: String,
+    /// The event that says more than the state.
+    pub event: Option<PodEvent>,
+}
+
+/// An event of a pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PodEvent {
+    /// The reason, for example `Failed`.
+    pub reason: String,
+    /// The message.
+    pub message: String,
+    /// The field of the pod that it is about, for example `spec.containers{app}`; events of image volumes have none.
+    pub field: String,
+    /// The time of its last occurrence, in seconds of Unix time.
+    pub time: Option<i64>,
+}
+
+/// A Secret that a pod lists.
+#[derive(Debug, Clone)]
+pub struct ListedSecret {
+    /// The name.
+    pub name: String,
+    /// The state of the Secret of that name in the namespace of the pod.
+    pub state: SecretState,
+}
+
+/// The state of a Secret that a pod lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretState {
+    /// The caller may not read it.
+    Unread,
+    /// It does not exist.
+    Absent,
+    /// The kubelet ignores it, because it is of this type.
+    OtherType(String),
+    /// The kubelet ignores it, because the key with the credentials is missing or empty.
+    Empty,
+    /// The kubelet reads it. Its content is kept without passwords.
+    Read(Content),
+}
+
+/// The rule of the policy for an image.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RuleView {
+    /// The policy is not known.
+    #[default]
+    Unknown,
+    /// No rule covers the image.
+    None,
+    /// A rule brings pull secrets.
+    Secrets {
+        /// The name of the rule.
+        rule: String,
+        /// The secrets that a new pod would get and this one does not list.
+        missing: Vec<String>,
+    },
+    /// A rule says that nodes use their own identity.
+    Node {
+        /// The name of the rule.
+        rule: String,
+    },
+    /// A rule says that the image is public.
+    Public {
+        /// The name of the rule.
+        rule: String,
+    },
+}
+
+/// A credential that the kubelet tries, without its password. The keys are fixed: other programs read them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TriedCredential {
+    /// The Secret.
+    pub secret: String,
+    /// The key of the entry that matches the image.
+    pub key: String,
+    /// The user name.
+    pub username: String,
+    /// The end of its validity, in seconds of Unix time, where the credential says so.
+    #[serde(skip)]
+    pub expires: Option<i64>,
+}
+
+/// The credentials that the kubelet would try now for one image.
+#[derive(Debug, Default)]
+pub struct Simulation {
+    /// In the order of the kubelet; none means an anonymous pull.
+    pub tried: Vec<TriedCredential>,
+    /// A Secret that cannot be decoded. It stops every pull of the pod.
+    pub unreadable: Option<String>,
+    /// Every listed Secret is known, so that `tried` is complete.
+    pub is_complete: bool,
+}
+
+impl Simulation {
+    /// Simulates the kubelet with the Secrets that a pod lists.
+    #[must_use]
+    pub fn of(listed: &[ListedSecret], image: &str) -> Self {
+        let mut keyring = Keyring::default();
+        let mut simulation = Self {
+            is_complete: true,
+            ..Self::default()
+        };
+        for ListedSecret { name, state } in listed {
+            match state {
+                SecretState::Absent | SecretState::OtherType(_) | SecretState::Empty => {}
+                SecretState::Unread => simulation.is_complete = false,
+                SecretState::Read(content) => match content {
+                    Content::Malformed(_) => {
+                        simulation.unreadable.get_or_insert_with(|| name.clone());
+                    }
+                    Content::Unread | Content::TooManyEntries => simulation.is_complete = false,
+                    Content::Credentials(credentials) => {
+                        for credential in credentials.iter() {
+                            let tried = TriedCredential::new(name, credential);
+                            keyring.add(credential.key.as_bytes(), tried);
+                        }
+                    }
+                },
+            }
+        }
+        if let Ok(image) = Image::parse(image) {
+            let found = keyring.lookup(&image).into_iter();
+            simulation.tried = found.map(|(_, tried)| tried.clone()).collect();
+        }
+        simulation
+    }
+}
+
+impl TriedCredential {
+    fn new(secret: &str, credential: &Credential) -> Self {
+        Self {
+            secret: secret.to_owned(),
+            key: credential.key.to_string(),
+            username: credential.username.to_string(),
+            expires: credential.expires,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Why a pod waits for its images: evidence in, causes out.
+//!
+//! The kubelet reports a failed pull as a text, and the same text can have several causes: "no basic auth credentials" is what
+//! a node says when the pod lists no secret, a missing one, one of the wrong type, and one for another registry. So three
+//! things are put together: the text of the node ([`texts`]), the credentials that the kubelet would try with the Secrets of
+//! the pod ([`evidence::Simulation`]), and the rule of the policy. [`cause::decide`] is the table that makes one cause of them.
+
+pub mod cause;
+pub mod evidence;
+pub mod pod;
+pub mod rules;
+mod text;
+pub mod texts;
+mod words;
+
+use cause::{Cause, Decision, Evidence};
+use evidence::{
+    ListedSecret, PodEvent, PodView, RuleView, SecretState, Simulation, TriedCredential,
+    WaitingImage,
+};
+use serde::Serialize;
+
+/// The answer about some pods. The keys are fixed: other programs read them.
+#[derive(Debug, Default, Serialize)]
+pub struct Answer {
+    /// The pods, in the order in which they were read.
+    pub pods: Vec<ExplainedPod>,
+    /// Rights that the caller lacks.
+    pub missing: Vec<MissingRight>,
+}
+
+/// A right that the caller lacks, so that causes are less narrow than they could be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct MissingRight {
+    /// The verb and the resource, as `kubectl auth can-i` takes them: `get secrets`.
+    pub right: &'static str,
+    /// The namespace, or nothing where it is a right in the whole cluster.
+    pub namespace: Option<String>,
+}
+
+/// The answer about one pod.
+#[derive(Debug, Serialize)]
+pub struct ExplainedPod {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub pod: String,
+    /// The node, where the pod has one.
+    #[serde(skip)]
+    pub node: Option<String>,
+    /// The images that containers wait for; one entry with the cause `none`, `harmless` or `unscheduled` where none waits.
+    pub images: Vec<ExplainedImage>,
+}
+
+/// The answer about one image of a pod.
+#[derive(Debug, Serialize)]
+pub struct ExplainedImage {
+    /// The container.
+    pub container: Option<String>,
+    /// The image.
+    pub image: Option<String>,
+    /// The cause.
+    pub cause: Cause,
+    /// Causes that the evidence does not rule out.
+    pub candidates: Vec<Cause>,
+    /// The cause in one sentence.
+    pub message: String,
+    /// Commands that mend it.
+    pub fix: Vec<String>,
+    /// Seconds after which it works without a change, where it will.
+    pub heals: Option<u32>,
+    /// The texts of the node.
+    pub evidence: NodeTexts,
+    /// The credentials that the kubelet would try now, in its order.
+    pub credentials: Vec<TriedCredential>,
+    /// The answer of the registry, where it was asked.
+    pub probe: Option<ProbeView>,
+}
+
+/// The texts of a node about an image.
+#[derive(Debug, Default, Serialize)]
+pub struct NodeTexts {
+    /// The reason in the state of the container.
+    pub reason: String,
+    /// The message.
+    pub message: String,
+    /// The reason of the event that the message is from, where it is from one.
+    pub event: Option<String>,
+}
+
+/// The answer of a registry.
+#[derive(Debug, Serialize)]
+pub struct ProbeView {
+    /// The verdict.
+    pub verdict: &'static str,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The URL, without a query.
+    pub url: String,
+}
+
+/// Everything that is known about one pod.
+#[derive(Debug)]
+pub struct Known<'k> {
+    /// The pod.
+    pub pod: &'k PodView,
+    /// Its events, the oldest first.
+    pub events: &'k [PodEvent],
+    /// The Secrets that it lists.
+    pub secrets: &'k [ListedSecret],
+    /// The rules for its images, in the order of [`PodView::waiting`].
+    pub rules: &'k [RuleView],
+    /// The names of the images on its node, where the node could be read.
+    pub node_images: Option<&'k [String]>,
+    /// Seconds of Unix time.
+    pub now: i64,
+}
+
+impl Known<'_> {
+    /// Explains the pod.
+    #[must_use]
+    pub fn explain(&self) -> ExplainedPod {
+        let pod = self.pod;
+        let secrets = self.secrets_by_events();
+        let waiting = pod.waiting.iter().enumerate();
+        let mut images: Vec<_> = waiting
+            .map(|(number, image)| self.image(image, &secrets, self.rules.get(number)))
+            .collect();
+        if images.is_empty() {
+            images.push(self.nothing_waits(&secrets));
+        }
+        ExplainedPod {
+            namespace: pod.namespace.clone(),
+            pod: pod.name.clone(),
+            node: pod.node.clone(),
+            images,
+        }
+    }
+
+    fn image(
+        &self,
+        image: &WaitingImage,
+        secrets: &[ListedSecret],
+        rule: Option<&RuleView>,
+    ) -> ExplainedImage {
+        let simulation = Simulation::of(secrets, &image.image);
+        let is_there = |images: &[String]| images.contains(&image.image);
+        let evidence = Evidence {
+            pod: self.pod,
+            image,
+            secrets,
+            simulation: &simulation,
+            rule: rule.unwrap_or(&RuleView::Unknown),
+            is_on_node: self.node_images.map(is_there),
+            now: self.now,
+        };
+        let decision = cause::decide(&evidence);
+        ExplainedImage::new(&evidence, decision)
+    }
+
+    /// A pod of which no container waits for an image.
+    fn nothing_waits(&self, secrets: &[ListedSecret]) -> ExplainedImage {
+        let is_absent = |secret: &ListedSecret| secret.state == SecretState::Absent;
+        let cause = if self.pod.node.is_none() {
+            Cause::Unscheduled
+        } else if secrets.iter().any(is_absent) {
+            Cause::Harmless
+        } else {
+            Cause::None
+        };
+        let evidence = Evidence {
+            pod: self.pod,
+            image: &WaitingImage::default(),
+            secrets,
+            simulation: &Simulation::default(),
+            rule: &RuleView::Unknown,
+            is_on_node: None,
+            now: self.now,
+        };
+        let explained = ExplainedImage::new(&evidence, cause.into());
+        let message = if cause == Cause::None {
+            "no container waits for an image".to_owned()
+        } else {
+            explained.message
+        };
+        ExplainedImage {
+            container: None,
+            image: None,
+            message,
+            ..explained
+        }
+    }
+
+    /// The listed Secrets; one that the caller may not read is absent where the kubelet says so.
+    fn secrets_by_events(&self) -> Vec<ListedSecret> {
+        let absent = pod::not_found(self.events);
+        let corrected = self.secrets.iter().map(|secret| {
+            let is_absent =
+                secret.state == SecretState::Unread && absent.contains(&secret.name.as_str());
+            let state = if is_absent {
+                SecretState::Absent
+            } else {
+                secret.state.clone()
+            };
+            ListedSecret {
+                name: secret.name.clone(),
+                state,
+            }
+        });
+        corrected.collect()
+    }
+}
+
+impl ExplainedImage {
+    fn new(evidence: &Evidence<'_>, decision: Decision) -> Self {
+        let advice = words::advise(evidence, &decision);
+        let WaitingImage {
+            container,
+            image,
+            reason,
+            message,
+            event,
+        } = evidence.image;
+        Self {
+            container: Some(container.clone()),
+            image: Some(image.clone()),
+            cause: decision.cause,
+            candidates: decision.candidates,
+            message: advice.message,
+            fix: advice.fix,
+            heals: advice.heals,
+            evidence: NodeTexts {
+                reason: reason.clone(),
+                message: message.clone(),
+                event: event.as_ref().map(|event| event.reason.clone()),
+            },
+            credentials: evidence.simulation.tried.clone(),
+            probe: None,
+        }
+    }
+}
+
+impl ExplainedPod {
+    /// Returns whether a container of the pod waits for an image.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.images.iter().any(|image| image.container.is_some())
+    }
+}
+
+impl Answer {
+    /// A cause was found that somebody has to mend or wait for.
+    #[must_use]
+    pub fn has_causes(&self) -> bool {
+        let mut images = self.pods.iter().flat_map(|pod| &pod.images);
+        images.any(|image| !matches!(image.cause, Cause::None | Cause::Harmless))
+    }
+}

@@ -1,0 +1,162 @@
+//! Reads pods and their events. A field of an unexpected type counts as absent: one odd object must not hide the others.
+
+use super::evidence::{PodEvent, PodView, WaitingImage};
+use super::texts::{self, PullText};
+use crate::objects::subject::INJECTED;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// The lists of a pod's spec with containers, and the lists of its status with their states.
+const CONTAINERS: [(&str, &str); 3] = [
+    ("initContainers", "initContainerStatuses"),
+    ("containers", "containerStatuses"),
+    ("ephemeralContainers", "ephemeralContainerStatuses"),
+];
+
+impl PodView {
+    /// Reads a pod, given as the API server gives it, and the events about it.
+    #[must_use]
+    pub fn read(pod: &Value, events: &[PodEvent]) -> Self {
+        let metadata = &pod["metadata"];
+        let spec = &pod["spec"];
+        let listed = items(&spec["imagePullSecrets"]);
+        Self {
+            namespace: text(&metadata["namespace"]).to_owned(),
+            name: text(&metadata["name"]).to_owned(),
+            uid: text(&metadata["uid"]).to_owned(),
+            node: spec["nodeName"].as_str().map(str::to_owned),
+            listed: listed
+                .map(|entry| text(&entry["name"]).to_owned())
+                .filter(|name| !name.is_empty())
+                .collect(),
+            was_injected: metadata["annotations"].get(INJECTED).is_some(),
+            waiting: CONTAINERS
+                .iter()
+                .flat_map(|(list, statuses)| waiting(pod, list, statuses, events))
+                .collect(),
+        }
+    }
+
+    /// Returns whether the images on the node decide: those of containers with the pull policy `Never`.
+    #[must_use]
+    pub fn asks_for_node_images(&self) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting
+            .any(|image| texts::meaning(&image.reason, &image.message) == Some(PullText::NeverPull))
+    }
+}
+
+/// Returns the containers of one list that wait for an image.
+fn waiting<'p>(
+    pod: &'p Value,
+    list: &'p str,
+    statuses: &str,
+    events: &'p [PodEvent],
+) -> impl Iterator<Item = WaitingImage> + 'p {
+    items(&pod["status"][statuses]).filter_map(move |status| {
+        let state = &status["state"]["waiting"];
+        let (reason, message) = (text(&state["reason"]), text(&state["message"]));
+        let name = text(&status["name"]);
+        let field = format!("spec.{list}{{{name}}}");
+        let is_first_pull = reason == "ContainerCreating" && pulls(events, &field);
+        if !is_first_pull && !texts::is_about_a_pull(reason, message) {
+            return None;
+        }
+        let container =
+            items(&pod["spec"][list]).find(|container| text(&container["name"]) == name);
+        let own = container.map_or(text(&status["image"]), |container| {
+            text(&container["image"])
+        });
+        let volumes = items(&pod["spec"]["volumes"]);
+        let mut references = volumes.map(|volume| text(&volume["image"]["reference"]));
+        let image = references
+            .find(|image| *image != own && names_image(message, image))
+            .unwrap_or(own);
+        let event =
+            explaining(events, &field, image).filter(|_| texts::meaning(reason, message).is_none());
+        Some(WaitingImage {
+            container: name.to_owned(),
+            image: image.to_owned(),
+            reason: reason.to_owned(),
+            message: event.map_or(message, |event| &event.message).to_owned(),
+            event: event.cloned(),
+        })
+    })
+}
+
+/// Returns whether the last event of a container is the beginning of a pull.
+fn pulls(events: &[PodEvent], field: &str) -> bool {
+    let mut own = events.iter().filter(|event| event.field == field);
+    own.next_back()
+        .is_some_and(|event| event.reason == "Pulling")
+}
+
+/// Returns the last event about an image whose text has a meaning. Up to Kubernetes 1.31 the state of a container in back-off
+/// does not give the reason of the last failure.
+fn explaining<'e>(events: &'e [PodEvent], field: &str, image: &str) -> Option<&'e PodEvent> {
+    let about = |event: &&PodEvent| {
+        (event.field == field || event.field.is_empty())
+            && names_image(&event.message, image)
+            && texts::meaning("", &event.message).is_some()
+    };
+    events.iter().rev().find(about)
+}
+
+/// The kubelet writes the image in quotes.
+fn names_image(message: &str, image: &str) -> bool {
+    !image.is_empty() && message.contains(&format!("{image:?}"))
+}
+
+/// Reads the events about the pod of this uid, the oldest first. Events of a former pod of the same name may come late.
+#[must_use]
+pub fn events<'v>(events: impl IntoIterator<Item = &'v Value>, uid: &str) -> Vec<PodEvent> {
+    let own = |event: &&Value| text(&event["involvedObject"]["uid"]) == uid;
+    let mut events: Vec<_> = events.into_iter().filter(own).map(event).collect();
+    events.sort_by_key(|event| event.time);
+    events
+}
+
+fn event(event: &Value) -> PodEvent {
+    let times = [
+        &event["series"]["lastObservedTime"],
+        &event["lastTimestamp"],
+        &event["eventTime"],
+        &event["metadata"]["creationTimestamp"],
+    ];
+    PodEvent {
+        reason: text(&event["reason"]).to_owned(),
+        message: text(&event["message"]).to_owned(),
+        field: text(&event["involvedObject"]["fieldPath"]).to_owned(),
+        time: times.into_iter().find_map(seconds),
+    }
+}
+
+/// Returns the names of the pull secrets that the kubelet did not find at its last attempt: it says so in an event, which a
+/// caller may read who may not read Secrets.
+#[must_use]
+pub fn not_found(events: &[PodEvent]) -> Vec<&str> {
+    let last = events
+        .iter()
+        .rev()
+        .find(|event| event.reason == "FailedToRetrieveImagePullSecret");
+    let names = last.and_then(|event| {
+        let (_, rest) = event.message.split_once("image pull secrets (")?;
+        Some(rest.split_once(')')?.0)
+    });
+    names.map_or_else(Vec::new, |names| names.split(", ").collect())
+}
+
+/// Returns a time in seconds of Unix time.
+#[must_use]
+pub fn seconds(time: &Value) -> Option<i64> {
+    let time: Timestamp = time.as_str()?.parse().ok()?;
+    Some(time.as_second())
+}
+
+fn items(list: &Value) -> impl DoubleEndedIterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

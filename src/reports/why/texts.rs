@@ -1,0 +1,248 @@
+//! The texts by which kubelets and container runtimes say why an image was not pulled.
+//!
+//! No field of a pod names the cause of a failed pull: the kubelet copies the text of the container runtime, and the
+//! runtime copies the text of the registry or of Go's network code. One table maps pieces of these texts to their meaning.
+//! Texts of containerd 1.7 to 2.4, CRI-O and Kubernetes 1.31 to 1.37 are in it.
+
+/// The meaning of a text of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PullText {
+    /// The image is not a valid reference.
+    InvalidName,
+    /// A listed Secret cannot be decoded, so that the kubelet pulls nothing for the pod.
+    SecretUnreadable,
+    /// The pull policy is `Never`, and the node has no copy of the image that the pod may use.
+    NeverPull,
+    /// A policy of the node refuses the image.
+    NodePolicy,
+    /// The image was pulled and cannot be mounted as a volume.
+    MountFailed,
+    /// The registry's certificate is not accepted, or the registry speaks no TLS.
+    Tls,
+    /// The node cannot reach the registry.
+    Network,
+    /// The registry, or the kubelet itself, limits the rate of pulls.
+    RateLimited,
+    /// The kubelet starts no more pulls at once (`registryPullQPS`).
+    Throttled,
+    /// The image has no variant for the platform of the node.
+    NoPlatform,
+    /// The disk of the node is full, or fails.
+    Disk,
+    /// No byte of a layer came for minutes.
+    NoProgress,
+    /// The registry has no such repository, tag or digest.
+    NotFound,
+    /// The node sent no credential, and the registry asks for one.
+    NoCredentialSent,
+    /// The registry refused a credential.
+    CredentialRefused,
+    /// The token that the registry gave does not cover the repository; with and without a credential.
+    ScopeRefused,
+    /// The registry forbids the request (HTTP 403).
+    Forbidden,
+    /// The container runtime fails for another reason.
+    Runtime,
+}
+
+/// Reasons of `state.waiting` that the kubelet gives while an image is pulled or cannot be.
+const PULL_REASONS: [&str; 7] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+];
+
+/// Reasons that decide alone, whatever the message says.
+const REASONS: [(&str, PullText); 5] = [
+    ("InvalidImageName", PullText::InvalidName),
+    ("ErrImageNeverPull", PullText::NeverPull),
+    ("ImageInspectError", PullText::Runtime),
+    ("RegistryUnavailable", PullText::Network),
+    ("SignatureValidationFailed", PullText::NodePolicy),
+];
+
+/// The meaning of messages: the first row of which a piece is in the text decides. A row stands before those whose pieces
+/// can be in the same text: "no match for platform in manifest: not found" is about the platform.
+const MESSAGES: &[(PullText, &[&str])] = &[
+    (
+        PullText::InvalidName,
+        &[
+            "couldn't parse image name",
+            "failed to parse image reference",
+        ],
+    ),
+    (
+        PullText::NeverPull,
+        &["is not present with pull policy of Never"],
+    ),
+    (
+        PullText::NodePolicy,
+        &[
+            "image verifier ",
+            "is blocked in /etc/containers/registries.conf",
+            "Source image rejected",
+            "the signature validation failed",
+            "short-name resolution enforced",
+            "did not resolve to an alias and no unqualified-search registries",
+        ],
+    ),
+    (PullText::MountFailed, &["ImageVolumeMountFailed"]),
+    (
+        PullText::Disk,
+        &[
+            "no space left on device",
+            "Failed to record image pull intent",
+            "low on resource: ephemeral-storage",
+            "low on resource: imagefs",
+        ],
+    ),
+    (
+        PullText::Network,
+        &[
+            "TLS handshake timeout",
+            "dial tcp",
+            "proxyconnect tcp",
+            "no such host",
+            "connection refused",
+            "connection reset by peer",
+            "no route to host",
+            "network is unreachable",
+            "i/o timeout",
+            "context deadline exceeded",
+            "the registry is unavailable",
+        ],
+    ),
+    (
+        PullText::Tls,
+        &[
+            "x509: ",
+            "tls: ",
+            "server gave HTTP response to HTTPS client",
+            "first record does not look like a TLS handshake",
+        ],
+    ),
+    (PullText::Throttled, &["pull QPS exceeded"]),
+    (
+        PullText::RateLimited,
+        &[
+            "429 Too Many Requests",
+            "toomanyrequests",
+            "too many requests to registry",
+        ],
+    ),
+    (
+        PullText::NoPlatform,
+        &[
+            "no match for platform in manifest",
+            "no image found in image index for architecture",
+            "no image found in manifest list for architecture",
+        ],
+    ),
+    // Of several credentials one was accepted where "not found" stands beside the refusal of another.
+    (
+        PullText::NotFound,
+        &[
+            ": not found",
+            "manifest unknown",
+            "name unknown",
+            "NAME_UNKNOWN",
+            "MANIFEST_UNKNOWN",
+            "404 Not Found",
+        ],
+    ),
+    (
+        PullText::NoCredentialSent,
+        &[
+            "no basic auth credentials",
+            "failed to fetch anonymous token",
+        ],
+    ),
+    (
+        PullText::CredentialRefused,
+        &[
+            "failed to fetch oauth token",
+            "unable to retrieve auth token",
+            "Requesting bearer token",
+            "401 Unauthorized",
+            "invalid_token",
+        ],
+    ),
+    (PullText::ScopeRefused, &["insufficient_scope"]),
+    (
+        PullText::Forbidden,
+        &[
+            "403 Forbidden",
+            "StatusCode: 403",
+            "denied: ",
+            "unauthorized: ",
+            "authentication required",
+            "pull access denied",
+        ],
+    ),
+    (PullText::NoProgress, &["context canceled"]),
+    (
+        PullText::Runtime,
+        &[
+            "failed to extract layer",
+            "wrong diff id",
+            "schema 1 image manifests are no longer supported",
+            "Failed to inspect image",
+        ],
+    ),
+];
+
+/// Returns whether a container with this reason in `state.waiting` waits for an image. The kubelet uses the text of the
+/// decoder as reason and message where a listed Secret cannot be decoded (`MakeDockerKeyring` in
+/// `pkg/kubelet/kuberuntime/kuberuntime_image.go`).
+#[must_use]
+pub fn is_about_a_pull(reason: &str, message: &str) -> bool {
+    PULL_REASONS.contains(&reason)
+        || reason.starts_with("ImageVolumeMountFailed")
+        || message.starts_with("ImageVolumeMountFailed")
+        || is_raw_error(reason, message)
+}
+
+/// Returns the meaning of a reason and a message, or `None` where the table has none.
+#[must_use]
+pub fn meaning(reason: &str, message: &str) -> Option<PullText> {
+    if is_raw_error(reason, message) {
+        return Some(PullText::SecretUnreadable);
+    }
+    let by_reason = REASONS.iter().find(|(known, _)| *known == reason);
+    if let Some((_, meaning)) = by_reason {
+        return Some(*meaning);
+    }
+    let text = of_the_runtime(message);
+    let has = |pieces: &[&str]| pieces.iter().any(|piece| text.contains(piece));
+    let row = MESSAGES.iter().find(|(_, pieces)| has(pieces));
+    row.map(|(meaning, _)| *meaning)
+}
+
+/// Reasons are words in camel case; the text of an error has spaces.
+fn is_raw_error(reason: &str, message: &str) -> bool {
+    reason == message && reason.contains(' ')
+}
+
+/// The text without the body of an answer of the registry, which containerd appends after a line end: a registry may write
+/// there what it likes.
+fn of_the_runtime(message: &str) -> &str {
+    message.split('\n').next().unwrap_or_default()
+}
+
+/// Returns the host that a text names as the one that was asked, where it names a URL. It is another than that of the image
+/// where the node has a mirror.
+#[must_use]
+pub fn asked_host(message: &str) -> Option<&str> {
+    let schemes = ["https://", "http://"];
+    let start = schemes
+        .iter()
+        .filter_map(|scheme| Some(message.find(scheme)? + scheme.len()))
+        .min()?;
+    let rest = &message[start..];
+    let end = rest.find(['/', '"', ' ', '?', '\\']).unwrap_or(rest.len());
+    (end > 0).then(|| &rest[..end])
+}

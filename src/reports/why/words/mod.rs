@@ -1,0 +1,97 @@
+//! The sentence that names a cause, and the commands that mend it.
+
+mod node;
+mod secrets;
+
+use super::cause::{Cause, Decision, Evidence};
+use crate::kubelet::image::Image;
+use crate::text::excerpt::clean;
+
+/// The longest pause between two attempts of the kubelet, in seconds (`MaxContainerBackOff` in `pkg/kubelet/kubelet.go`).
+const LONGEST_BACK_OFF: u32 = 300;
+
+/// What to tell about a cause.
+#[derive(Debug, Default)]
+pub(super) struct Advice {
+    /// One sentence.
+    pub(super) message: String,
+    /// Commands to paste.
+    pub(super) fix: Vec<String>,
+    /// Seconds after which the pull works without a change, where it will.
+    pub(super) heals: Option<u32>,
+}
+
+/// Returns the sentence and the commands for a decision.
+pub(super) fn advise(evidence: &Evidence<'_>, decision: &Decision) -> Advice {
+    let host = &*host_of(&evidence.image.image);
+    match decision.cause {
+        Cause::Harmless => secrets::harmless(evidence),
+        Cause::SecretUnreadable => secrets::unreadable(evidence),
+        Cause::RateLimited => node::rate_limited(evidence, host),
+        Cause::SecretCameLater => secrets::came_later(evidence, host),
+        Cause::InjectionMissed => secrets::injection_missed(evidence),
+        Cause::SecretMissing => secrets::secret_missing(evidence, host),
+        Cause::SecretWrongType => secrets::wrong_type(evidence, host),
+        Cause::NoKeyForRegistry => secrets::no_key(evidence, host),
+        Cause::NoSecret => secrets::no_secret(evidence, host),
+        Cause::CredentialExpired => secrets::expired(evidence, host),
+        Cause::CredentialRefused => secrets::credential_refused(evidence, host),
+        Cause::NoRightOrNoRepository => secrets::no_right(evidence, host).into(),
+        Cause::IdentityRefused => secrets::identity_refused(evidence, host).into(),
+        Cause::InvalidName => invalid_name(&evidence.image.image).into(),
+        Cause::Network => node::network(evidence, host).into(),
+        Cause::None => node::pulling(evidence).into(),
+        Cause::NeverPullAbsent => node::never_absent(evidence).into(),
+        Cause::NeverPullNoAccess => node::never_no_access(evidence).into(),
+        Cause::Tls => node::tls(evidence, host).into(),
+        Cause::NoPlatform => node::no_platform(evidence).into(),
+        Cause::Disk => node::disk(evidence).into(),
+        Cause::NoProgress => node::no_progress(evidence, host).into(),
+        Cause::Runtime => node::runtime(evidence).into(),
+        Cause::MountFailed => node::mount_failed(evidence).into(),
+        Cause::NodePolicy => node::policy(evidence).into(),
+        Cause::NodeSide => node::node_side(evidence).into(),
+        Cause::NotFound => not_found(evidence, host).into(),
+        Cause::Unscheduled => "the pod has no node yet: this is not about images"
+            .to_owned()
+            .into(),
+        Cause::Unknown => {
+            let text = "the text of the node is not known here; it is shown below as it came";
+            text.to_owned().into()
+        }
+    }
+}
+
+impl From<String> for Advice {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            ..Self::default()
+        }
+    }
+}
+
+fn host_of(image: &str) -> String {
+    match Image::parse(image) {
+        Ok(image) if !image.registry().is_empty() => image.registry().to_owned(),
+        Ok(_) | Err(_) => "the registry".to_owned(),
+    }
+}
+
+fn invalid_name(image: &str) -> String {
+    let shown = clean(image);
+    match Image::parse(image) {
+        Ok(_) => format!("{shown:?} is not a valid image reference"),
+        Err(error) => format!("{shown:?} is not a valid image reference: {error}"),
+    }
+}
+
+fn not_found(evidence: &Evidence<'_>, host: &str) -> String {
+    let image = shown(evidence);
+    format!("{host} has no such image: {image}; check repository, tag and digest")
+}
+
+/// Returns the image as it can be shown.
+fn shown(evidence: &Evidence<'_>) -> String {
+    clean(&evidence.image.image)
+}

@@ -1,0 +1,259 @@
+//! Causes that lie with the pull secrets of a pod.
+
+use super::super::cause::Evidence;
+use super::super::evidence::{PodView, RuleView, SecretState, TriedCredential};
+use super::{Advice, LONGEST_BACK_OFF, host_of, shown};
+use crate::text::excerpt::clean;
+use jiff::Timestamp;
+
+pub(super) fn harmless(evidence: &Evidence<'_>) -> Advice {
+    let absent: Vec<_> = names_in(evidence, |state| *state == SecretState::Absent);
+    Advice {
+        message: format!(
+            "nothing waits; the pod lists {}, which does not exist: remove it from the list",
+            absent.join(", ")
+        ),
+        ..Advice::default()
+    }
+}
+
+pub(super) fn unreadable(evidence: &Evidence<'_>) -> Advice {
+    let namespace = &evidence.pod.namespace;
+    match &evidence.simulation.unreadable {
+        Some(name) => Advice {
+            message: format!(
+                "Secret {name} cannot be decoded: it stops every pull of this pod, also those that another Secret would serve"
+            ),
+            fix: recreate(namespace, name, &host_of(&evidence.image.image)),
+            heals: None,
+        },
+        None => Advice {
+            message: "a listed pull secret cannot be decoded: it stops every pull of this pod"
+                .to_owned(),
+            fix: vec![format!(
+                "kubectl -n {namespace} get secret {} -o yaml",
+                evidence.pod.listed.join(" ")
+            )],
+            heals: None,
+        },
+    }
+}
+
+pub(super) fn came_later(evidence: &Evidence<'_>, host: &str) -> Advice {
+    let secret = evidence.simulation.tried.first();
+    let secret = secret.map_or("", |tried| &tried.secret);
+    Advice {
+        message: format!(
+            "Secret {secret} has a credential for {host}, but was not there at the last attempt: the next one uses it"
+        ),
+        fix: vec![delete_pod(evidence)],
+        heals: Some(LONGEST_BACK_OFF),
+    }
+}
+
+pub(super) fn injection_missed(evidence: &Evidence<'_>) -> Advice {
+    let RuleView::Secrets { rule, missing } = evidence.rule else {
+        return Advice::default();
+    };
+    let missing = missing.join(", ");
+    Advice {
+        message: format!(
+            "rule {rule} gives pods of this namespace {missing}, and this pod was created without: the webhook was away; recreate the pod"
+        ),
+        fix: vec![delete_pod(evidence)],
+        heals: None,
+    }
+}
+
+pub(super) fn secret_missing(evidence: &Evidence<'_>, host: &str) -> Advice {
+    let namespace = &evidence.pod.namespace;
+    let absent = names_in(evidence, |state| *state == SecretState::Absent);
+    let names = absent.join(", ");
+    Advice {
+        message: format!("the pod lists {names}, which does not exist in namespace {namespace}"),
+        fix: absent
+            .iter()
+            .map(|name| create(namespace, name, host))
+            .collect(),
+        heals: None,
+    }
+}
+
+pub(super) fn wrong_type(evidence: &Evidence<'_>, host: &str) -> Advice {
+    let namespace = &evidence.pod.namespace;
+    let wrong = evidence
+        .secrets
+        .iter()
+        .find_map(|secret| match &secret.state {
+            SecretState::OtherType(of_type) => Some((secret, format!("is of type {of_type}"))),
+            SecretState::Empty => Some((secret, "holds no credentials".to_owned())),
+            SecretState::Unread | SecretState::Absent | SecretState::Read(_) => None,
+        });
+    let Some((secret, what)) = wrong else {
+        return Advice::default();
+    };
+    let name = &secret.name;
+    Advice {
+        message: format!(
+            "Secret {name} {what}, so the kubelet ignores it: delete it and create it again, because its type cannot be changed"
+        ),
+        fix: vec![
+            format!("kubectl -n {namespace} delete secret {name}"),
+            create(namespace, name, host),
+        ],
+        heals: None,
+    }
+}
+
+pub(super) fn no_key(evidence: &Evidence<'_>, host: &str) -> Advice {
+    let image = shown(evidence);
+    let listed = evidence.pod.listed.join(", ");
+    Advice {
+        message: format!("no pull secret of the pod has a key for {image}: it lists {listed}"),
+        fix: vec![create(&evidence.pod.namespace, "NAME", host)],
+        heals: None,
+    }
+}
+
+pub(super) fn no_secret(evidence: &Evidence<'_>, host: &str) -> Advice {
+    let PodView {
+        namespace, listed, ..
+    } = evidence.pod;
+    if listed.is_empty() {
+        let rule = by_rule(evidence);
+        return Advice {
+            message: format!(
+                "{host} asks for a credential, and the pod lists no pull secret{rule}"
+            ),
+            fix: vec![create(namespace, "NAME", host)],
+            heals: None,
+        };
+    }
+    let listed = listed.join(", ");
+    Advice {
+        message: format!(
+            "the node sent no credential to {host}: none of {listed} serves the image; the right to read Secrets would say why"
+        ),
+        fix: vec![format!("kubectl auth can-i get secrets -n {namespace}")],
+        heals: None,
+    }
+}
+
+pub(super) fn expired(evidence: &Evidence<'_>, host: &str) -> Advice {
+    let tried = &evidence.simulation.tried;
+    let ends = tried
+        .iter()
+        .filter_map(|tried| Some((tried, tried.expires?)));
+    let ends: Vec<_> = ends
+        .map(|(tried, end)| format!("{} expired {}", one(tried), day(end)))
+        .collect();
+    Advice {
+        message: format!("the credential for {host} has expired: {}", ends.join("; ")),
+        fix: renew(evidence, host),
+        heals: None,
+    }
+}
+
+pub(super) fn credential_refused(evidence: &Evidence<'_>, host: &str) -> Advice {
+    let tried = &evidence.simulation.tried;
+    let message = if tried.is_empty() {
+        format!(
+            "{host} refuses the credential that the node sent; the right to read Secrets would say which one that is"
+        )
+    } else {
+        format!("{host} refuses {}: renew the Secret", all(tried))
+    };
+    Advice {
+        message,
+        fix: renew(evidence, host),
+        heals: None,
+    }
+}
+
+pub(super) fn no_right(evidence: &Evidence<'_>, host: &str) -> String {
+    let image = shown(evidence);
+    let tried = &evidence.simulation.tried;
+    let to = if tried.is_empty() {
+        String::new()
+    } else {
+        format!(" to {}", all(tried))
+    };
+    format!(
+        "{host} refuses to give {image}{to}: the account has no right to the repository, or it does not exist"
+    )
+}
+
+pub(super) fn identity_refused(evidence: &Evidence<'_>, host: &str) -> String {
+    let image = shown(evidence);
+    format!(
+        "the policy says that nodes pull {image} with their own identity, and {host} refuses it: grant that identity the right to pull"
+    )
+}
+
+fn by_rule(evidence: &Evidence<'_>) -> String {
+    match evidence.rule {
+        RuleView::None => "; no rule of the policy covers the image".to_owned(),
+        RuleView::Public { rule } => format!("; rule {rule} says that the image is public"),
+        RuleView::Secrets { rule, .. } | RuleView::Node { rule } => {
+            format!("; rule {rule} covers the image")
+        }
+        RuleView::Unknown => String::new(),
+    }
+}
+
+fn renew(evidence: &Evidence<'_>, host: &str) -> Vec<String> {
+    let first = evidence.simulation.tried.first();
+    let renew = first.map(|tried| replace(&evidence.pod.namespace, &tried.secret, host));
+    renew.into_iter().collect()
+}
+
+fn names_in<'e>(evidence: &'e Evidence<'_>, is: impl Fn(&SecretState) -> bool) -> Vec<&'e str> {
+    let secrets = evidence.secrets.iter();
+    let named = secrets.filter(|secret| is(&secret.state));
+    named.map(|secret| &*secret.name).collect()
+}
+
+fn all(tried: &[TriedCredential]) -> String {
+    let all: Vec<_> = tried.iter().map(one).collect();
+    all.join(" and ")
+}
+
+fn one(tried: &TriedCredential) -> String {
+    format!("user {} of Secret {}", clean(&tried.username), tried.secret)
+}
+
+fn day(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
+fn delete_pod(evidence: &Evidence<'_>) -> String {
+    format!(
+        "kubectl -n {} delete pod {}",
+        evidence.pod.namespace, evidence.pod.name
+    )
+}
+
+fn create(namespace: &str, name: &str, host: &str) -> String {
+    let server = if host == "docker.io" {
+        "https://index.docker.io/v1/"
+    } else {
+        host
+    };
+    format!(
+        "kubectl -n {namespace} create secret docker-registry {name} --docker-server={server} --docker-username=USER --docker-password=PASSWORD"
+    )
+}
+
+fn replace(namespace: &str, name: &str, host: &str) -> String {
+    format!(
+        "{} --dry-run=client -o yaml | kubectl apply -f -",
+        create(namespace, name, host)
+    )
+}
+
+fn recreate(namespace: &str, name: &str, host: &str) -> Vec<String> {
+    vec![
+        format!("kubectl -n {namespace} delete secret {name}"),
+        create(namespace, name, host),
+    ]
+}
