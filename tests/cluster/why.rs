@@ -157,8 +157,19 @@ fn causes(plane: &ControlPlane) {
     let (code, answer) = why(&kubeconfig, ns, &[]);
     assert_eq!(code, Some(1));
     assert_eq!(answer["pods"].as_array().expect("a list").len(), 2);
+    texts(&kubeconfig, ns);
+    assert!(
+        plane
+            .kubectl(&["-n", ns, "delete", "pod", "--all", "--now"], "")
+            .ok
+    );
+    assert_eq!(why(&kubeconfig, ns, &[]).0, Some(0), "no pod waits");
+}
+
+/// Asserts the text for a person, and the error for a pod that does not exist.
+fn texts(kubeconfig: &str, ns: &str) {
     let (code, stdout, _) = pullgate(
-        &["why", "--kubeconfig", &kubeconfig, "-n", ns, "wrong-type"],
+        &["why", "--kubeconfig", kubeconfig, "-n", ns, "wrong-type"],
         "",
     );
     assert_eq!(code, Some(1));
@@ -171,7 +182,7 @@ fn causes(plane: &ControlPlane) {
         "{stdout}"
     );
     let (code, _, stderr) = pullgate(
-        &["why", "--kubeconfig", &kubeconfig, "-n", ns, "nothing"],
+        &["why", "--kubeconfig", kubeconfig, "-n", ns, "nothing"],
         "",
     );
     assert_eq!(code, Some(2));
@@ -179,12 +190,6 @@ fn causes(plane: &ControlPlane) {
         stderr.contains("there is no pod nothing in namespace why-causes"),
         "{stderr}"
     );
-    assert!(
-        plane
-            .kubectl(&["-n", ns, "delete", "pod", "--all", "--now"], "")
-            .ok
-    );
-    assert_eq!(why(&kubeconfig, ns, &[]).0, Some(0), "no pod waits");
 }
 
 fn rights(plane: &ControlPlane) {

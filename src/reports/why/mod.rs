@@ -13,6 +13,7 @@ mod text;
 pub mod texts;
 mod words;
 
+use crate::text::foreign::Confidential;
 use cause::{Cause, Decision, Evidence};
 use evidence::{
     ListedSecret, PodEvent, PodView, RuleView, SecretState, Simulation, TriedCredential,
@@ -214,6 +215,8 @@ impl Known<'_> {
 impl ExplainedImage {
     fn new(evidence: &Evidence<'_>, decision: Decision) -> Self {
         let advice = words::advise(evidence, &decision);
+        // No password is in hand: the Secrets were reduced when they were read.
+        let foreign = Confidential::default();
         let WaitingImage {
             container,
             image,
@@ -230,8 +233,8 @@ impl ExplainedImage {
             fix: advice.fix,
             heals: advice.heals,
             evidence: NodeTexts {
-                reason: reason.clone(),
-                message: message.clone(),
+                reason: foreign.show(reason),
+                message: foreign.show(message),
                 event: event.as_ref().map(|event| event.reason.clone()),
             },
             credentials: evidence.simulation.tried.clone(),

@@ -204,3 +204,15 @@ fn a_pod_that_waits_for_no_image_says_so() {
     let first = first.with_event("Pulling", "Pulling image", "spec.containers{app}", "1");
     assert_eq!(first.cause(), "none", "the first pull is under way");
 }
+
+/// Texts of the kubelet carry signed URLs of blobs.
+#[test]
+fn a_foreign_text_is_shown_without_the_parts_that_may_be_secret() {
+    let url = "https://blobs.example.com/layer?sig=c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl&se=2026";
+    let scene = Scene::back_off(&format!(
+        "failed to copy: Get \"{url}\": dial tcp: i/o timeout"
+    ));
+    let shown = scene.explain().evidence.message;
+    assert!(shown.contains("blobs.example.com/layer"), "{shown}");
+    assert!(!shown.contains("c2lnbmF0dXJl"), "{shown}");
+}
