@@ -1,5 +1,6 @@
 //! How texts are read and shown.
 
+pub mod base64;
 pub mod diagnostic;
 pub mod excerpt;
 pub mod glob;

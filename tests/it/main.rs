@@ -38,3 +38,4 @@ mod tidy;
 mod tls;
 mod webhook;
 mod worst;
+mod yaml;

@@ -3,8 +3,8 @@
 use super::Manifest;
 use crate::kubelet::docker_config::{self, Bytes, Form};
 use crate::objects::kind::Kind;
+use crate::text::base64;
 use crate::text::yaml::Node;
-use base64::prelude::{BASE64_STANDARD, Engine};
 use zeroize::Zeroizing;
 
 /// A `data` that the API server would refuse.
@@ -34,22 +34,11 @@ impl Manifest {
             return Ok(None);
         };
         let text = |map| self.node.get(map)?.get(form.key())?.some_text();
-        let content = if let Some(text) = text("stringData") {
-            text.as_bytes().to_vec()
-        } else {
-            // Go's decoder skips line ends, which block texts of YAML have.
-            let encoded = text("data").unwrap_or_default().bytes();
-            let encoded: Bytes = Zeroizing::new(
-                encoded
-                    .filter(|byte| !matches!(byte, b'\r' | b'\n'))
-                    .collect(),
-            );
-            let name = || self.name().unwrap_or_default().to_owned();
-            BASE64_STANDARD
-                .decode(&*encoded)
-                .map_err(|_| NoBase64(name()))?
+        let content = match text("stringData") {
+            Some(text) => Zeroizing::new(text.as_bytes().to_vec()),
+            None => base64::decode(text("data").unwrap_or_default())
+                .ok_or_else(|| NoBase64(self.name().unwrap_or_default().to_owned()))?,
         };
-        let content = Zeroizing::new(content);
         Ok((!content.is_empty()).then_some((form, content)))
     }
 

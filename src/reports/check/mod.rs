@@ -178,9 +178,8 @@ impl Report {
             ReportItem::of(input, FindingCode::DoubleKey, diagnostic)
         };
         self.items.extend(read.doubles.into_iter().map(double));
-        let fault = read.fault;
-        self.items
-            .extend(fault.map(|fault| ReportItem::of(input, FindingCode::Unreadable, fault)));
+        let unreadable = |fault| ReportItem::of(input, FindingCode::Unreadable, fault);
+        self.items.extend(read.faults.into_iter().map(unreadable));
     }
 
     fn judge(
