@@ -5,7 +5,7 @@
 )]
 
 use super::cursor::{Cursor, Mark, syntax};
-use super::node::{COPIES, Limits, Node, Value, YamlError};
+use super::node::{Limits, Node, Value, YamlError};
 use super::scanner::Scanner;
 use super::tagged::tagged;
 use super::tokens::Token;
@@ -46,7 +46,6 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// It holds a character that YAML does not allow.
     pub(super) fn new(text: &'a str, mut begin: Mark, limits: Limits) -> Result<Self, YamlError> {
-        let length = text.len() - begin.offset;
         check_characters(text, begin)?;
         if text[begin.offset..].starts_with('\u{feff}') {
             begin.offset += '\u{feff}'.len_utf8();
@@ -56,12 +55,14 @@ impl<'a> Builder<'a> {
             anchors: HashMap::new(),
             tags: Vec::new(),
             nodes: 0,
-            limits: Limits {
-                nodes: limits.nodes.min(length + COPIES),
-                ..limits
-            },
+            limits,
             is_first: true,
         })
+    }
+
+    /// How many nodes were built so far, copies by aliases included.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes
     }
 
     /// The next document.

@@ -32,11 +32,17 @@ impl Mark {
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub(super) mark: Mark,
+    /// Whether the last line is over.
+    is_complete: bool,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str, begin: Mark) -> Self {
-        Self { text, mark: begin }
+        Self {
+            text,
+            mark: begin,
+            is_complete: text.is_empty() || text.ends_with(['\n', '\r']),
+        }
     }
 
     /// The text from the current position on.
@@ -81,10 +87,13 @@ impl<'a> Cursor<'a> {
     /// removes `\r\n` from each line before it parses. And kubectl ends the last line where the text does not.
     pub(super) fn take_break(&mut self) -> Option<char> {
         let rest = self.rest();
-        let (characters, length, read) = match self.peek().or(self.unfinished_line())? {
-            '\n' if rest.is_empty() => (0, 0, '\n'),
+        let (characters, length, read) = match self.peek().or(self.end_of_last_line())? {
             '\r' if rest.starts_with("\r\r\n") => (3, 3, '\n'),
             '\r' if rest.starts_with("\r\n") => (2, 2, '\n'),
+            '\n' if rest.is_empty() => {
+                self.is_complete = true;
+                (0, 0, '\n')
+            }
             '\r' | '\n' => (1, 1, '\n'),
             '\u{85}' => (1, 2, '\n'),
             separator @ ('\u{2028}' | '\u{2029}') => (1, 3, separator),
@@ -97,8 +106,8 @@ impl<'a> Cursor<'a> {
         Some(read)
     }
 
-    fn unfinished_line(&self) -> Option<char> {
-        (self.is_at_end() && self.mark.column > 0).then_some('\n')
+    fn end_of_last_line(&self) -> Option<char> {
+        (self.is_at_end() && !self.is_complete).then_some('\n')
     }
 
     pub(super) fn is_at_end(&self) -> bool {

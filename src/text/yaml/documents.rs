@@ -18,9 +18,10 @@ pub(super) fn read(
     limits: Limits,
     finish: &mut Finish<'_>,
 ) -> Vec<Result<Node, YamlError>> {
-    if let Err(error) = limits.check_size(text) {
-        return vec![Err(error)];
-    }
+    let limits = match limits.of(text) {
+        Ok(limits) => limits,
+        Err(error) => return vec![Err(error)],
+    };
     let mut documents = Documents {
         read: Vec::new(),
         limits,
@@ -113,13 +114,13 @@ impl Documents<'_, '_> {
             Err(error) => return self.read.push(Err(error)),
         };
         let first = builder.document().transpose();
-        let is_read = first.is_some_and(|first| self.add(first));
-        if is_read {
+        if first.is_some_and(|first| self.add(first)) {
             let second = builder.document().transpose();
             let second =
                 second.map(|second| second.and_then(|node| Err(syntax(node.span, SKIPPED))));
             self.read.extend(second);
         }
+        self.limits.nodes = self.limits.nodes.saturating_sub(builder.nodes());
     }
 
     /// Says whether the document could be read.

@@ -26,8 +26,8 @@ pub use node::{Limits, Node, Plain, Value, YamlError, plain};
 /// # Errors
 /// The first place that is not YAML, a second document, an unknown alias, or a document too deep or too large.
 pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
-    Limits::POLICY.check_size(text)?;
-    let mut builder = Builder::new(text, Mark::default(), Limits::POLICY)?;
+    let limits = Limits::POLICY.of(text)?;
+    let mut builder = Builder::new(text, Mark::default(), limits)?;
     let first = builder.document()?;
     if let Some(second) = builder.document()? {
         let message = "a second document; only one is read";
@@ -140,5 +140,16 @@ mod tests {
             "the document is too large"
         );
         assert!(parse(&" ".repeat(Limits::POLICY.bytes + 1)).is_err());
+        // All documents together.
+        let small = (1..5).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
+            text + &format!(
+                "a{i}: &a{i} [{}]\n",
+                vec![format!("*a{}", i - 1); 9].join(", ")
+            )
+        });
+        let is_read = |documents: &[Result<Node, YamlError>]| documents.iter().all(Result::is_ok);
+        let read = |text: &str| parse_all(text, &mut |_| Ok(()));
+        assert!(is_read(&read(&small)), "{small}");
+        assert!(!is_read(&read(&format!("{small}---\n").repeat(20))));
     }
 }

@@ -14,7 +14,7 @@ pub struct Limits {
 }
 
 /// How many values aliases may copy, however short the text is.
-pub(super) const COPIES: usize = 100_000;
+const COPIES: usize = 100_000;
 
 impl Limits {
     /// For a policy: what a `ConfigMap` can hold, and more than a person writes.
@@ -30,9 +30,16 @@ impl Limits {
         depth: 256,
     };
 
-    pub(super) fn check_size(&self, text: &str) -> Result<(), YamlError> {
+    /// The limits for a text. Its length bounds the nodes, and aliases may copy some more, in all documents together.
+    ///
+    /// # Errors
+    /// The text is too large.
+    pub(super) fn of(self, text: &str) -> Result<Self, YamlError> {
         if text.len() <= self.bytes {
-            return Ok(());
+            return Ok(Self {
+                nodes: self.nodes.min(text.len() + COPIES),
+                ..self
+            });
         }
         let begin = Span {
             line: 1,

@@ -97,7 +97,7 @@ impl Generator {
         if lines.is_empty() {
             return String::new();
         }
-        let from = if self.one_in(2) {
+        let from = if !self.one_in(4) {
             0
         } else {
             self.below(lines.len())
@@ -151,7 +151,7 @@ impl Generator {
                 let mut text = String::new();
                 for i in 0..=self.below(4) {
                     let margin = if i == 0 { "" } else { &margin };
-                    let dash = self.pick("- ¦- ¦- ¦-   ¦-\t");
+                    let dash = self.pick("- ¦- ¦- ¦- ¦- ¦- ¦- ¦- ¦-   ¦-   ¦-\t");
                     text += margin;
                     text += dash;
                     text += &self.block(depth - 1, indent + dash.len());
@@ -171,7 +171,7 @@ impl Generator {
     }
 
     fn entry(&mut self, depth: usize, indent: usize) -> String {
-        let key = if self.one_in(3) {
+        let key = if self.one_in(6) {
             self.pick(KEYS)
         } else {
             self.pick("a¦b¦c¦d¦e¦f")
@@ -222,7 +222,7 @@ impl Generator {
 
     /// An anchor, an alias or a tag.
     fn property(&mut self) -> String {
-        match self.below(12) {
+        match self.below(30) {
             0 => "&x ".to_owned(),
             1 => format!("{} ", self.pick(TAGS)),
             2 => format!("&x {} ", self.pick(TAGS)),
