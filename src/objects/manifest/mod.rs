@@ -20,14 +20,14 @@ use json::{Writer, path_to};
 pub use facts::facts;
 pub use secrets::{CredentialsError, NoBase64};
 
-/// What a text holds.
+/// The objects of a text, and its faults.
 #[derive(Debug, Default)]
 pub struct Manifests {
     /// Its objects, those in lists too.
     pub objects: Vec<Manifest>,
     /// How many documents are not objects of Kubernetes, or patches that delete one.
     pub others: usize,
-    /// Keys that are there twice.
+    /// Keys that occur twice.
     pub doubles: Vec<Span>,
     /// The documents that cannot be read.
     pub faults: Vec<Diagnostic>,

@@ -29,7 +29,7 @@ pub(super) struct Builder<'a> {
     is_first: bool,
 }
 
-/// What an alias stands for.
+/// The value that an alias stands for.
 enum Anchored {
     /// A value that is not complete yet, because the alias is part of it.
     Open,

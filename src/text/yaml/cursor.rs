@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
         self.skip();
     }
 
-    /// Moves past a line break, and returns what it reads as. `\r\n` is one break, and so is `\r\r\n`, because kubectl
+    /// Moves past a line break, and returns the character that it stands for. `\r\n` is one break, and so is `\r\r\n`, because kubectl
     /// removes `\r\n` from each line before it parses. And kubectl ends the last line where the text does not.
     pub(super) fn take_break(&mut self) -> Option<char> {
         let rest = self.rest();

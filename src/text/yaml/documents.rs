@@ -9,7 +9,7 @@ use super::json;
 use super::node::{Limits, Node, YamlError};
 use serde::de::IgnoredAny;
 
-/// What is done to a document before it counts as read.
+/// The last step before a document counts as read.
 type Finish<'f> = dyn FnMut(&mut Node) -> Result<(), YamlError> + 'f;
 
 /// Reads all documents.

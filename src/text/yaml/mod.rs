@@ -37,7 +37,7 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
 }
 
 /// Reads all documents of a text that are not empty, as kubectl cuts it into documents. Each error is of one document,
-/// and the others are read all the same. `finish` does what is left to do to a document.
+/// and the others are read all the same. `finish` is the last step of reading a document, and may refuse it.
 #[must_use]
 pub fn parse_all(
     text: &str,

@@ -1,4 +1,4 @@
-//! What kubectl makes of a scalar: its reader follows YAML 1.1, where `on` is a boolean and `0b11` is three.
+//! The value that kubectl gives to a scalar: its reader follows YAML 1.1, where `on` is a boolean and `0b11` is three.
 
 /// The value of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq)]

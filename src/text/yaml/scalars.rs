@@ -47,7 +47,7 @@ impl Gap {
         }
     }
 
-    /// What the gap reads as: one line break is a space, and of several the first is dropped.
+    /// Appends the gap: one line break is a space, and of several the first is dropped.
     fn join(self, text: &mut String) {
         match self.first {
             _ if !self.is_broken => *text += &self.blanks,
@@ -61,7 +61,7 @@ impl Gap {
     }
 }
 
-/// What becomes of the line breaks at the end of a block scalar.
+/// The treatment of line breaks at the end of a block scalar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Chomping {
     Strip,

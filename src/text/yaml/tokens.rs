@@ -3,7 +3,7 @@
 use super::cursor::Mark;
 use crate::text::diagnostic::Span;
 
-/// What a text is made of.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
     StreamEnd,

@@ -97,10 +97,10 @@ impl Generator {
         if lines.is_empty() {
             return String::new();
         }
-        let from = if !self.one_in(4) {
-            0
-        } else {
+        let from = if self.one_in(4) {
             self.below(lines.len())
+        } else {
+            0
         };
         let count = 1 + self.below(40);
         lines[from..].iter().take(count).copied().collect()
