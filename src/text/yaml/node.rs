@@ -27,7 +27,8 @@ impl Limits {
     pub(super) const MANIFESTS: Self = Self {
         bytes: 256 * 1024 * 1024,
         nodes: 20_000_000,
-        depth: 256,
+        // serde_json, which reads the objects afterwards, goes no deeper.
+        depth: 128,
     };
 
     /// The limits for a text. Its length bounds the nodes, and aliases may copy some more, in all documents together.
