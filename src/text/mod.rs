@@ -1,5 +1,6 @@
 //! Reads and shows texts: JSON and YAML readers, globs, diagnostics, suggestions.
 
+pub mod base64;
 pub mod diagnostic;
 pub mod excerpt;
 pub mod foreign;

@@ -42,3 +42,4 @@ mod tls;
 mod webhook;
 mod why;
 mod worst;
+mod yaml;

@@ -2,7 +2,9 @@
 
 mod facts;
 mod json;
+mod patch;
 mod secrets;
+mod texts;
 
 use crate::objects::kind::Kind;
 use crate::objects::names::POLICY_KIND;
@@ -11,23 +13,23 @@ use crate::objects::subject::{Object, ObjectSource, Operation, Place, Subject};
 use crate::secrets::credentials::SecretContent;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 use crate::text::excerpt::clean;
-use crate::text::yaml::{self, Node};
+use crate::text::yaml::{self, Node, YamlError};
 use json::{Writer, path_to};
 
 pub use facts::facts;
 pub use secrets::{CredentialsError, NoBase64};
 
-/// What a text holds.
+/// The objects of a text, and its faults.
 #[derive(Debug, Default)]
 pub struct Manifests {
     /// Its objects, those in lists too.
     pub objects: Vec<Manifest>,
-    /// How many documents are no objects of Kubernetes.
+    /// How many documents are not objects of Kubernetes, or patches that delete one.
     pub others: usize,
-    /// Keys that are there twice.
+    /// Keys that occur twice.
     pub doubles: Vec<Span>,
-    /// Where the text ends to be YAML.
-    pub fault: Option<Diagnostic>,
+    /// The documents that cannot be read.
+    pub faults: Vec<Diagnostic>,
 }
 
 /// One object.
@@ -49,35 +51,41 @@ pub type Unreadable = (Span, String);
 /// Reads the objects of a text: YAML or JSON, one document or more, lists taken apart.
 #[must_use]
 pub fn read(text: &str) -> Manifests {
-    let (documents, error) = yaml::parse_all(text);
     let mut manifests = Manifests::default();
-    for mut document in documents {
-        // A policy is no object that kubectl reads: there a key that is there twice is a fault.
-        if !is_policy(&document) {
-            document.resolve(&mut manifests.doubles);
+    let documents = yaml::parse_all(text, &mut |document| {
+        // kubectl does not read policies. In them a doubled key is a fault, and `on` is a text.
+        if is_policy(document) {
+            return Ok(());
         }
-        manifests.add(document, None);
+        document.resolve(&mut manifests.doubles)
+    });
+    for document in documents {
+        match document {
+            Ok(document) => manifests.add(document, None),
+            Err(error) => manifests.faults.push(fault(error, text)),
+        }
     }
     // Each alias of a mapping brings the place of its anchor.
     manifests.doubles.sort_unstable();
     manifests.doubles.dedup();
-    manifests.fault = error.map(|error| {
-        let help = if text.contains('\0') {
-            "save it as UTF-8"
-        } else if text.contains("{{") {
-            "a template is no manifest yet: check what `helm template` makes of it"
-        } else {
-            "what comes after it in this file was not looked at"
-        };
-        Diagnostic {
-            severity: Severity::Fault,
-            path: String::new(),
-            span: error.span,
-            message: error.message,
-            help: Some(help.to_owned()),
-        }
-    });
     manifests
+}
+
+fn fault(error: YamlError, text: &str) -> Diagnostic {
+    let help = if text.contains('\0') {
+        "save it as UTF-8"
+    } else if text.contains("{{") {
+        "a template is not a manifest yet: check what `helm template` makes of it"
+    } else {
+        "the rest of this document was not judged"
+    };
+    Diagnostic {
+        severity: Severity::Fault,
+        path: String::new(),
+        span: error.span,
+        message: error.message,
+        help: Some(help.to_owned()),
+    }
 }
 
 /// Whether a document is a policy by its `kind` and `apiVersion`.
@@ -89,7 +97,7 @@ pub fn is_policy(node: &Node) -> bool {
 
 impl Manifests {
     /// `of` is the type of the items where the list says it and not they.
-    fn add(&mut self, node: Node, of: Option<(&str, &str)>) {
+    fn add(&mut self, mut node: Node, of: Option<(&str, &str)>) {
         let text = |key| node.get(key).and_then(Node::text);
         let (Some(api_version), Some(kind)) = (
             text("apiVersion").or(of.map(|of| of.0)),
@@ -108,10 +116,15 @@ impl Manifests {
             }
             return;
         }
+        if patch::is_deletion(&node) {
+            self.others += 1;
+            return;
+        }
         let kind_of = Kind::of_object(&api_version, &kind);
         let mut writer = Writer::default();
-        // Nobody looks into the others, and a CRD may be a megabyte.
+        // The other kinds are not judged, and a CRD may be a megabyte.
         if kind_of != Kind::Other {
+            patch::empty_deletions(&mut node);
             writer.write(&node);
         }
         self.objects.push(Manifest {
@@ -182,6 +195,10 @@ impl Manifest {
     fn object(&self) -> Result<Object<'_>, Unreadable> {
         if self.kind == Kind::Other {
             return Ok(Object::default());
+        }
+        if let Some((node, path)) = texts::first_fault(self.kind, &self.node) {
+            let message = format!("{}: {path} has to be a text", self.title());
+            return Err((node.span, message));
         }
         let mut object =
             read::read(self.kind, &self.json).map_err(|error| self.unreadable(&error))?;

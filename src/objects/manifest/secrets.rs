@@ -4,8 +4,8 @@ use super::Manifest;
 use crate::kubelet::docker_config::{self, Bytes, CONFIG_KEY, Form};
 use crate::objects::kind::Kind;
 use crate::secrets::document::Filling;
+use crate::text::base64;
 use crate::text::yaml::Node;
-use base64::prelude::{BASE64_STANDARD, Engine};
 use zeroize::Zeroizing;
 
 /// A `data` that the API server would refuse.
@@ -51,22 +51,11 @@ impl Manifest {
             return Ok(None);
         };
         let text = |map| self.node.get(map)?.get(form.key())?.some_text();
-        let content = if let Some(text) = text("stringData") {
-            text.as_bytes().to_vec()
-        } else {
-            // Go's decoder skips line ends, which block texts of YAML have.
-            let encoded = text("data").unwrap_or_default().bytes();
-            let encoded: Bytes = Zeroizing::new(
-                encoded
-                    .filter(|byte| !matches!(byte, b'\r' | b'\n'))
-                    .collect(),
-            );
-            let name = || self.name().unwrap_or_default().to_owned();
-            BASE64_STANDARD
-                .decode(&*encoded)
-                .map_err(|_| NoBase64(name()))?
+        let content = match text("stringData") {
+            Some(text) => Zeroizing::new(text.as_bytes().to_vec()),
+            None => base64::decode(text("data").unwrap_or_default())
+                .ok_or_else(|| NoBase64(self.name().unwrap_or_default().to_owned()))?,
         };
-        let content = Zeroizing::new(content);
         Ok((!content.is_empty()).then_some((form, content)))
     }
 
@@ -122,17 +111,14 @@ impl Manifest {
     }
 }
 
-/// How much of a credential a value of `data` holds. In a template it may be anything but base64, and one that is not encoded is
-/// as public as one that is.
+/// Returns the part of a credential that a value of `data` holds. In a template the value may be anything but base64, and a
+/// credential that is not encoded is as public as one that is.
 fn filling_of_data(text: &str, may_be_bare: bool) -> Filling {
     let plain = Filling::of(text.as_bytes(), may_be_bare);
-    let encoded: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    match BASE64_STANDARD.decode(&encoded) {
-        Ok(decoded) if plain != Filling::Credential => Filling::of(&decoded, may_be_bare),
-        _ => plain,
+    let encoded: String = text.split_ascii_whitespace().collect();
+    match base64::decode(&encoded) {
+        Some(decoded) if plain != Filling::Credential => Filling::of(&decoded, may_be_bare),
+        Some(_) | None => plain,
     }
 }
 

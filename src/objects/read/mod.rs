@@ -166,9 +166,13 @@ fn config_map(config_map: JsonConfigMap<'_>) -> Object<'_> {
     }
 }
 
-fn named(list: List<Named<'_>>, place: fn(usize) -> Place) -> impl Iterator<Item = Reference<'_>> {
+/// The references of a list, whose items may be null.
+fn named(
+    list: List<Option<Named<'_>>>,
+    place: fn(usize) -> Place,
+) -> impl Iterator<Item = Reference<'_>> {
     let items = list.unwrap_or_default().into_iter().enumerate();
-    items.filter_map(move |(i, item)| reference(place(i), Some(item)))
+    items.filter_map(move |(i, item)| reference(place(i), item))
 }
 
 fn metadata(json: Option<JsonMetadata<'_>>) -> Metadata<'_> {
@@ -290,9 +294,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Owners<'a> {
 
             fn visit_seq<S: SeqAccess<'de>>(self, mut owners: S) -> Result<Owners<'de>, S::Error> {
                 let mut controller = None;
-                while let Some(owner) = owners.next_element::<JsonOwner<'de>>()? {
-                    let is_controller = owner.controller == Some(true);
-                    controller = controller.or(Some(owner).filter(|_| is_controller));
+                while let Some(owner) = owners.next_element::<Option<JsonOwner<'de>>>()? {
+                    let owner = owner.filter(|owner| owner.controller == Some(true));
+                    controller = controller.or(owner);
                 }
                 Ok(Owners { controller })
             }
@@ -323,7 +327,7 @@ json! {
     JsonJobTemplate { spec: JsonWorkloadSpec<'a>, }
     JsonRevision { metadata: JsonMetadata<'a>, data: Raw<'a>, }
     JsonRevisionPatch { spec: JsonWorkloadSpec<'a>, }
-    JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Named<'a>>, secrets: Vec<Named<'a>>, }
+    JsonServiceAccount { metadata: JsonMetadata<'a>, image_pull_secrets: Vec<Option<Named<'a>>>, secrets: Vec<Option<Named<'a>>>, }
     JsonSecret { metadata: JsonMetadata<'a>, r#type: Text<'a>, data: JsonSecretData<'a>, }
     JsonConfigMap { metadata: JsonMetadata<'a>, data: JsonPolicyData<'a>, }
 }

@@ -92,7 +92,7 @@ trait FieldSink<'de> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error>;
 }
 
-/// Where the items of a list go, one by one.
+/// Where the items of a list go, one by one. An item may be null: the API server makes an empty object of it.
 trait ItemSink<'de> {
     fn item<D: Deserializer<'de>>(&mut self, index: usize, json: D) -> Result<(), D::Error>;
 }
@@ -100,8 +100,8 @@ trait ItemSink<'de> {
 impl<'de: 'a, 'a> FieldSink<'de> for &mut Spec<'a> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
         match key {
-            "imagePullSecrets" => map.next_value_seed(list(each(|i, named: Named<'a>| {
-                let secret = named.name.unwrap_or_default().0;
+            "imagePullSecrets" => map.next_value_seed(list(each(|i, named: Option<Named<'a>>| {
+                let secret = named.and_then(|named| named.name).unwrap_or_default().0;
                 let name = Some(Text(secret.clone()));
                 self.pod.pull_secrets.push(secret);
                 self.refer(Place::PullSecret(i), Some(Named { name }));
@@ -134,7 +134,7 @@ struct Container<'s, 'a>(ContainerList, usize, &'s mut Spec<'a>);
 
 impl<'de: 'a, 'a> ItemSink<'de> for Containers<'_, 'a> {
     fn item<D: Deserializer<'de>>(&mut self, i: usize, json: D) -> Result<(), D::Error> {
-        ObjectSeed(Container(self.0, i, self.1)).deserialize(json)
+        Nullable(ObjectSeed(Container(self.0, i, self.1))).deserialize(json)
     }
 }
 
@@ -147,13 +147,15 @@ impl<'de: 'a, 'a> FieldSink<'de> for Container<'_, 'a> {
                 spec.image(Place::Image(*of, *i), image);
                 Ok(())
             }
-            "env" => map.next_value_seed(list(each(|j, Nested(env): Nested<Env<'a>>| {
+            "env" => map.next_value_seed(list(each(|j, env: Option<Nested<Env<'a>>>| {
+                let env = env.and_then(|Nested(env)| env);
                 let from = env.and_then(|env| env.value_from);
                 let secret = from.and_then(|from| from.secret_key_ref);
                 spec.refer(Place::Env(*of, *i, j), secret);
             }))),
-            "envFrom" => map.next_value_seed(list(each(|j, from: SecretRef<'a>| {
-                spec.refer(Place::EnvFrom(*of, *i, j), from.secret_ref);
+            "envFrom" => map.next_value_seed(list(each(|j, from: Option<SecretRef<'a>>| {
+                let secret = from.and_then(|from| from.secret_ref);
+                spec.refer(Place::EnvFrom(*of, *i, j), secret);
             }))),
             _ => skip(map),
         }
@@ -168,7 +170,7 @@ struct Volume<'s, 'a>(usize, &'s mut Spec<'a>);
 
 impl<'de: 'a, 'a> ItemSink<'de> for Volumes<'_, 'a> {
     fn item<D: Deserializer<'de>>(&mut self, i: usize, json: D) -> Result<(), D::Error> {
-        ObjectSeed(Volume(i, self.0)).deserialize(json)
+        Nullable(ObjectSeed(Volume(i, self.0))).deserialize(json)
     }
 }
 
@@ -213,8 +215,9 @@ impl<'de: 'a, 'a> FieldSink<'de> for Projected<'_, 'a> {
     fn field<M: MapAccess<'de>>(&mut self, key: &str, map: &mut M) -> Result<(), M::Error> {
         let Self(i, spec) = self;
         match key {
-            "sources" => map.next_value_seed(list(each(|j, source: Source<'a>| {
-                spec.refer(Place::Projected(*i, j), source.secret);
+            "sources" => map.next_value_seed(list(each(|j, source: Option<Source<'a>>| {
+                let secret = source.and_then(|source| source.secret);
+                spec.refer(Place::Projected(*i, j), secret);
             }))),
             _ => skip(map),
         }

@@ -184,9 +184,8 @@ impl Report {
             ReportItem::of(input, FindingCode::DoubleKey, diagnostic)
         };
         self.items.extend(read.doubles.into_iter().map(double));
-        let fault = read.fault;
-        self.items
-            .extend(fault.map(|fault| ReportItem::of(input, FindingCode::Unreadable, fault)));
+        let unreadable = |fault| ReportItem::of(input, FindingCode::Unreadable, fault);
+        self.items.extend(read.faults.into_iter().map(unreadable));
     }
 
     /// Counts an object among those that are judged, or by its kind among the others.

@@ -83,7 +83,7 @@ impl PullSecrets {
     /// The text is not YAML, it has no Secret, or the API server would refuse one of them.
     pub fn read(text: &str, question: SecretsQuestion<'_>) -> Result<Self, SecretsError> {
         let manifests = manifest::read(text);
-        if let Some(fault) = manifests.fault {
+        if let Some(fault) = manifests.faults.into_iter().next() {
             return Err(SecretsError::NotYaml(fault));
         }
         let secrets: Vec<_> = manifests

@@ -1,24 +1,100 @@
-//! Mappings as kubectl reads them: doubled keys, and merge keys (`<<`).
+//! Documents as kubectl reads them: scalars by YAML 1.1, doubled keys, and merge keys (`<<`).
 
-use super::node::{Node, Value};
+use super::cursor::syntax;
+use super::node::{Node, Value, YamlError};
+use super::resolve::{Resolved, key_text, resolve};
 use crate::text::diagnostic::Span;
 use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 
 impl Node {
-    /// Reads mappings as kubectl does: of a key that is there twice the last one counts, and a merge key
-    /// (`<<`, <https://yaml.org/type/merge.html>) counts where it stands. Says where keys were there twice.
-    pub fn resolve(&mut self, doubles: &mut Vec<Span>) {
+    /// Reads a document as kubectl does, by YAML 1.1: afterwards scalars and keys are as in the JSON that kubectl makes.
+    /// Of a key that is there twice the last one counts, and a merge key (`<<`, <https://yaml.org/type/merge.html>)
+    /// counts where it stands. Says where keys were there twice.
+    ///
+    /// # Errors
+    /// A part that has no JSON: a key that is a mapping, a list or null; a merge of anything but mappings; `.nan`.
+    pub fn resolve(&mut self, doubles: &mut Vec<Span>) -> Result<(), YamlError> {
+        self.merge(doubles)?;
+        // After the merge: an entry that does not count needs no JSON.
+        self.canonicalize()
+    }
+
+    fn merge(&mut self, doubles: &mut Vec<Span>) -> Result<(), YamlError> {
         match &mut self.value {
             Value::Scalar { .. } => {}
-            Value::Sequence(items) => items.iter_mut().for_each(|item| item.resolve(doubles)),
-            Value::Mapping(entries) => {
-                for (_, value) in entries.iter_mut() {
-                    value.resolve(doubles);
+            Value::Sequence(items) => {
+                for item in items {
+                    item.merge(doubles)?;
                 }
-                *entries = resolved(std::mem::take(entries), doubles);
+            }
+            Value::Mapping(entries) => {
+                for (key, value) in entries.iter_mut() {
+                    key.resolve_key()?;
+                    value.merge(doubles)?;
+                }
+                *entries = merged(std::mem::take(entries), doubles)?;
             }
         }
+        Ok(())
+    }
+
+    /// Makes a text of a key, if there is a text for it.
+    fn resolve_key(&mut self) -> Result<(), YamlError> {
+        let is_merge = self.is_merge();
+        match &mut self.value {
+            Value::Scalar { text, plain } if *plain && !is_merge => {
+                let resolved = resolve(text);
+                if resolved != Resolved::Text {
+                    // Without a text it stays as it is, and is refused if it counts.
+                    let Some(key) = key_text(resolved) else {
+                        return Ok(());
+                    };
+                    *text = key;
+                }
+                *plain = false;
+                Ok(())
+            }
+            Value::Scalar { .. } => Ok(()),
+            Value::Mapping(_) => Err(syntax(self.span, "a mapping cannot be a key")),
+            Value::Sequence(_) => Err(syntax(self.span, "a list cannot be a key")),
+        }
+    }
+
+    fn canonicalize(&mut self) -> Result<(), YamlError> {
+        let span = self.span;
+        match &mut self.value {
+            Value::Scalar { text, plain } if *plain => {
+                let value = match resolve(text) {
+                    Resolved::Text => {
+                        *plain = false;
+                        return Ok(());
+                    }
+                    Resolved::Null => "null".to_owned(),
+                    Resolved::Bool(value) => value.to_string(),
+                    Resolved::Int(int) => int.to_string(),
+                    Resolved::Float(float) if float.is_finite() => format!("{float:?}"),
+                    Resolved::Float(_) => return Err(syntax(span, "JSON has no such number")),
+                };
+                *text = value;
+            }
+            Value::Scalar { .. } => {}
+            Value::Sequence(items) => {
+                for item in items {
+                    item.canonicalize()?;
+                }
+            }
+            Value::Mapping(entries) => {
+                for (key, value) in entries {
+                    if matches!(key.value, Value::Scalar { plain: true, .. }) {
+                        let message = "a key cannot be null, or so large a number";
+                        return Err(syntax(key.span, message));
+                    }
+                    value.canonicalize()?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn is_merge(&self) -> bool {
@@ -27,14 +103,16 @@ impl Node {
 }
 
 /// The entries that count; says where keys were there twice.
-fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, Node)> {
+fn merged(
+    entries: Vec<(Node, Node)>,
+    doubles: &mut Vec<Span>,
+) -> Result<Vec<(Node, Node)>, YamlError> {
     let mut known: HashSet<&str> = HashSet::new();
-    let texts = entries.iter().map(|(key, _)| key.text());
-    let is_plain = texts
-        .flatten()
-        .all(|text| text != "<<" && known.insert(text));
-    if is_plain {
-        return entries;
+    let is_simple = entries
+        .iter()
+        .all(|(key, _)| !key.is_merge() && key.text().is_some_and(|text| known.insert(text)));
+    if is_simple {
+        return Ok(entries);
     }
     let mut merging = Merging::default();
     for (key, value) in entries {
@@ -51,14 +129,16 @@ fn resolved(entries: Vec<(Node, Node)>, doubles: &mut Vec<Span>) -> Vec<(Node, N
         };
         // Of several in one list the first counts.
         for source in sources.into_iter().rev() {
-            if let Value::Mapping(entries) = source.value {
-                for (key, value) in entries {
-                    merging.put(key, value, EntryOrigin::Merged);
-                }
+            let Value::Mapping(entries) = source.value else {
+                let message = "`<<` merges a mapping or a list of mappings, and nothing else";
+                return Err(syntax(source.span, message));
+            };
+            for (key, value) in entries {
+                merging.put(key, value, EntryOrigin::Merged);
             }
         }
     }
-    merging.entries
+    Ok(merging.entries)
 }
 
 /// A mapping that is being put together: what comes later counts.

@@ -3,80 +3,49 @@
 //! serde stops at the first fault and forgets where things stood; a policy is to be told all its faults at once.
 
 mod builder;
+mod collections;
+mod cursor;
+mod documents;
+mod json;
 mod merge;
 mod node;
+mod resolve;
+mod scalars;
+mod scanner;
+mod tagged;
+mod tags;
+mod tokens;
 
-use crate::text::diagnostic::Span;
-use node::shifted;
+use builder::Builder;
+use cursor::Mark;
 
 pub use node::{Limits, Node, Plain, Value, YamlError, plain};
 
 /// Reads the one document of a policy; `None` where there is nothing but white space and comments.
 ///
 /// # Errors
-/// The first place that is no YAML, a second document, an unknown alias, or a document too deep or too large.
+/// The first place that is not YAML, a second document, an unknown alias, or a document too deep or too large.
 pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
-    let mut first = None;
-    builder::read(text, Limits::POLICY, &mut |node, span| {
-        if first.is_some() {
-            return Err(YamlError::at(span, "a second document; only one is read"));
-        }
-        first = Some(node);
-        Ok(())
-    })?;
+    let limits = Limits::POLICY.of(text)?;
+    let mut builder = Builder::new(text, Mark::default(), limits)?;
+    let first = builder.document()?;
+    if let Some(second) = builder.document()? {
+        let message = "a second document; only one is read";
+        return Err(YamlError::at(second.span, message));
+    }
     Ok(first.filter(|node| !is_empty_document(node)))
 }
 
-/// Reads all documents of a text that are not empty, up to the first fault. JSON values may follow each other.
+/// Reads all documents of a text that are not empty, as kubectl cuts it into documents. Each error is of one document,
+/// and the others are read all the same. `finish` is the last step of reading a document, and may refuse it.
 #[must_use]
-pub fn parse_all(text: &str) -> (Vec<Node>, Option<YamlError>) {
-    let (mut documents, error) = parse_documents(text);
-    let is_too_large = text.len() > Limits::MANIFESTS.bytes;
-    if error.is_none() || is_too_large || !text.trim_start().starts_with('{') {
-        return (documents, error);
-    }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>();
-    let mut begin = Span {
-        line: 1,
-        column: 1,
-        start: 0,
-        end: 0,
-    };
-    let mut ends = Vec::new();
-    while let Some(value) = values.next() {
-        if value.is_err() {
-            return (documents, error);
-        }
-        ends.push(values.byte_offset());
-    }
-    documents.clear();
-    for end in ends {
-        let part = &text[begin.start..end];
-        let (mut parsed, error) = parse_documents(part);
-        for node in &mut parsed {
-            node.shift(begin);
-        }
-        documents.extend(parsed);
-        if let Some(mut error) = error {
-            error.span = shifted(error.span, begin);
-            return (documents, Some(error));
-        }
-        begin.line += part.matches('\n').count();
-        let last = part.rsplit('\n').next().unwrap_or_default().chars().count();
-        begin.column = if part.contains('\n') { 1 } else { begin.column } + last;
-        begin.start = end;
-    }
-    (documents, None)
-}
-
-fn parse_documents(text: &str) -> (Vec<Node>, Option<YamlError>) {
-    let mut documents = Vec::new();
-    let result = builder::read(text, Limits::MANIFESTS, &mut |node, _| {
-        documents.push(node);
-        Ok(())
-    });
-    documents.retain(|node| !is_empty_document(node));
-    (documents, result.err())
+pub fn parse_all(
+    text: &str,
+    finish: &mut dyn FnMut(&mut Node) -> Result<(), YamlError>,
+) -> Vec<Result<Node, YamlError>> {
+    let mut documents = documents::read(text, Limits::MANIFESTS, finish);
+    documents.retain(|document| !document.as_ref().is_ok_and(is_empty_document));
+    documents
 }
 
 fn is_empty_document(node: &Node) -> bool {
@@ -171,5 +140,16 @@ mod tests {
             "the document is too large"
         );
         assert!(parse(&" ".repeat(Limits::POLICY.bytes + 1)).is_err());
+        // All documents together.
+        let small = (1..5).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
+            text + &format!(
+                "a{i}: &a{i} [{}]\n",
+                vec![format!("*a{}", i - 1); 9].join(", ")
+            )
+        });
+        let is_read = |documents: &[Result<Node, YamlError>]| documents.iter().all(Result::is_ok);
+        let read = |text: &str| parse_all(text, &mut |_| Ok(()));
+        assert!(is_read(&read(&small)), "{small}");
+        assert!(!is_read(&read(&format!("{small}---\n").repeat(20))));
     }
 }

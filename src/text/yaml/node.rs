@@ -14,7 +14,7 @@ pub struct Limits {
 }
 
 /// How many values aliases may copy, however short the text is.
-pub(super) const COPIES: usize = 100_000;
+const COPIES: usize = 100_000;
 
 impl Limits {
     /// For a policy: what a `ConfigMap` can hold, and more than a person writes.
@@ -27,8 +27,29 @@ impl Limits {
     pub(super) const MANIFESTS: Self = Self {
         bytes: 256 * 1024 * 1024,
         nodes: 20_000_000,
-        depth: 256,
+        // serde_json, which reads the objects afterwards, goes no deeper.
+        depth: 128,
     };
+
+    /// The limits for a text. Its length bounds the nodes, and aliases may copy some more, in all documents together.
+    ///
+    /// # Errors
+    /// The text is too large.
+    pub(super) fn of(self, text: &str) -> Result<Self, YamlError> {
+        if text.len() <= self.bytes {
+            return Ok(Self {
+                nodes: self.nodes.min(text.len() + COPIES),
+                ..self
+            });
+        }
+        let begin = Span {
+            line: 1,
+            column: 1,
+            ..Span::default()
+        };
+        let message = format!("larger than {} MiB", self.bytes / 1024 / 1024);
+        Err(YamlError::at(begin, &message))
+    }
 }
 
 /// A value and its place.
@@ -125,21 +146,6 @@ impl Node {
         }
     }
 
-    /// Moves all places, as far as the document stands below the beginning of the text.
-    pub(super) fn shift(&mut self, begin: Span) {
-        self.span = shifted(self.span, begin);
-        match &mut self.value {
-            Value::Scalar { .. } => {}
-            Value::Sequence(items) => items.iter_mut().for_each(|item| item.shift(begin)),
-            Value::Mapping(entries) => {
-                for (key, value) in entries {
-                    key.shift(begin);
-                    value.shift(begin);
-                }
-            }
-        }
-    }
-
     /// What it is, in words.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -182,17 +188,6 @@ fn is_number(text: &str) -> bool {
         || matches!(text, ".nan" | ".NaN" | ".NAN")
         || (unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
             && text.parse::<f64>().is_ok())
-}
-
-/// From a place in a part of a text to the place in the text; the part begins here.
-pub(super) fn shifted(span: Span, begin: Span) -> Span {
-    let column = if span.line == 1 { begin.column - 1 } else { 0 };
-    Span {
-        line: span.line + begin.line - 1,
-        column: span.column + column,
-        start: span.start + begin.start,
-        end: span.end + begin.start,
-    }
 }
 
 impl YamlError {

@@ -4,6 +4,7 @@ mod ci_examples;
 mod credentials;
 mod facts;
 mod judgement;
+mod kubectl;
 mod misplaced;
 mod objects;
 mod output;

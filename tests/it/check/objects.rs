@@ -274,7 +274,7 @@ metadata:
 spec:
   replicas: 1
   template:
-    metadata: {annotations: {checksum/config: 0e1}}
+    metadata: {annotations: {checksum/config: \"0e1\"}}
     spec:
       containers:
         - name: api

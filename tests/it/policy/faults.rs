@@ -171,7 +171,7 @@ fn each_fault_and_warning_has_its_words() {
              [{key: kubernetes.io/metadata.name, operator: Exists}, {key: a/b, operator: DoesNotExist}]}}}\n".to_owned(),
             "2:4 warning exceptions[0]: the label `a/b` decides which namespace gets what this exception lifts",
         ),
-        ("exempt: {namespaces: {names: [a?]}}\n".to_owned(), "1:31 fault exempt.namespaces.names[0]: \"a?\" matches no namespace"),
+        ("exempt: {namespaces: {names: [\"a?\"]}}\n".to_owned(), "1:31 fault exempt.namespaces.names[0]: \"a?\" matches no namespace"),
         ("bans: [\n".to_owned(), "1:7 fault : not YAML"),
         (
             "bans: [{name: b, secrets: [a..b]}]\n".to_owned(),

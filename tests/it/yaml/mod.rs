@@ -1,0 +1,4 @@
+//! YAML as kubectl reads it.
+
+mod generator;
+mod kubectl;
