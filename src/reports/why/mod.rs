@@ -74,8 +74,8 @@ pub struct ExplainedImage {
     pub evidence: NodeTexts,
     /// The credentials that the kubelet would try now, in its order.
     pub credentials: Vec<TriedCredential>,
-    /// The answer of the registry, where it was asked.
-    pub probe: Option<ProbeView>,
+    /// The answer of the registry: null, because no registry is asked.
+    pub probe: (),
 }
 
 /// The texts of a node about an image.
@@ -87,17 +87,6 @@ pub struct NodeTexts {
     pub message: String,
     /// The reason of the event that the message is from, where it is from one.
     pub event: Option<String>,
-}
-
-/// The answer of a registry.
-#[derive(Debug, Serialize)]
-pub struct ProbeView {
-    /// The verdict.
-    pub verdict: &'static str,
-    /// The HTTP status.
-    pub status: Option<u16>,
-    /// The URL, without a query.
-    pub url: String,
 }
 
 /// Everything that is known about one pod.
@@ -238,7 +227,7 @@ impl ExplainedImage {
                 event: event.as_ref().map(|event| event.reason.clone()),
             },
             credentials: evidence.simulation.tried.clone(),
-            probe: None,
+            probe: (),
         }
     }
 }

@@ -66,6 +66,14 @@ const UNUSED: &[(&str, &str)] = &[
         "returned by `Policy::rules_in`",
     ),
     (
+        "src/cluster/pods.rs: WorkloadKind",
+        "a field of `Asked::Workload`",
+    ),
+    (
+        "src/reports/why/mod.rs: NodeTexts",
+        "a field of `ExplainedImage`",
+    ),
+    (
         "src/verdict/coverage.rs: Covering",
         "returned by `Coverage::images`",
     ),

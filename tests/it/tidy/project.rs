@@ -106,6 +106,7 @@ fn trap_17_no_secret_is_kept_but_our_own() {
             "src/cluster/certificates.rs Collection::of::<Secret>",
             "src/cluster/certificates.rs Source::one_in::<Secret>",
             "src/cluster/fingerprint.rs Collection::of::<Secret>",
+            "src/cluster/pods.rs Collection::of::<Secret>",
             "src/cluster/secrets.rs Source::all::<Secret>",
         ]
     );

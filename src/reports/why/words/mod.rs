@@ -1,25 +1,13 @@
 //! The sentence that names a cause, and the commands that mend it.
 
+mod advice;
 mod node;
 mod secrets;
 
 use super::cause::{Cause, Decision, Evidence};
 use crate::kubelet::image::Image;
 use crate::text::excerpt::clean;
-
-/// The longest pause between two attempts of the kubelet, in seconds (`MaxContainerBackOff` in `pkg/kubelet/kubelet.go`).
-const LONGEST_BACK_OFF: u32 = 300;
-
-/// What to tell about a cause.
-#[derive(Debug, Default)]
-pub(super) struct Advice {
-    /// One sentence.
-    pub(super) message: String,
-    /// Commands to paste.
-    pub(super) fix: Vec<String>,
-    /// Seconds after which the pull works without a change, where it will.
-    pub(super) heals: Option<u32>,
-}
+use advice::{Advice, host_of, shown};
 
 /// Returns the sentence and the commands for a decision.
 pub(super) fn advise(evidence: &Evidence<'_>, decision: &Decision) -> Advice {
@@ -62,22 +50,6 @@ pub(super) fn advise(evidence: &Evidence<'_>, decision: &Decision) -> Advice {
     }
 }
 
-impl From<String> for Advice {
-    fn from(message: String) -> Self {
-        Self {
-            message,
-            ..Self::default()
-        }
-    }
-}
-
-fn host_of(image: &str) -> String {
-    match Image::parse(image) {
-        Ok(image) if !image.registry().is_empty() => image.registry().to_owned(),
-        Ok(_) | Err(_) => "the registry".to_owned(),
-    }
-}
-
 fn invalid_name(image: &str) -> String {
     let shown = clean(image);
     match Image::parse(image) {
@@ -89,9 +61,4 @@ fn invalid_name(image: &str) -> String {
 fn not_found(evidence: &Evidence<'_>, host: &str) -> String {
     let image = shown(evidence);
     format!("{host} has no such image: {image}; check repository, tag and digest")
-}
-
-/// Returns the image as it can be shown.
-fn shown(evidence: &Evidence<'_>) -> String {
-    clean(&evidence.image.image)
 }

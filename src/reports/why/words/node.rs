@@ -2,7 +2,7 @@
 
 use super::super::cause::Evidence;
 use super::super::texts::{self, PullText};
-use super::{Advice, LONGEST_BACK_OFF, shown};
+use super::advice::{Advice, LONGEST_BACK_OFF, shown};
 use crate::text::excerpt::clean;
 
 pub(super) fn pulling(evidence: &Evidence<'_>) -> String {

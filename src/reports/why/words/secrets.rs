@@ -2,7 +2,7 @@
 
 use super::super::cause::Evidence;
 use super::super::evidence::{PodView, RuleView, SecretState, TriedCredential};
-use super::{Advice, LONGEST_BACK_OFF, host_of, shown};
+use super::advice::{Advice, LONGEST_BACK_OFF, host_of, shown};
 use crate::text::excerpt::clean;
 use jiff::Timestamp;
 
