@@ -86,7 +86,8 @@ impl Kind {
             Self::Deployment => KindDefinition::app("Deployment", "deployments", "deployment"),
             Self::StatefulSet => KindDefinition::app("StatefulSet", "statefulsets", "statefulset"),
             Self::DaemonSet => KindDefinition::app("DaemonSet", "daemonsets", "daemon-set"),
-            // StatefulSets and DaemonSets keep their earlier templates in it, and pods of StatefulSets are made from it.
+            // StatefulSets and DaemonSets keep their earlier templates in it, and pods of StatefulSets are made from
+            // it.
             Self::ControllerRevision => KindDefinition {
                 path: "data.spec.template.spec.",
                 controller: None,

@@ -8,14 +8,15 @@ use std::fmt;
 
 /// The annotation of a Pod and the label of a Namespace that switch injection off when they say `disabled`.
 pub const INJECT: &str = "pullgate.dev/inject";
-/// The annotation of a Pod that names what was injected.
+/// The annotation of a Pod that names the injected secrets.
 pub const INJECTED: &str = "pullgate.dev/injected";
 /// The annotation of the API object that the kubelet makes for a static pod.
 pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 
 /// The annotation of a Pod that names the templates by which Istio completes it; gateways have it.
 pub const ISTIO_TEMPLATES: &str = "inject.istio.io/templates";
-/// The label of a Pod (or the annotation of that name, which Istio deprecates) that switches Istio's injection on or off.
+/// The label of a Pod (or the annotation of that name, which Istio deprecates) that switches Istio's injection on or
+/// off.
 pub const ISTIO_INJECT: &str = "sidecar.istio.io/inject";
 /// The label of a Pod or a Namespace that names the revision of Istio that injects.
 pub const ISTIO_REVISION: &str = "istio.io/rev";
@@ -27,7 +28,7 @@ pub const ISTIO_NAMESPACE: &str = "istio-injection";
 pub struct Subject<'a> {
     /// The kind of the object.
     pub kind: Kind,
-    /// What happens to it.
+    /// The operation on the object.
     pub operation: Operation,
     /// The origin of the object.
     pub source: ObjectSource,
@@ -65,7 +66,7 @@ pub enum ObjectSource {
     Manifest,
 }
 
-/// An object, reduced to what matters.
+/// An object, reduced to the fields on which a verdict depends.
 #[derive(Debug, Clone, Default)]
 pub struct Object<'a> {
     /// From its metadata.
@@ -82,7 +83,7 @@ pub struct Object<'a> {
     pub policy: Option<Cow<'a, str>>,
 }
 
-/// Metadata, reduced to what matters.
+/// Metadata, reduced to the fields on which a verdict depends.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata<'a> {
     /// The uid, where the API server gave it one.
@@ -137,7 +138,7 @@ pub enum Presence {
     Present,
 }
 
-/// A pod spec, reduced to what matters.
+/// A pod spec, reduced to the fields on which a verdict depends.
 #[derive(Debug, Clone, Default)]
 pub struct PodSpec<'a> {
     /// The names of `imagePullSecrets` as they are: in order, with empty and doubled ones.
@@ -148,8 +149,8 @@ pub struct PodSpec<'a> {
     pub service_account: Option<Cow<'a, str>>,
     /// Whether the annotation `pullgate.dev/inject` of the pod or template is `disabled`.
     pub inject_disabled: bool,
-    /// Whether labels and annotations of the template switch Istio's injection on or off; `None` where they say nothing,
-    /// and for a Pod, whose images are final.
+    /// Labels and annotations of the template switch Istio's injection on or off; `None` if they say nothing, and for a
+    /// Pod, because its images are final.
     pub istio_injection: Option<bool>,
 }
 
@@ -284,15 +285,16 @@ impl Subject<'_> {
         !matches!(self.kind, Kind::Other | Kind::ConfigMap) && self.operation != Operation::Delete
     }
 
-    /// Whether it is being deleted. That excuses only what the object held before: a finalizer can keep it for as long as
-    /// its owner likes, and the API server and the kubelet use it meanwhile like any other.
+    /// Returns whether the object is being deleted. That excuses only the references that it held before: a finalizer
+    /// can keep it for as long as its owner likes, and the API server and the kubelet meanwhile use it like any other.
     #[must_use]
     pub fn is_deleting(&self) -> bool {
         self.operation == Operation::Delete || self.object.metadata.is_deleting
     }
 }
 
-/// Shows the object as users know it, with names cut to the length that Kubernetes allows: `Deployment payments/api`, `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
+/// Shows the object as users know it, with names cut to the length that Kubernetes allows: `Deployment payments/api`,
+/// `Pod payments/api-5d4f-* (of ReplicaSet api-5d4f)`.
 impl fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metadata = &self.object.metadata;

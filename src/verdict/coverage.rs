@@ -58,15 +58,16 @@ impl<'a> Coverage<'a> {
             .filter(|(used, _)| self.is_placeholder(used) == Match::No)
     }
 
-    /// The rules for the images that are covered, without what may be a placeholder: no secret is forecast for it.
+    /// Returns the rules for the covered images, without images that may be placeholders: no secret is predicted for
+    /// those.
     pub(super) fn rules(&self) -> impl Iterator<Item = (&'a ImageUse<'a>, &'a RegistryRule)> {
         let rule = |covering: &Covering<'a>| covering.as_ref().ok().copied().flatten();
         self.certain_images()
             .filter_map(move |(used, covering)| Some((used, rule(covering)?)))
     }
 
-    /// Whether the image of a template stands for another one, which is put in its place before a Pod is created: `auto`
-    /// under Istio's injection, and blanks, which the image triggers of `OpenShift` replace.
+    /// Whether the image of a template stands for another one, which is put in its place before a Pod is created:
+    /// `auto` under Istio's injection, and blanks, which the image triggers of `OpenShift` replace.
     ///
     /// A template only forecasts its pods, and the Pod is judged again with its real image. So nothing is lost by
     /// believing a template. In a Pod itself there are no placeholders: the API server refuses blanks there, and `auto`

@@ -67,7 +67,7 @@ pub enum Fault<'a> {
         secret: &'a str,
         /// The `ServiceAccount`.
         service_account: &'a str,
-        /// Whether the account is known. An unknown account may restrict its pods, by what was known before.
+        /// The account is known. An unknown account may restrict its pods, as far as its past is known.
         is_known: bool,
     },
     /// A docker-type Secret that is created or changed, and that a ban covers.

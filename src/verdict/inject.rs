@@ -13,7 +13,7 @@ use crate::verdict::world::World;
 use json_patch::Patch;
 use std::collections::HashSet;
 
-/// What injection comes to.
+/// The result of an injection.
 #[derive(Default)]
 pub(super) struct InjectedPod<'a> {
     pub(super) patch: Option<Patch>,
@@ -55,7 +55,7 @@ pub(super) fn inject<'a>(
     }
 }
 
-/// What the pods of a subject get that is not listed in it, be it a Pod or the template of some.
+/// Returns the secrets that the pods of a subject (a Pod or a template) get beyond those that it lists.
 pub(super) fn preview<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
@@ -87,7 +87,7 @@ pub(super) fn preview<'a>(
     }
 }
 
-/// What is wrong with the pull secrets that the pods of a template will have.
+/// Returns the faults of the pull secrets that the pods of a template will have.
 pub(super) fn predict_findings<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
@@ -111,7 +111,8 @@ pub(super) fn absent_secrets<'a>(
     pull_secrets::absent(world, subject, plan.listed(world, subject, pod))
 }
 
-/// What the pods of a subject will get; `None` where Secrets are not known, or the subject is left alone.
+/// Returns the secrets that the pods of a subject will get, or `None` if Secrets are not known or the subject is left
+/// alone.
 fn predicted<'a>(
     world: &World<'a>,
     subject: &'a Subject<'_>,
@@ -141,7 +142,7 @@ fn injections<'a>(uses: &[Wanted<'a>], is_added: impl Fn(&str) -> bool) -> Vec<I
     uses.iter().filter_map(of).collect()
 }
 
-/// What a pod is to get.
+/// The secrets that a pod should get.
 #[derive(Default)]
 struct Plan<'a> {
     /// The rules that cover its images, each with the first one, in the order of first use.
@@ -157,7 +158,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// What is wrong with the pull secrets that the pod will have.
+    /// Returns the faults of the pull secrets that the pod will have.
     fn findings(
         &self,
         world: &World<'a>,
@@ -215,8 +216,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Whether the API server will copy the list of a `ServiceAccount` into the pods of a subject, because they list nothing.
-/// It has already done so for a Pod of a request.
+/// Whether the API server will copy the list of a `ServiceAccount` into the pods of a subject, because they list
+/// nothing. It has already done so for a Pod of a request.
 fn gets_list(subject: &Subject<'_>, pod: &PodSpec<'_>) -> bool {
     let is_template = subject.kind != Kind::Pod || subject.source == ObjectSource::Manifest;
     is_template && pod.pull_secrets.is_empty()

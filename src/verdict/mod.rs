@@ -92,8 +92,8 @@ fn ruling<'a>(
     ruling
 }
 
-/// Returns the images of a subject that can be parsed, without those that are, or may be, placeholders: another webhook or
-/// controller replaces them before a Pod is created.
+/// Returns the images of a subject that can be parsed, without those that are, or may be, placeholders: another webhook
+/// or controller replaces them before a Pod is created.
 #[must_use]
 pub fn images<'a>(world: &World<'a>, subject: &'a Subject<'_>) -> Vec<JudgedImage<'a>> {
     let coverage = Coverage::of(world, subject);

@@ -12,9 +12,9 @@ use crate::verdict::words;
 use crate::verdict::world::World;
 use std::sync::atomic::AtomicBool;
 
-/// The `ConfigMap` with the policy is refused with all faults, and its warnings are shown. What was there before is not
-/// judged. A `ConfigMap` that a finalizer keeps is still the policy. When another thread sets `stop`, the checks end soon, and
-/// that they took too long is a fault.
+/// Judges an edit of the `ConfigMap` with the policy: all faults refuse it, and warnings are shown. The old policy is
+/// not judged. A `ConfigMap` that a finalizer keeps is still the policy. When another thread sets `stop`, the checks
+/// end soon, with the fault that they took too long.
 #[must_use]
 pub fn judge<'a>(
     world: &World<'a>,
@@ -63,7 +63,7 @@ pub fn judge<'a>(
     }
 }
 
-/// What of a policy does nothing as long as the content of Secrets is not known.
+/// Returns a warning about the parts of a policy that have no effect while the content of Secrets is not known.
 fn without_inventory(world: &World<'_>, policy: Option<&Policy>) -> Option<String> {
     let bans = policy.into_iter().flat_map(Policy::credential_bans);
     let names: Vec<_> = bans

@@ -21,8 +21,8 @@ pub(super) struct Listed<'a> {
     pub(super) is_withheld: bool,
 }
 
-/// The findings about pull secrets. As long as not all Secrets are known, only those that files prove. `uses` are the rules that
-/// want some.
+/// The findings about pull secrets. As long as not all Secrets are known, only those that files prove. `uses` are the
+/// rules that want some.
 pub(super) fn findings<'a>(
     world: &World<'a>,
     subject: &Subject<'_>,
@@ -113,16 +113,17 @@ impl Wanted<'_> {
     }
 }
 
-/// How many images of a pod are looked up, and how many secrets and credentials they are compared with. Pods with more secrets
-/// are left out: a tenant can list a thousand of them with 256 credentials each.
+/// How many images of a pod are looked up, and how many secrets and credentials they are compared with. Pods with more
+/// secrets are left out: a tenant can list a thousand of them with 256 credentials each.
 const MAX_IMAGES: usize = 64;
 const MAX_SECRETS: usize = 64;
 const MAX_CREDENTIALS: usize = 256;
 
-/// The images for which no pull secret of the pod holds a credential, the first of each rule that wants secrets for them.
+/// The images for which no pull secret of the pod holds a credential, the first of each rule that wants secrets for
+/// them.
 ///
-/// There are other findings for secrets that are expired, malformed or not there. So there is none here as long as one of the
-/// secrets is not completely known: it may hold the credential, or hold it soon.
+/// There are other findings for secrets that are expired, malformed or not there. So there is none here as long as one
+/// of the secrets is not completely known: it may hold the credential, or hold it soon.
 pub(super) fn without_key<'a, L: Iterator<Item = Listed<'a>>>(
     world: &World<'a>,
     subject: &Subject<'_>,
@@ -145,7 +146,8 @@ pub(super) fn without_key<'a, L: Iterator<Item = Listed<'a>>>(
     let images = rules.filter(is_asked).take(MAX_IMAGES);
     let images =
         images.filter_map(|(used, rule)| Some((used, rule, Image::parse(&used.image).ok()?)));
-    // Most keys are the registry itself, and for those no keyring has to be made. Only an IPv6 address may not match itself.
+    // Most keys are the registry itself, and for those no keyring has to be made. Only an IPv6 address may not match
+    // itself.
     let is_registry = |image: &Image<'_>| {
         let registry = image.registry();
         !registry.starts_with('[') && credentials().any(|known| *known.key == *registry)
@@ -247,14 +249,14 @@ pub(super) fn harmful<'a>(
     if unreadable.is_empty() {
         return Distinct::default();
     }
-    // What cannot be read holds no credential: one keyring serves for all of them.
+    // An unreadable Secret holds no credential, so one keyring serves for all of them.
     let own = pod.pull_secrets.iter().map(AsRef::as_ref);
     let others: Distinct<&str> = readable.into_iter().chain(own).collect();
     let others = others.as_slice().iter().filter_map(|name| content(name));
     if some_image_is_pulled(world, subject, pod, others) {
         return unreadable.into_iter().collect();
     }
-    // In how many rules a secret is: an image whose rule does not ask for it is pulled without it.
+    // The number of rules that name a secret: an image is pulled without it if its rule does not name it.
     let mut askers: HashMap<&str, usize> = HashMap::new();
     for used in uses {
         let names: HashSet<&str> = used.rule.secret_names().collect();
@@ -266,7 +268,7 @@ pub(super) fn harmful<'a>(
     unreadable.into_iter().filter(is_spared).collect()
 }
 
-/// Whether an image of a pod is pulled by what these secrets hold, or has no rule that asks for one.
+/// Returns whether an image of a pod can be pulled with these secrets, or has no rule that asks for one.
 fn some_image_is_pulled<'c>(
     world: &World<'_>,
     subject: &Subject<'_>,

@@ -1,4 +1,4 @@
-//! What Namespaces and service accounts among manifests say about the others.
+//! The facts that Namespaces and ServiceAccounts among manifests give for the other objects.
 
 use super::Manifest;
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
@@ -8,7 +8,7 @@ use crate::text::yaml::Node;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// What is known from manifests.
+/// The facts that manifests give.
 #[derive(PartialEq, Eq)]
 enum Fact {
     ServiceAccount(ServiceAccountFacts),
@@ -20,8 +20,8 @@ enum Fact {
 /// The kind of an object, its namespace or own name if it is a Namespace, and its name in the namespace.
 type FactKey = (&'static str, String, Option<String>);
 
-/// What Namespaces and service accounts say about the others. Where two of the same name say different things, as
-/// in overlays for several clusters, nothing is known.
+/// Returns the facts that Namespaces and ServiceAccounts give for the other objects. If two of the same name differ, as
+/// in overlays for several clusters, nothing is known of them.
 #[must_use]
 pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str) -> Facts {
     let mut known: BTreeMap<FactKey, Option<Fact>> = BTreeMap::new();

@@ -174,10 +174,10 @@ impl Manifest {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The object as somebody who creates it in this namespace would ask for it.
+    /// Returns the request of a user who creates the object in this namespace.
     ///
     /// # Errors
-    /// A field that matters has a value of the wrong type.
+    /// A field on which a verdict depends has a value of the wrong type.
     pub fn subject<'m>(&'m self, namespace: &'m str) -> Result<Subject<'m>, Unreadable> {
         let object = self.object()?;
         Ok(Subject {
@@ -202,7 +202,7 @@ impl Manifest {
         }
         let mut object =
             read::read(self.kind, &self.json).map_err(|error| self.unreadable(&error))?;
-        // As the API server makes it of `stringData`; what it would refuse is told apart.
+        // The content as the API server makes it of `stringData`. A content that it would refuse is another finding.
         if let Ok(Some((form, bytes))) = self.docker_content() {
             object.content = SecretContent::new(form, bytes);
         }
@@ -213,7 +213,7 @@ impl Manifest {
         let line = error.line().saturating_sub(1);
         let mut path = String::new();
         path_to(&self.node, &mut line.clone(), &mut path);
-        // What comes before it quotes the value.
+        // The text before it quotes the value.
         let words = error.to_string();
         let wanted = match words.rsplit("expected ").next() {
             Some(wanted) if wanted.starts_with("a string") => "a text",
@@ -258,11 +258,12 @@ impl Manifest {
             };
             node = next;
         }
-        // A reference is told by its field, and shown by what it says.
+        // A message names the field of a reference, and the report shows its value.
         node.get("name").unwrap_or(node).span
     }
 
-    /// Where its type stands, or else its name or its kind: the place of a finding about its content, which must not be shown.
+    /// Where its type stands, or else its name or its kind: the place of a finding about its content, which must not be
+    /// shown.
     #[must_use]
     pub fn type_span(&self) -> Span {
         let name = self

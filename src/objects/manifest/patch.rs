@@ -7,7 +7,7 @@ pub(super) fn is_deletion(node: &Node) -> bool {
     node.get("$patch").and_then(Node::text) == Some("delete")
 }
 
-/// Empties all parts that a patch deletes. They stay as empty mappings, so that the indices of lists stay what they are.
+/// Empties all parts that a patch deletes. They stay as empty mappings, so that the indices of lists stay the same.
 /// The other directives (`$patch: replace`, `$retainKeys`, `$setElementOrder/…`, `$deleteFromPrimitiveList/…`) are keys
 /// that no field of Kubernetes has, and are skipped like all such keys.
 pub(super) fn empty_deletions(node: &mut Node) {

@@ -36,8 +36,8 @@ impl Manifest {
             .filter_map(|(key, _)| key.text())
     }
 
-    /// What the kubelet reads of a docker-type Secret; `None` where it ignores it: other types, and those whose key is
-    /// missing or empty. `stringData` wins, as in the API server.
+    /// Returns the content that the kubelet reads of a docker-type Secret, or `None` if it ignores the Secret because
+    /// of its type, or because the key is missing or empty. `stringData` wins, as in the API server.
     ///
     /// # Errors
     /// Its `data` is not base64.
@@ -59,10 +59,12 @@ impl Manifest {
         Ok((!content.is_empty()).then_some((form, content)))
     }
 
-    /// How much of a registry credential anyone can read in the file, and in which field; `None` where there is nothing of one.
+    /// Returns the part of a registry credential that anyone can read in the file, and its field; `None` if there is
+    /// none.
     ///
-    /// Every value counts, not only the one that the kubelet reads: a credential is as public in a Secret of another type, under
-    /// another key, or in `data` that `stringData` overrides. What SOPS has encrypted is not a credential to its readers.
+    /// Every value counts, not only the one that the kubelet reads: a credential is as public in a Secret of another
+    /// type, under another key, or in `data` that `stringData` overrides. A value that SOPS has encrypted is not a
+    /// credential to the readers of the file.
     #[must_use]
     pub fn held_credential(&self) -> Option<(Filling, String)> {
         if !self.is_secret() || self.node.get("sops").is_some() {
@@ -99,10 +101,10 @@ impl Manifest {
         Some((filling, if is_of_type { "type".to_owned() } else { field }))
     }
 
-    /// Reads its credentials, in the order of the text; none where the kubelet ignores it.
+    /// Reads the credentials of the Secret, in the order of the text; none if the kubelet ignores it.
     ///
     /// # Errors
-    /// What the API server or the kubelet has against it, in words that repeat nothing of its value.
+    /// The API server or the kubelet refuses the Secret. The text repeats no part of its value.
     pub fn credentials(&self) -> Result<Vec<docker_config::Entry>, CredentialsError> {
         Ok(match self.docker_content()? {
             Some((form, content)) => docker_config::read(form, &content)?,
@@ -111,8 +113,8 @@ impl Manifest {
     }
 }
 
-/// Returns the part of a credential that a value of `data` holds. In a template the value may be anything but base64, and a
-/// credential that is not encoded is as public as one that is.
+/// Returns the part of a credential that a value of `data` holds. In a template the value may be anything but base64,
+/// and a credential that is not encoded is as public as one that is.
 fn filling_of_data(text: &str, may_be_bare: bool) -> Filling {
     let plain = Filling::of(text.as_bytes(), may_be_bare);
     let encoded: String = text.split_ascii_whitespace().collect();

@@ -7,7 +7,7 @@ use crate::objects::kind::Kind;
 use crate::text::yaml::{Node, Plain, Value, plain};
 use std::fmt::Write as _;
 
-/// Keys whose value is a text in every type of Kubernetes that has such a field, unless it is an object.
+/// Keys with a text as their value in every type of Kubernetes that has such a field, unless the value is an object.
 const TEXTS: [&str; 17] = [
     "generateName",
     "hostname",

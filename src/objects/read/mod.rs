@@ -27,10 +27,10 @@ use std::borrow::Cow;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Reads what matters of the JSON of an object of this kind.
+/// Reads the fields on which a verdict depends, from the JSON of an object of this kind.
 ///
 /// # Errors
-/// It is no JSON, or a field that matters has a value of the wrong type.
+/// The text is not JSON, or one of these fields has a value of the wrong type.
 pub fn read(kind: Kind, json: &str) -> Result<Object<'_>, serde_json::Error> {
     scan::seeded(json, ObjectReader(kind))
 }
@@ -89,7 +89,8 @@ fn cron_job(cron_job: JsonCronJob<'_>) -> Object<'_> {
     with_template(cron_job.metadata, job.and_then(|job| job.template))
 }
 
-/// A patch that does not decode to a `StatefulSet` makes no pods: the controllers of other projects keep anything there.
+/// A patch that does not decode to a `StatefulSet` makes no pods: the controllers of other projects keep anything
+/// there.
 fn controller_revision(revision: JsonRevision<'_>) -> Result<Object<'_>, serde_json::Error> {
     let patch = revision.data.map(|Raw(json)| RevisionData::read(json));
     let patch = patch.transpose()?.map(JsonRevisionPatch::deserialize);
@@ -166,7 +167,7 @@ fn config_map(config_map: JsonConfigMap<'_>) -> Object<'_> {
     }
 }
 
-/// The references of a list, whose items may be null.
+/// Returns the references of a list. Its items may be null.
 fn named(
     list: List<Option<Named<'_>>>,
     place: fn(usize) -> Place,

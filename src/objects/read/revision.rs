@@ -3,8 +3,8 @@
 //!
 //! The controller merges the patch into the `StatefulSet` and decodes the result by `encoding/json` (`ApplyRevision` in
 //! `pkg/controller/statefulset/stateful_set_utils.go` of Kubernetes 1.37). There, unlike at the API server,
-//! `ImagePullSecrets` is `imagePullSecrets`, null is nothing, and a field may come twice. Here the patch is brought into the
-//! form of other objects, with only the fields that a judgement depends on.
+//! `ImagePullSecrets` is `imagePullSecrets`, null is nothing, and a field may come twice. Here the patch is brought
+//! into the form of other objects, with only the fields that a judgement depends on.
 
 use super::Text;
 use crate::kubelet::golang::json::names_field;
@@ -90,8 +90,8 @@ fn add<'a>(fields: &mut Vec<Field<'a>>, field: Field<'a>) {
 }
 
 impl Field<'_> {
-    /// Adds what another key of the same field holds. Of objects and lists everything that is in either counts, since Go decodes
-    /// one into the other; of texts the one whose key comes last in the order of bytes, in which Go wrote them.
+    /// Adds the value of another key for the same field. Objects and lists are joined, because Go decodes one into the
+    /// other. Of texts the last one counts, by the order of the bytes of the keys, in which Go wrote them.
     fn merge(&mut self, other: Self) {
         match (&mut self.value, other.value) {
             (_, RevisionData::Null) => {}

@@ -1,5 +1,5 @@
-//! A pod spec. What matters of it goes where it belongs as it is read: most of a spec are lists of which nearly nothing
-//! is kept.
+//! A pod spec. Each value that a verdict depends on is stored as soon as it is read, because most of a spec are lists
+//! of which nearly nothing is kept.
 
 use super::field::{Named, SecretNamed, SecretRef, Text, json, reference};
 use crate::objects::subject::{ContainerList, ImageUse, Place, PodSpec, Reference};
@@ -10,7 +10,7 @@ use serde::de::{
 use std::fmt;
 use std::marker::PhantomData;
 
-/// What matters of a pod spec.
+/// The fields of a pod spec on which a verdict depends.
 #[derive(Default)]
 pub(super) struct Spec<'a> {
     pub(super) pod: PodSpec<'a>,
@@ -33,7 +33,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Spec<'a> {
     }
 }
 
-/// The order in which fields are reported, whatever their order in the JSON.
+/// The order in which fields are reported. It does not depend on their order in the JSON.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct FieldOrder {
     /// The list of the pod spec.
@@ -208,7 +208,7 @@ impl<'de: 'a, 'a> FieldSink<'de> for Volume<'_, 'a> {
     }
 }
 
-/// What a projected volume is made of.
+/// The sources of a projected volume.
 struct Projected<'s, 'a>(usize, &'s mut Spec<'a>);
 
 impl<'de: 'a, 'a> FieldSink<'de> for Projected<'_, 'a> {
@@ -248,7 +248,7 @@ json! {
     ImageVolume { reference: Text<'a>, }
 }
 
-/// An object whose fields go somewhere.
+/// An object; a function takes its fields.
 struct ObjectSeed<F>(F);
 
 impl<'de, F: FieldSink<'de>> DeserializeSeed<'de> for ObjectSeed<F> {
@@ -274,7 +274,7 @@ impl<'de, F: FieldSink<'de>> Visitor<'de> for ObjectSeed<F> {
     }
 }
 
-/// A list whose items go somewhere.
+/// A list; a function takes its items.
 struct ListSeed<I>(I);
 
 /// A list, or null.

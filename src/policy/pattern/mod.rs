@@ -180,7 +180,7 @@ mod tests {
             ("docker.io/library", "library-evil/nginx", false),
             ("[::1]:5000", "[::1]:5000/x", true),
             ("localhost", "localhost/x", true),
-            // An upper-case letter makes a registry of what would else be a repository; found by fuzzing.
+            // An upper-case letter turns the first part of a repository into a registry; found by fuzzing.
             ("FOO", "Foo/x", true),
             ("FOO", "foo/x", false),
         ] {
@@ -289,7 +289,8 @@ mod tests {
         }
     }
 
-    /// Pasted from a browser, a Docker configuration, a shell or an image: the suggestion covers what was meant, and never more.
+    /// Pasted from a browser, a Docker configuration, a shell or an image: the suggestion covers the images that were
+    /// meant, and never more.
     #[test]
     fn pasted_texts_get_a_suggestion_that_keeps_their_meaning() {
         for (text, suggestion) in [

@@ -66,7 +66,8 @@ pub enum PatternError {
 }
 
 impl PatternError {
-    /// The pattern to write instead, where that can be told: one that covers what the author meant, and never more.
+    /// Returns the pattern to write instead, if it is clear: it covers the images that the author meant, and never
+    /// more.
     #[must_use]
     pub fn suggestion(&self) -> Option<String> {
         match self {
@@ -87,8 +88,8 @@ impl PatternError {
     }
 }
 
-/// The pattern that was probably meant by a text: without the parts that belong to a URL, an image or a shell. `None` where the
-/// meaning cannot be told, as of a `*` within a path.
+/// The pattern that was probably meant by a text: without the parts that belong to a URL, an image or a shell. `None`
+/// where the meaning cannot be told, as of a `*` within a path.
 fn meant(text: &str) -> Option<String> {
     let text = text.trim();
     let (is_url, text) = match text.split_once("://") {
