@@ -8,9 +8,10 @@ use super::{ObjectName, client_in, without_values};
 use crate::facts::Facts;
 use crate::kubelet::docker_config::Form;
 use crate::objects::kind::Kind;
+use crate::objects::names::is_subdomain;
 use crate::objects::read;
-use crate::reports::why::MissingRight;
 use crate::reports::why::evidence::SecretState;
+use crate::reports::why::{MissingRight, pod};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
@@ -19,9 +20,10 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::Client;
 use kube::api::ListParams;
+use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -82,6 +84,10 @@ pub struct ClusterReader {
     /// The namespace of the kubeconfig's context.
     default_namespace: String,
     missing: BTreeSet<MissingRight>,
+    /// The Secrets that were read, by namespace and name, without passwords.
+    secrets: HashMap<(String, String), SecretState>,
+    /// The labels of the namespaces that were read.
+    facts: HashMap<String, Facts>,
 }
 
 impl ClusterReader {
@@ -95,6 +101,8 @@ impl ClusterReader {
             client,
             default_namespace,
             missing: BTreeSet::new(),
+            secrets: HashMap::new(),
+            facts: HashMap::new(),
         })
     }
 
@@ -121,7 +129,7 @@ impl ClusterReader {
                 let pods = Collection::of::<Pod>(self.client.clone(), namespace);
                 let pod = pods.get_value(name).await?;
                 return Ok(vec![pod.with_context(|| {
-                    format!("there is no pod {name} in namespace {namespace}")
+                    format!("pod {name} does not exist in namespace {namespace}")
                 })?]);
             }
             Asked::Workload(kind, name) => {
@@ -139,8 +147,8 @@ impl ClusterReader {
         let sees_all = *asked != Asked::All;
         // Ephemeral containers wait in pods that run, so the phase does not tell which pods wait.
         pods.each(params, |pod| {
-            if sees_all || waits(&pod) {
-                found.push(pod);
+            if sees_all || pod::may_wait(&pod) {
+                found.push(pod::reduced(&pod));
             }
         })
         .await
@@ -161,7 +169,7 @@ impl ClusterReader {
             WorkloadKind::Job => Collection::of::<Job>(client, namespace),
         };
         let workload = workloads.get_value(name).await?;
-        workload.with_context(|| format!("there is no {kind:?} {name} in namespace {namespace}"))
+        workload.with_context(|| format!("{kind:?} {name} does not exist in namespace {namespace}"))
     }
 
     /// Returns the events about a pod, or none where the caller may not read them.
@@ -182,6 +190,21 @@ impl ClusterReader {
     /// # Errors
     /// The API server does not answer.
     pub async fn secret(&mut self, namespace: &str, name: &str) -> Result<SecretState> {
+        // The API server does not validate the names in `imagePullSecrets`. No Secret has another name, and a path may not
+        // have one either.
+        if !is_subdomain(name) {
+            return Ok(SecretState::Absent);
+        }
+        let key = (namespace.to_owned(), name.to_owned());
+        if let Some(known) = self.secrets.get(&key) {
+            return Ok(known.clone());
+        }
+        let state = self.read_secret(namespace, name).await?;
+        self.secrets.insert(key, state.clone());
+        Ok(state)
+    }
+
+    async fn read_secret(&mut self, namespace: &str, name: &str) -> Result<SecretState> {
         let secrets = Collection::of::<Secret>(self.client.clone(), namespace);
         let secret = secrets.get(name).await;
         let secret = secret.map(|json| json.map(Zeroizing::new));
@@ -194,11 +217,17 @@ impl ClusterReader {
         let object = read::read(Kind::Secret, &json)
             .map_err(|_| anyhow!("Secret {namespace}/{name} cannot be read"))?;
         let of_type = object.secret_type.as_deref().unwrap_or("Opaque");
-        if Form::of(of_type).is_none() {
+        let Some(form) = Form::of(of_type) else {
             return Ok(SecretState::OtherType(of_type.to_owned()));
-        }
+        };
         let content = object.content.map(|content| content.reduce(None));
-        Ok(content.map_or(SecretState::Empty, SecretState::Read))
+        Ok(
+            content.map_or(SecretState::Empty, |content| SecretState::Read {
+                content,
+                is_config_json: form == Form::ConfigJson,
+                changed: changed(&json),
+            }),
+        )
     }
 
     /// Returns the names of the images on a node, or `None` where the caller may not read it.
@@ -209,11 +238,11 @@ impl ClusterReader {
         let nodes = Collection::of_cluster::<Node>(self.client.clone());
         let node = nodes.get_value(name).await;
         let node = self.allowed("get nodes", None, node)?.flatten();
-        Ok(node.map(|node| {
-            let images = node["status"]["images"].as_array().into_iter().flatten();
+        Ok(node.and_then(|node| {
+            let images = node["status"]["images"].as_array()?.iter();
             let names = images.flat_map(|image| image["names"].as_array().into_iter().flatten());
             let names = names.filter_map(Value::as_str);
-            names.map(str::to_owned).collect()
+            Some(names.map(str::to_owned).collect())
         }))
     }
 
@@ -222,6 +251,9 @@ impl ClusterReader {
     /// # Errors
     /// The API server does not answer.
     pub async fn facts(&mut self, namespace: &str) -> Result<Facts> {
+        if let Some(known) = self.facts.get(namespace) {
+            return Ok(known.clone());
+        }
         let namespaces = Collection::of_cluster::<Namespace>(self.client.clone());
         let read = namespaces.get_value(namespace).await;
         let read = self.allowed("get namespaces", None, read)?.flatten();
@@ -232,6 +264,7 @@ impl ClusterReader {
             let labels = labels.map(|(key, value)| (key.into(), value.into()));
             facts.set_labels(namespace, Some(labels.collect()));
         }
+        self.facts.insert(namespace.to_owned(), facts.clone());
         Ok(facts)
     }
 
@@ -269,18 +302,27 @@ impl ClusterReader {
     }
 }
 
-/// Returns whether a container of a pod waits.
-fn waits(pod: &Value) -> bool {
-    let lists = [
-        "initContainerStatuses",
-        "containerStatuses",
-        "ephemeralContainerStatuses",
-    ];
-    lists.iter().any(|list| {
-        let statuses = pod["status"][list].as_array();
-        let mut statuses = statuses.into_iter().flatten();
-        statuses.any(|status| status["state"].get("waiting").is_some())
-    })
+/// Returns the time of the last change of an object, in seconds of Unix time: that of its creation, or of a later write.
+fn changed(json: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Written {
+        metadata: Times,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Times {
+        creation_timestamp: Option<Value>,
+        managed_fields: Option<Vec<Writer>>,
+    }
+    #[derive(Deserialize)]
+    struct Writer {
+        time: Option<Value>,
+    }
+    let Written { metadata } = serde_json::from_str(json).ok()?;
+    let writers = metadata.managed_fields.into_iter().flatten();
+    let times = writers.filter_map(|writer| writer.time);
+    let times = times.chain(metadata.creation_timestamp);
+    times.filter_map(|time| pod::seconds(&time)).max()
 }
 
 /// Writes a label selector as the API takes it in a query. That of a `ReplicationController` is a map of labels.

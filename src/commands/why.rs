@@ -9,16 +9,19 @@ use crate::objects::read;
 use crate::objects::subject::{ObjectSource, Operation, Subject};
 use crate::policy::Policy;
 use crate::policy::source::PolicyText;
-use crate::reports::why::evidence::{ListedSecret, PodView, RuleView};
+use crate::reports::why::evidence::{ListedSecret, PodView, RuleView, SecretState};
 use crate::reports::why::{Answer, ExplainedPod, Known, pod, rules};
 use crate::runtime::clock::today;
 use crate::verdict::world::{Controllers, World};
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result, ensure};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
+
+/// The most Secrets that are read for one pod. A tenant may list any number.
+const MAX_SECRETS: usize = 64;
 
 /// The pods to explain, and how to reach them.
 #[derive(Debug, Args)]
@@ -101,7 +104,10 @@ async fn answer(args: &WhyArgs) -> Result<Answer> {
     let policy = policy.and_then(|text| PolicyText::File(&text).load(today()).policy);
     let mut answer = Answer::default();
     for pod in pods {
-        let explained = explain(&mut cluster, &pod, policy.as_ref()).await?;
+        let explained = match explain(&mut cluster, &pod, policy.as_ref()).await {
+            Err(error) if asked == Asked::All => failed(&pod, &error),
+            explained => explained?,
+        };
         if asked != Asked::All || explained.waits() {
             answer.pods.push(explained);
         }
@@ -110,21 +116,32 @@ async fn answer(args: &WhyArgs) -> Result<Answer> {
     Ok(answer)
 }
 
+/// One pod that cannot be explained does not hide the others.
+fn failed(pod: &Value, error: &Error) -> ExplainedPod {
+    let text = |key: &str| pod["metadata"][key].as_str().unwrap_or_default();
+    ExplainedPod::failed(text("namespace"), text("name"), &format!("{error:#}"))
+}
+
 async fn explain(
     cluster: &mut ClusterReader,
     pod: &Value,
     policy: Option<&Policy>,
 ) -> Result<ExplainedPod> {
-    let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+    let uid = pod::uid_of_events(pod);
     let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
     let events = cluster.events(namespace, uid).await?;
     let events = pod::events(&events, uid);
     let view = PodView::read(pod, &events);
     let mut secrets = Vec::new();
-    for name in &view.listed {
+    for (number, name) in view.listed.iter().enumerate() {
+        let state = if number < MAX_SECRETS {
+            cluster.secret(namespace, name).await?
+        } else {
+            SecretState::Unread
+        };
         secrets.push(ListedSecret {
             name: name.clone(),
-            state: cluster.secret(namespace, name).await?,
+            state,
         });
     }
     let rules = match policy {

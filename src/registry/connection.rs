@@ -75,7 +75,7 @@ impl Connector {
         }
         ensure!(
             network.authorities.trim().is_empty() || roots.len() > of_system,
-            "there is no certificate among the CA certificates"
+            "the CA certificates hold no certificate"
         );
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)

@@ -187,7 +187,7 @@ fn texts(kubeconfig: &str, ns: &str) {
     );
     assert_eq!(code, Some(2));
     assert!(
-        stderr.contains("there is no pod nothing in namespace why-causes"),
+        stderr.contains("pod nothing does not exist in namespace why-causes"),
         "{stderr}"
     );
 }

@@ -1,10 +1,10 @@
-//! Whose a credential is.
+//! Tests of the account that a credential belongs to.
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
 use pullgate::secrets::account::Product;
 use pullgate::secrets::account::{AccountClass, Confidence, Life, Shape, classify, expiry};
 
-/// A host, a user name and a password, what the policy says runs there, and what is to be told of it.
+/// A host, a user name and a password, the product by the policy, and the expected account.
 type Row<'a> = (
     &'a str,
     &'a str,

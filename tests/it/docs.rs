@@ -1,4 +1,4 @@
-//! What the documentation shows is what happens.
+//! The documentation shows real output.
 
 use crate::policy::EXAMPLE;
 use pullgate::facts::inventory::InventoryMode;
@@ -87,7 +87,8 @@ fn every_command_that_is_shown_says_what_is_shown() {
     }
 }
 
-/// Each code of a finding has its line: in the table of docs/metrics.md, or in docs/commands.md where only files have it.
+/// Each code of a finding has its line: in the table of docs/metrics.md, or in docs/commands.md where only files have
+/// it.
 #[test]
 fn every_code_of_a_finding_has_its_line() {
     let metrics = read("docs/metrics.md");
@@ -109,8 +110,8 @@ fn every_code_of_a_finding_has_its_line() {
     }
 }
 
-/// Each class of account and each product has its row in docs/policy.md, and each mode of the inventory its value in the
-/// schema of the chart.
+/// Each class of account and each product has its row in docs/policy.md, and each mode of the inventory its value in
+/// the schema of the chart.
 #[test]
 fn every_word_of_the_policy_and_the_chart_is_documented() {
     let policy = read("docs/policy.md");
@@ -130,7 +131,8 @@ fn every_word_of_the_policy_and_the_chart_is_documented() {
     );
 }
 
-/// The policy for namespace labels protects what docs/operations.md says, and a test on a real API server applies it.
+/// The policy for namespace labels protects the labels that docs/operations.md names, and a test on a real API server
+/// applies it.
 #[test]
 fn the_admission_policy_to_copy_is_bound() {
     let text = read("docs/admission/namespace-labels.yaml");

@@ -127,8 +127,8 @@ fn the_grammar_rows_of_distribution_reference_hold() {
     assert!(compared >= 20, "only {compared} rows compared");
 }
 
-/// What is left of the tables of v0.6.0, as far as it speaks of what we do. Not compared: `WithName`, which takes a
-/// name alone and does not normalise; bare digests of `ParseAnyReference`, which are no image that can be pulled; and `FamiliarMatch`.
+/// The tables of v0.6.0, as far as they concern this parser. Not compared: `WithName`, which takes a name alone and
+/// does not normalise; bare digests of `ParseAnyReference`, which cannot be pulled; and `FamiliarMatch`.
 #[test]
 fn the_other_tables_of_distribution_reference_hold() {
     let mut compared = 0;

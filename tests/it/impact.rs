@@ -1,4 +1,4 @@
-//! What an edit of the policy would do, without a cluster.
+//! Tests of the preview of a policy edit, without a cluster.
 
 use crate::support::{POLICY, Setting, create, in_namespace};
 use pullgate::admission;
@@ -19,7 +19,7 @@ fn deployment(namespace: &str, name: &str, image: &str, secrets: &[&str]) -> Val
     review
 }
 
-/// What is told of an edit from [`POLICY`] to a policy of this body.
+/// Returns the lines about an edit from [`POLICY`] to a policy of this body.
 fn told(body: &str, workloads: &[Value], extent: Extent) -> Vec<String> {
     let setting = Setting::new(POLICY);
     let before = World {
@@ -75,7 +75,7 @@ bans:
     );
 }
 
-/// A ban that was there, and now hits what runs too.
+/// A ban that existed before, and now also hits running workloads.
 #[test]
 fn what_would_get_no_new_pods_is_told_apart() {
     let workloads = [deployment(

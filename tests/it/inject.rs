@@ -38,7 +38,8 @@ fn trap_1_an_existing_list_is_added_to() {
     );
 }
 
-/// Rows: what is listed, what is wanted (as images of rules that bring it), how many operations on the list it takes.
+/// Rows: the listed secrets, the wanted secrets (as images of rules that bring them), and the number of operations on
+/// the list.
 #[test]
 fn the_patch_is_the_smallest() {
     let policy: String = "registries:\n".to_owned()
@@ -341,7 +342,7 @@ fn any_pod() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Promise 1, and what the list has to be.
+    /// Promise 1, and the expected list.
     #[test]
     fn promise_1_the_patch_applies_and_asking_again_changes_nothing(pod in any_pod()) {
         let setting = Setting::new(

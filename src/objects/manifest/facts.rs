@@ -1,4 +1,4 @@
-//! The facts that Namespaces and ServiceAccounts among manifests give for the other objects.
+//! The facts that Namespaces and service accounts among manifests give for the other objects.
 
 use super::Manifest;
 use crate::facts::{ENFORCE_MOUNTABLE_SECRETS, Facts, Labels, ServiceAccountFacts};
@@ -20,7 +20,7 @@ enum Fact {
 /// The kind of an object, its namespace or own name if it is a Namespace, and its name in the namespace.
 type FactKey = (&'static str, String, Option<String>);
 
-/// Returns the facts that Namespaces and ServiceAccounts give for the other objects. If two of the same name differ, as
+/// Returns the facts that Namespaces and service accounts give for the other objects. If two of the same name differ, as
 /// in overlays for several clusters, nothing is known of them.
 #[must_use]
 pub fn facts<'m>(manifests: impl Iterator<Item = &'m Manifest>, namespace: &str) -> Facts {

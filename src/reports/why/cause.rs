@@ -1,6 +1,8 @@
 //! The decision: evidence in, cause out. Each row of the table maps to one cause.
 
-use super::evidence::{ListedSecret, PodView, RuleView, SecretState, Simulation, WaitingImage};
+use super::evidence::{
+    ListedSecret, PodView, RuleView, SecretState, Simulation, TriedCredential, WaitingImage,
+};
 use super::texts::{self, PullText};
 use serde::Serialize;
 
@@ -60,7 +62,7 @@ pub enum Cause {
     IdentityRefused,
     /// A policy of the node refuses the image.
     NodePolicy,
-    /// The pull works elsewhere: the fault is on the node.
+    /// The credential is there, and the node does not use it: the fault is on the node.
     NodeSide,
     /// The pod has no node yet.
     Unscheduled,
@@ -133,7 +135,7 @@ pub fn decide(evidence: &Evidence<'_>) -> Decision {
         Some(PullText::InvalidName) => Cause::InvalidName.into(),
         Some(PullText::SecretUnreadable) => Cause::SecretUnreadable.into(),
         Some(PullText::NeverPull) => never_pull(evidence.is_on_node),
-        Some(PullText::Network) => Cause::Network.into(),
+        Some(PullText::Network | PullText::RegistryFails) => Cause::Network.into(),
         Some(PullText::Tls) => Cause::Tls.into(),
         Some(PullText::RateLimited | PullText::Throttled) => Cause::RateLimited.into(),
         Some(PullText::NoPlatform) => Cause::NoPlatform.into(),
@@ -164,8 +166,10 @@ fn still_pulling(reason: &str) -> Decision {
 fn never_pull(is_on_node: Option<bool>) -> Decision {
     match is_on_node {
         Some(true) => Cause::NeverPullNoAccess.into(),
-        Some(false) => Decision::from(Cause::NeverPullAbsent),
-        None => Decision::from(Cause::NeverPullAbsent).or(&[Cause::NeverPullNoAccess]),
+        // A node lists only its largest images.
+        Some(false) | None => {
+            Decision::from(Cause::NeverPullAbsent).or(&[Cause::NeverPullNoAccess])
+        }
     }
 }
 
@@ -194,7 +198,19 @@ fn none_sent(evidence: &Evidence<'_>) -> Decision {
         ..
     } = evidence;
     if !simulation.tried.is_empty() {
-        return Cause::SecretCameLater.into();
+        let failed = evidence.image.failed;
+        let was_there = |tried: &TriedCredential| {
+            tried
+                .changed
+                .zip(failed)
+                .is_some_and(|(changed, failed)| changed < failed)
+        };
+        // The node asks another host, by a mirror or a short name.
+        return if simulation.tried.iter().all(was_there) {
+            Cause::NodeSide.into()
+        } else {
+            Cause::SecretCameLater.into()
+        };
     }
     if let RuleView::Node { .. } = rule {
         return Cause::IdentityRefused.into();
@@ -209,8 +225,13 @@ fn none_sent(evidence: &Evidence<'_>) -> Decision {
     if pod.listed.is_empty() {
         return Cause::NoSecret.into();
     }
+    let others: &[Cause] = if secrets.len() > 1 && simulation.is_complete {
+        &[Cause::NoKeyForRegistry]
+    } else {
+        &[]
+    };
     if is(|state| *state == SecretState::Absent) {
-        return Cause::SecretMissing.into();
+        return Decision::from(Cause::SecretMissing).or(others);
     }
     if !simulation.is_complete {
         return Decision::from(Cause::NoSecret).or(&[
@@ -221,7 +242,10 @@ fn none_sent(evidence: &Evidence<'_>) -> Decision {
         ]);
     }
     if is(|state| matches!(state, SecretState::OtherType(_) | SecretState::Empty)) {
-        return Cause::SecretWrongType.into();
+        return Decision::from(Cause::SecretWrongType).or(others);
+    }
+    if !simulation.without_password.is_empty() {
+        return Cause::NoSecret.into();
     }
     Cause::NoKeyForRegistry.into()
 }

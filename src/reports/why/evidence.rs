@@ -2,7 +2,7 @@
 
 use crate::kubelet::image::Image;
 use crate::kubelet::keyring::Keyring;
-use crate::secrets::credentials::{Content, Credential};
+use crate::secrets::credentials::Content;
 use serde::Serialize;
 
 /// A pod that may wait for images.
@@ -18,6 +18,10 @@ pub struct PodView {
     pub node: Option<String>,
     /// The names in `imagePullSecrets`, in order.
     pub listed: Vec<String>,
+    /// The pod waits, and a controller creates another one if it is deleted.
+    pub is_replaceable: bool,
+    /// The pod is the mirror of a static pod. It can list no Secret, and to delete it changes nothing.
+    pub is_static: bool,
     /// The annotation `pullgate.dev/injected` is there.
     pub was_injected: bool,
     /// The images that containers wait for.
@@ -37,6 +41,8 @@ pub struct WaitingImage {
     pub message: String,
     /// The event that says more than the state.
     pub event: Option<PodEvent>,
+    /// The time of the last failure, in seconds of Unix time, where an event has it.
+    pub failed: Option<i64>,
 }
 
 /// An event of a pod.
@@ -72,8 +78,15 @@ pub enum SecretState {
     OtherType(String),
     /// The kubelet ignores it, because the key with the credentials is missing or empty.
     Empty,
-    /// The kubelet reads it. Its content is kept without passwords.
-    Read(Content),
+    /// The kubelet reads it.
+    Read {
+        /// The content, without passwords.
+        content: Content,
+        /// The Secret is of the type `kubernetes.io/dockerconfigjson`.
+        is_config_json: bool,
+        /// The time of its last change, in seconds of Unix time.
+        changed: Option<i64>,
+    },
 }
 
 /// The rule of the policy for an image.
@@ -88,6 +101,8 @@ pub enum RuleView {
     Secrets {
         /// The name of the rule.
         rule: String,
+        /// The secrets of the rule.
+        all: Vec<String>,
         /// The secrets that a new pod would get and this one does not list.
         missing: Vec<String>,
     },
@@ -115,6 +130,12 @@ pub struct TriedCredential {
     /// The end of its validity, in seconds of Unix time, where the credential says so.
     #[serde(skip)]
     pub expires: Option<i64>,
+    /// The time of the last change of the Secret, in seconds of Unix time.
+    #[serde(skip)]
+    pub changed: Option<i64>,
+    /// The Secret is of the type `kubernetes.io/dockerconfigjson`, and this is its only entry.
+    #[serde(skip)]
+    pub is_only_entry: bool,
 }
 
 /// The credentials that the kubelet would try now for one image.
@@ -122,6 +143,8 @@ pub struct TriedCredential {
 pub struct Simulation {
     /// In the order of the kubelet; none means an anonymous pull.
     pub tried: Vec<TriedCredential>,
+    /// Secrets with an entry for the image that has no password: the node sends nothing for it.
+    pub without_password: Vec<String>,
     /// A Secret that cannot be decoded. It stops every pull of the pod.
     pub unreadable: Option<String>,
     /// Every listed Secret is known, so that `tried` is complete.
@@ -141,35 +164,41 @@ impl Simulation {
             match state {
                 SecretState::Absent | SecretState::OtherType(_) | SecretState::Empty => {}
                 SecretState::Unread => simulation.is_complete = false,
-                SecretState::Read(content) => match content {
+                SecretState::Read {
+                    content,
+                    is_config_json,
+                    changed,
+                } => match content {
                     Content::Malformed(_) => {
                         simulation.unreadable.get_or_insert_with(|| name.clone());
                     }
                     Content::Unread | Content::TooManyEntries => simulation.is_complete = false,
                     Content::Credentials(credentials) => {
                         for credential in credentials.iter() {
-                            let tried = TriedCredential::new(name, credential);
-                            keyring.add(credential.key.as_bytes(), tried);
+                            let tried = TriedCredential {
+                                secret: name.clone(),
+                                key: credential.key.to_string(),
+                                username: credential.username.to_string(),
+                                expires: credential.expires,
+                                changed: *changed,
+                                is_only_entry: *is_config_json && credentials.len() == 1,
+                            };
+                            let key = credential.key.as_bytes();
+                            keyring.add(key, (tried, credential.has_password()));
                         }
                     }
                 },
             }
         }
         if let Ok(image) = Image::parse(image) {
-            let found = keyring.lookup(&image).into_iter();
-            simulation.tried = found.map(|(_, tried)| tried.clone()).collect();
+            for (_, (tried, has_password)) in keyring.lookup(&image) {
+                if *has_password {
+                    simulation.tried.push(tried.clone());
+                } else {
+                    simulation.without_password.push(tried.secret.clone());
+                }
+            }
         }
         simulation
-    }
-}
-
-impl TriedCredential {
-    fn new(secret: &str, credential: &Credential) -> Self {
-        Self {
-            secret: secret.to_owned(),
-            key: credential.key.to_string(),
-            username: credential.username.to_string(),
-            expires: credential.expires,
-        }
     }
 }

@@ -13,6 +13,8 @@ mod text;
 pub mod texts;
 mod words;
 
+use crate::kubelet::image::Image;
+use crate::text::excerpt::clean;
 use crate::text::foreign::Confidential;
 use cause::{Cause, Decision, Evidence};
 use evidence::{
@@ -134,7 +136,7 @@ impl Known<'_> {
         rule: Option<&RuleView>,
     ) -> ExplainedImage {
         let simulation = Simulation::of(secrets, &image.image);
-        let is_there = |images: &[String]| images.contains(&image.image);
+        let is_there = |images: &[String]| images.iter().any(|name| is_same(name, &image.image));
         let evidence = Evidence {
             pod: self.pod,
             image,
@@ -205,20 +207,26 @@ impl ExplainedImage {
     fn new(evidence: &Evidence<'_>, decision: Decision) -> Self {
         let advice = words::advise(evidence, &decision);
         // No password is in hand: the Secrets were reduced when they were read.
-        let foreign = Confidential::default();
+        let mut foreign = Confidential::default();
+        let shown = words::without_credentials(&evidence.image.image);
+        let hidden = evidence.image.image.strip_suffix(shown).unwrap_or_default();
+        for part in hidden.trim_end_matches('@').splitn(2, ':') {
+            foreign.add(part.as_bytes());
+        }
         let WaitingImage {
             container,
             image,
             reason,
             message,
             event,
+            ..
         } = evidence.image;
         Self {
             container: Some(container.clone()),
-            image: Some(image.clone()),
+            image: Some(words::without_credentials(image).to_owned()),
             cause: decision.cause,
             candidates: decision.candidates,
-            message: advice.message,
+            message: clean(&advice.message),
             fix: advice.fix,
             heals: advice.heals,
             evidence: NodeTexts {
@@ -232,11 +240,54 @@ impl ExplainedImage {
     }
 }
 
+/// Returns whether two references name the same image. A node lists its images by their full names.
+fn is_same(a: &str, b: &str) -> bool {
+    let parts = |text| {
+        let image = Image::parse(text).ok()?;
+        let end = image
+            .digest()
+            .or(image.tag())
+            .unwrap_or("latest")
+            .to_owned();
+        Some((
+            image.registry().to_owned(),
+            image.repository().to_owned(),
+            end,
+        ))
+    };
+    parts(a).is_some_and(|a| parts(b) == Some(a))
+}
+
 impl ExplainedPod {
+    /// Returns the answer about a pod that cannot be explained.
+    #[must_use]
+    pub fn failed(namespace: &str, pod: &str, error: &str) -> Self {
+        let explained = ExplainedImage {
+            container: None,
+            image: None,
+            cause: Cause::Unknown,
+            candidates: Vec::new(),
+            message: clean(&format!("this pod cannot be explained: {error}")),
+            fix: Vec::new(),
+            heals: None,
+            evidence: NodeTexts::default(),
+            credentials: Vec::new(),
+            probe: (),
+        };
+        Self {
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            node: None,
+            images: vec![explained],
+        }
+    }
+
     /// Returns whether a container of the pod waits for an image.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.images.iter().any(|image| image.container.is_some())
+        let waits =
+            |image: &ExplainedImage| image.container.is_some() || image.cause == Cause::Unknown;
+        self.images.iter().any(waits)
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::evidence::{PodEvent, PodView, WaitingImage};
 use super::texts::{self, PullText};
-use crate::objects::subject::INJECTED;
+use crate::objects::subject::{INJECTED, MIRROR_POD};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// Events of one attempt to pull are no further apart, in seconds.
+const ATTEMPT: i64 = 60;
 
 /// The lists of a pod's spec with containers, and the lists of its status with their states.
 const CONTAINERS: [(&str, &str); 3] = [
@@ -29,6 +32,9 @@ impl PodView {
                 .map(|entry| text(&entry["name"]).to_owned())
                 .filter(|name| !name.is_empty())
                 .collect(),
+            is_replaceable: text(&pod["status"]["phase"]) == "Pending"
+                && items(&metadata["ownerReferences"]).any(|owner| owner["controller"] == true),
+            is_static: metadata["annotations"].get(MIRROR_POD).is_some(),
             was_injected: metadata["annotations"].get(INJECTED).is_some(),
             waiting: CONTAINERS
                 .iter()
@@ -80,8 +86,19 @@ fn waiting<'p>(
             reason: reason.to_owned(),
             message: event.map_or(message, |event| &event.message).to_owned(),
             event: event.cloned(),
+            failed: last_failure(events, &field),
         })
     })
+}
+
+/// Returns the time of the last failed pull of a container.
+fn last_failure(events: &[PodEvent], field: &str) -> Option<i64> {
+    let failures = events.iter().filter(|event| {
+        (event.field == field || event.field.is_empty())
+            && event.reason == "Failed"
+            && event.message.starts_with("Failed to pull image")
+    });
+    failures.filter_map(|event| event.time).max()
 }
 
 /// Returns whether the last event of a container is the beginning of a pull.
@@ -105,6 +122,14 @@ fn explaining<'e>(events: &'e [PodEvent], field: &str, image: &str) -> Option<&'
 /// The kubelet writes the image in quotes.
 fn names_image(message: &str, image: &str) -> bool {
     !image.is_empty() && message.contains(&format!("{image:?}"))
+}
+
+/// Returns the uid that events about a pod have: for the mirror of a static pod, that of the static pod.
+#[must_use]
+pub fn uid_of_events(pod: &Value) -> &str {
+    let metadata = &pod["metadata"];
+    let of_static = metadata["annotations"][MIRROR_POD].as_str();
+    of_static.unwrap_or_else(|| text(&metadata["uid"]))
 }
 
 /// Reads the events about the pod of this uid, the oldest first. Events of a former pod of the same name may come late.
@@ -131,6 +156,53 @@ fn event(event: &Value) -> PodEvent {
     }
 }
 
+/// Returns the parts of a pod that an answer depends on. Of a whole cluster, many pods may wait at once.
+#[must_use]
+pub fn reduced(pod: &Value) -> Value {
+    let containers = |list: &str| -> Value {
+        let list = items(&pod["spec"][list]);
+        list.map(|container| json!({"name": container["name"], "image": container["image"]}))
+            .collect()
+    };
+    let (metadata, spec, status) = (&pod["metadata"], &pod["spec"], &pod["status"]);
+    let volumes: Value = items(&spec["volumes"])
+        .filter(|volume| volume.get("image").is_some())
+        .map(|volume| json!({"name": volume["name"], "image": volume["image"]}))
+        .collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "namespace": metadata["namespace"], "name": metadata["name"], "uid": metadata["uid"],
+            "annotations": metadata["annotations"], "ownerReferences": metadata["ownerReferences"],
+        },
+        "spec": {
+            "nodeName": spec["nodeName"], "imagePullSecrets": spec["imagePullSecrets"],
+            "serviceAccountName": spec["serviceAccountName"], "volumes": volumes,
+            "initContainers": containers("initContainers"), "containers": containers("containers"),
+            "ephemeralContainers": containers("ephemeralContainers"),
+        },
+        "status": {
+            "phase": status["phase"], "initContainerStatuses": status["initContainerStatuses"],
+            "containerStatuses": status["containerStatuses"],
+            "ephemeralContainerStatuses": status["ephemeralContainerStatuses"],
+        },
+    })
+}
+
+/// Returns whether a container of a pod may wait for an image.
+#[must_use]
+pub fn may_wait(pod: &Value) -> bool {
+    let mut statuses = CONTAINERS
+        .iter()
+        .flat_map(|(_, statuses)| items(&pod["status"][statuses]));
+    statuses.any(|status| {
+        let waiting = &status["state"]["waiting"];
+        let (reason, message) = (text(&waiting["reason"]), text(&waiting["message"]));
+        reason == "ContainerCreating" || texts::is_about_a_pull(reason, message)
+    })
+}
+
 /// Returns the names of the pull secrets that the kubelet did not find at its last attempt: it says so in an event, which a
 /// caller may read who may not read Secrets.
 #[must_use]
@@ -139,6 +211,12 @@ pub fn not_found(events: &[PodEvent]) -> Vec<&str> {
         .iter()
         .rev()
         .find(|event| event.reason == "FailedToRetrieveImagePullSecret");
+    // A Secret that was created later may be there now: the kubelet tells of missing ones at each attempt.
+    let last_attempt = events.iter().filter(|event| event.reason == "Failed");
+    let last_attempt = last_attempt.filter_map(|event| event.time).max();
+    let last = last.filter(|event| {
+        event.time.is_none() || event.time.map(|time| time + ATTEMPT) >= last_attempt
+    });
     let names = last.and_then(|event| {
         let (_, rest) = event.message.split_once("image pull secrets (")?;
         Some(rest.split_once(')')?.0)

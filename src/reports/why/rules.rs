@@ -31,12 +31,10 @@ pub fn rules(world: &World<'_>, subject: &Subject<'_>, pod: &PodView) -> Vec<Rul
                 let is_injected = injections
                     .iter()
                     .any(|injection| injection.rule.name == rule);
-                let names = names.iter().map(ToString::to_string);
-                let missing = names.filter(|name| is_injected && !pod.listed.contains(name));
-                RuleView::Secrets {
-                    missing: missing.collect(),
-                    rule,
-                }
+                let all: Vec<_> = names.iter().map(ToString::to_string).collect();
+                let is_missing = |name: &&String| is_injected && !pod.listed.contains(name);
+                let missing = all.iter().filter(is_missing).cloned().collect();
+                RuleView::Secrets { rule, all, missing }
             }
         }
     };

@@ -72,7 +72,7 @@ impl ExplainedImage {
                 } else {
                     "             then"
                 },
-                tried.secret,
+                clean(&tried.secret),
                 clean(&tried.key),
                 clean(&tried.username)
             );

@@ -4,6 +4,8 @@
 //! runtime copies the text of the registry or of Go's network code. One table maps pieces of these texts to their meaning.
 //! Texts of containerd 1.7 to 2.4, CRI-O and Kubernetes 1.31 to 1.37 are in it.
 
+use crate::objects::names::MAX_SUBDOMAIN;
+
 /// The meaning of a text of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PullText {
@@ -21,7 +23,9 @@ pub enum PullText {
     Tls,
     /// The node cannot reach the registry.
     Network,
-    /// The registry, or the kubelet itself, limits the rate of pulls.
+    /// The registry, or its token endpoint, answers with an error of its own.
+    RegistryFails,
+    /// The registry limits the rate of pulls.
     RateLimited,
     /// The kubelet starts no more pulls at once (`registryPullQPS`).
     Throttled,
@@ -142,6 +146,29 @@ const MESSAGES: &[(PullText, &[&str])] = &[
             "no image found in manifest list for architecture",
         ],
     ),
+    (
+        PullText::RegistryFails,
+        &[
+            "500 Internal Server Error",
+            "502 Bad Gateway",
+            "503 Service Unavailable",
+            "504 Gateway Timeout",
+            "HTTP status: 5",
+        ],
+    ),
+    // A broken store of the node: its texts end with "not found" too.
+    (
+        PullText::Runtime,
+        &[
+            "failed to extract layer",
+            "failed to prepare extraction snapshot",
+            "content digest ",
+            "parent snapshot ",
+            "wrong diff id",
+            "schema 1 image manifests are no longer supported",
+            "Failed to inspect image",
+        ],
+    ),
     // Of several credentials one was accepted where "not found" stands beside the refusal of another.
     (
         PullText::NotFound,
@@ -184,15 +211,14 @@ const MESSAGES: &[(PullText, &[&str])] = &[
         ],
     ),
     (PullText::NoProgress, &["context canceled"]),
-    (
-        PullText::Runtime,
-        &[
-            "failed to extract layer",
-            "wrong diff id",
-            "schema 1 image manifests are no longer supported",
-            "Failed to inspect image",
-        ],
-    ),
+];
+
+/// Pieces of texts about the token endpoint of a registry. A 404 of that endpoint is not about the image.
+const TOKEN_TEXTS: [&str; 4] = [
+    "failed to fetch oauth token",
+    "failed to fetch anonymous token",
+    "unable to retrieve auth token",
+    "Requesting bearer token",
 ];
 
 /// Returns whether a container with this reason in `state.waiting` waits for an image. The kubelet uses the text of the
@@ -217,6 +243,10 @@ pub fn meaning(reason: &str, message: &str) -> Option<PullText> {
         return Some(*meaning);
     }
     let text = of_the_runtime(message);
+    let is_of_the_token_endpoint = TOKEN_TEXTS.iter().any(|piece| text.contains(piece));
+    if is_of_the_token_endpoint && text.contains("404 Not Found") {
+        return Some(PullText::RegistryFails);
+    }
     let has = |pieces: &[&str]| pieces.iter().any(|piece| text.contains(piece));
     let row = MESSAGES.iter().find(|(_, pieces)| has(pieces));
     row.map(|(meaning, _)| *meaning)
@@ -244,5 +274,8 @@ pub fn asked_host(message: &str) -> Option<&str> {
         .min()?;
     let rest = &message[start..];
     let end = rest.find(['/', '"', ' ', '?', '\\']).unwrap_or(rest.len());
-    (end > 0).then(|| &rest[..end])
+    let host = &rest[..end];
+    let is_host = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
+    let is_shown = (1..=MAX_SUBDOMAIN).contains(&host.len()) && host.chars().all(is_host);
+    is_shown.then_some(host)
 }

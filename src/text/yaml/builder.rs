@@ -18,6 +18,9 @@ const BYTES_OF_A_VALUE: usize = 64;
 /// Why a second document is an error where no `---` comes before it.
 pub(super) const SKIPPED: &str = "the document ends before this, and kubectl skips the rest";
 
+/// The most %TAG directives of a document.
+const MAX_TAG_DIRECTIVES: usize = 64;
+
 /// Builds the documents of a text.
 pub(super) struct Builder<'a> {
     pub(super) scanner: Scanner<'a>,
@@ -124,6 +127,10 @@ impl<'a> Builder<'a> {
                 Token::TagDirective(handle, prefix) => {
                     if self.tags.iter().any(|(known, _)| *known == handle) {
                         return refuse("a second %TAG directive of that handle");
+                    }
+                    // Each tag of the document is looked up among them.
+                    if self.tags.len() == MAX_TAG_DIRECTIVES {
+                        return refuse("more than 64 %TAG directives");
                     }
                     self.tags.push((handle, prefix));
                 }

@@ -90,7 +90,7 @@ pub(super) fn policy_config_map(plane: &ControlPlane) {
     ));
     assert!(!output.ok);
     for expected in [
-        "ConfigMap policy-edit/pullgate-policy: 3 findings\n",
+        "ConfigMap policy-edit/pullgate-policy: 2 findings\n",
         "- policy.yaml:3:12: unmatched: \"maybe\" is not one of `allow`, `warn`, `deny`",
         "- policy.yaml:4:18: bans[0].secret: unknown key `secret` (did you mean `secrets`?)",
     ] {

@@ -1,4 +1,4 @@
-//! Tests of Pullgate as it is used: installed by helm in a cluster whose nodes pull images, and called through its
+//! Tests of Pullgate as it is used: installed by helm in a cluster with nodes that pull images, and called through its
 //! Service.
 //!
 //! `cargo test --test nodes [FILTER]`. `tests/cluster/play` opens a shell with the same cluster.

@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
 use std::process::Command;
 
-/// Promise 5. Of a line is shown what leads to the place, and the place: whatever else is there may be a secret.
+/// Promise 5. The report shows the keys that lead to a place, and the place. The rest of the line may be a secret.
 #[test]
 fn promise_5_no_credential_of_a_manifest_is_shown() {
     let secret = "apiVersion: v1\nkind: Secret\n";
@@ -71,7 +71,7 @@ fn promise_5_no_credential_of_a_manifest_is_shown() {
         "{}",
         run.stdout
     );
-    // The same of what is no policy and was given for one.
+    // The same for a file that is given as the policy and is not one.
     folder.write(
         "secret.json",
         r#"{"kind": "Secret", "stringData": {"password": "hidden"}}"#,
@@ -232,7 +232,7 @@ fn a_credential_is_found_wherever_it_stands() {
             "{file}"
         );
     }
-    // Without a type a Secret is Opaque, and what SOPS has encrypted is not a credential to its readers.
+    // Without a type a Secret is Opaque, and a value that SOPS has encrypted is not a credential to its readers.
     let kaniko = secret("Opaque", "stringData", "config.json", mixed).replace("type: Opaque\n", "");
     assert_eq!(findings(&kaniko).0, 1);
     assert_eq!(findings(&format!("{kaniko}sops: {{}}\n")), (0, vec![]));

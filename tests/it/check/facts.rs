@@ -1,4 +1,4 @@
-//! Tests of what `check` learns from each Namespace and ServiceAccount among the files.
+//! Tests of the facts that `check` takes from each Namespace and ServiceAccount among the files.
 
 use super::Folder;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn the_old_name_of_service_account_name_counts() {
     );
 }
 
-/// What is no Namespace of Kubernetes says nothing about one, and what contradicts itself says nothing at all.
+/// An object of another kind gives no facts about a namespace, and two objects that differ give none at all.
 #[test]
 fn facts_come_from_the_right_objects_and_agree() {
     let folder = Folder::new(&[]);
@@ -101,7 +101,7 @@ spec:
     );
 }
 
-/// What the objects beside it say is known: labels of namespaces, and what a `ServiceAccount` hands down.
+/// The other objects give facts: labels of namespaces, and the secrets that a `ServiceAccount` hands down.
 #[test]
 fn namespaces_and_service_accounts_are_facts() {
     let folder = Folder::new(&[]);
@@ -147,7 +147,7 @@ fn namespaces_and_service_accounts_are_facts() {
         "{}",
         run.stdout
     );
-    // A pod that lists what a person wrote got it from nobody.
+    // A pod with a list of its own inherits nothing.
     let run = folder.check(&["-f", "-", "-n", "ns"], &(namespace("no") + pod));
     assert!(
         run.stdout

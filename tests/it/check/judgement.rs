@@ -4,7 +4,7 @@ use super::Folder;
 use crate::policy::EXAMPLE;
 use serde_json::{Value, json};
 
-/// One judgement, many mouths: what the webhook would say about the object is what `check` says.
+/// One judgement for all: `check` says the same about an object as the webhook.
 #[test]
 fn trap_11_the_judgement_is_that_of_the_webhook() {
     let setting =

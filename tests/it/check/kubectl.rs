@@ -1,4 +1,4 @@
-//! Tests of how `check` reads what kubectl reads, and refuses what kubectl or the API server refuses.
+//! `check` reads the files that kubectl reads, and refuses those that kubectl or the API server refuses.
 
 use super::Folder;
 use pullgate::objects::kind::Kind;
@@ -185,7 +185,7 @@ fn a_null_item_is_an_empty_object() {
     assert_eq!(read.pod.expect("a spec").pull_secrets, ["", "a", ""]);
 }
 
-/// What a strategic merge patch deletes is not in the object afterwards.
+/// An entry that a strategic merge patch deletes is not in the object afterwards.
 #[test]
 fn what_a_patch_deletes_is_not_reported() {
     let folder = Folder::new(&[]);

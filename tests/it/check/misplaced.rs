@@ -123,7 +123,7 @@ fn each_kind_has_its_own_right_place() {
     }
 }
 
-/// The place of the key, and words that say what to do.
+/// The place of the key, and the expected advice.
 #[test]
 fn the_warning_names_file_and_place() {
     let folder = Folder::new(&[(
@@ -169,7 +169,7 @@ fn other_objects_and_right_fields_are_not_warned_of() {
     }
 }
 
-/// What is left alone is not searched, and each place in a file is told.
+/// Exempt objects are not searched, and each place in a file is reported.
 #[test]
 fn exempt_namespaces_are_left_alone_and_many_places_are_told() {
     let exempt = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: kube-system}, spec: {imagePullSecret: [{name: mine}]}}";

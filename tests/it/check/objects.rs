@@ -254,7 +254,7 @@ fn what_the_api_server_would_not_take_is_told_with_its_place() {
     );
 }
 
-/// Comments, empty documents, quotes and kinds that nobody judges, as helm writes them.
+/// Comments, empty documents, quotes and kinds that are not judged, as helm writes them.
 #[test]
 fn what_was_written_by_tools_is_read() {
     let folder = Folder::new(&[]);

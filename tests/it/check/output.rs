@@ -68,7 +68,7 @@ fn nothing_to_check_is_no_success() {
         );
     }
     assert_eq!(folder.check(&["-f", "values.yaml"], "").code, 0);
-    // What there is to say about the policy does not make it something.
+    // A finding about the policy does not count as an object.
     folder.write("policy.yaml", &EXAMPLE.replace("2099-01-31", "2020-01-31"));
     assert_eq!(folder.check(&["-f", "-"], "").code, 2);
 }

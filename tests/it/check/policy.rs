@@ -40,7 +40,7 @@ fn a_policy_is_no_manifest() {
     }
 }
 
-/// The policy of a file is told of once, and what else is in it is judged.
+/// The faults of a policy in a file are reported once, and the other objects of the file are judged.
 #[test]
 fn objects_beside_the_policy_are_judged() {
     let folder = Folder::new(&[]);

@@ -4,7 +4,7 @@ use super::{DEPLOYMENT, Folder};
 use pullgate::verdict::code::FindingCode;
 use serde_json::Value;
 
-/// The types of that crate are made from the schema: what they do not know is lost on the way.
+/// The types of that crate are made from the schema: a field that they do not know is lost on the way.
 #[test]
 fn the_sarif_is_valid_by_its_schema() {
     let folder = Folder::new(&[("a b#.yaml", DEPLOYMENT), ("c.yaml", "a: [\n")]);
@@ -41,7 +41,7 @@ fn the_sarif_is_valid_by_its_schema() {
     }
 }
 
-/// A Secret whose content is banned: the rule of its code was missing, and `ruleIndex` was null.
+/// A Secret with banned content: the rule of its code was missing, and `ruleIndex` was null.
 #[test]
 fn a_banned_credential_has_its_rule() {
     let auth = "Y29udG9zbzpzZWNyZXQ="; // contoso:secret

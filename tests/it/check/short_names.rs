@@ -67,7 +67,7 @@ fn the_full_name_is_suggested() {
     assert_eq!(folder.check(&lenient, &pod(&["nginx"])).code, 0);
 }
 
-/// A placeholder of a template is not a short name, and neither is what is left alone.
+/// A placeholder of a template is not a short name, and exempt objects have none.
 #[test]
 fn placeholders_and_exempt_namespaces_are_left_alone() {
     let folder = Folder::new(&[]);

@@ -1,4 +1,4 @@
-//! Tests of what `check` says of objects that it does not judge, and of folders that it leaves out.
+//! Tests of the report about objects that `check` does not judge and about folders that it leaves out.
 
 use super::{DEPLOYMENT, Folder};
 use serde_json::{Value, json};

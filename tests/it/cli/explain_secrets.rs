@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const NEW: &str = "kubernetes.io/dockerconfigjson";
 const OLD: &str = "kubernetes.io/dockercfg";
 
-/// A Secret with one key, and what stands there.
+/// A Secret with one key and its content.
 fn secret(name: &str, of_type: &str, key: &str, content: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": of_type,
@@ -29,7 +29,7 @@ fn login() -> Value {
     json!({"username": "joe", "password": "hunter2"})
 }
 
-/// What `explain` prints as text for Secrets and images; never a password.
+/// Returns the text of `explain` for Secrets and images; asserts that it has no password.
 fn explain(secrets: &[Value], args: &[&str]) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": secrets});
     let run = pullgate(

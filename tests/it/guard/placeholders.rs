@@ -10,7 +10,7 @@ registries:
 unmatched: deny
 ";
 
-/// A Deployment whose template has this metadata and this image.
+/// A Deployment with this metadata and this image in its template.
 fn deployment(metadata: Value, image: &str) -> Value {
     let spec = json!({"containers": [{"name": "istio-proxy", "image": image}]});
     let template = json!({"metadata": metadata, "spec": spec});
@@ -82,7 +82,7 @@ fn the_labels_of_the_namespace_count() {
     assert!(!namespace.validate(&deployment(off, "auto")).allowed());
 }
 
-/// What is unknown never denies.
+/// An unknown fact never denies.
 #[test]
 fn auto_in_a_namespace_of_unknown_labels_is_warned_of() {
     let answer = judge(json!({}), "auto");

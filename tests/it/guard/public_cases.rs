@@ -5,7 +5,7 @@ use crate::support::{Answer, Setting, by_controller, create, create_pod, update}
 use pullgate::verdict::world::Controllers;
 use serde_json::{Value, json};
 
-/// What of the policy does not depend on `unmatched`.
+/// The part of the policy that does not depend on `unmatched`.
 const POLICY: &str = "
 registries:
   - {name: acme, images: [registry.acme.test], secrets: [acme-pull]}
@@ -59,7 +59,7 @@ fn the_replica_set_of_a_rollout_is_refused() {
     assert!(!setting.validate(&review).allowed());
 }
 
-/// docs/operations.md says what that means for an enforced ban.
+/// docs/operations.md explains the effect on an enforced ban.
 #[test]
 fn the_bare_pod_of_an_operator_is_refused() {
     let user = "system:serviceaccount:cnpg-system:cnpg-manager";

@@ -9,7 +9,7 @@ fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
     select(texts).prop_map(str::to_owned)
 }
 
-/// Keys of entries: mostly ones that match, with what Go's URLs and globs make of the others.
+/// Keys of entries: most match; the others exercise Go's URLs and globs.
 fn entry_key() -> impl Strategy<Value = String> {
     let likely = one_of(&[
         "reg.io",

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 type Tried = (String, Vec<u8>, Vec<u8>);
 
-/// What we say, and which neighbours may change places: entries of one secret with the same key, which Go keeps in a map.
+/// Returns the answer of our keyring. Entries of one secret with the same key may change places: Go keeps them in a
+/// map.
 fn ours(question: &Question) -> Option<Vec<(Vec<u8>, Tried)>> {
     let mut keyring = Keyring::default();
     for (number, (form, content)) in question.secrets.iter().enumerate() {
@@ -96,7 +97,7 @@ fn the_kubelet_tries_the_same() {
         let theirs = answer["tried"].as_array().expect("a list");
         several += usize::from(theirs.len() > 1);
         assert_eq!(ours.len(), theirs.len(), "{}", told());
-        // With the key in front, so that sorting moves only what may change places.
+        // The key is in front, so that sorting moves only entries that may change places.
         let mut place = 0;
         let mut last = None;
         let mut numbered = |key: &[u8], secret: &str| {

@@ -26,7 +26,7 @@ fn keyring(form: Form, content: &[u8]) -> Keyring<Entry> {
     keyring
 }
 
-/// User names and passwords of what is tried.
+/// The user names and passwords that are tried.
 fn looked_up(keyring: &Keyring<Entry>, name: &str) -> Vec<(String, String)> {
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let found = keyring.lookup_name(name.as_bytes()).into_iter();
@@ -104,7 +104,7 @@ fn the_default_registry_is_that_of_the_kubelet() {
     }
 }
 
-/// What the nodes themselves know comes after the pull secrets, and is not looked at here.
+/// The credentials of the nodes come after the pull secrets, and are not compared here.
 #[test]
 fn a_keyring_is_made_of_pull_secrets_as_in_the_kubelet() {
     for case in cases(&tables(), "make_docker_keyring") {
@@ -142,7 +142,7 @@ fn documents_decode_as_in_the_kubelet() {
             );
         }
     }
-    // We never encode; what the kubelet encodes is read as what it encoded.
+    // Pullgate never encodes. It reads the text that the kubelet encodes as the kubelet does.
     for case in cases(&tables, "entry_encode") {
         let content = format!("{{\"reg.io\": {}}}", str(&case["expect"]));
         let keyring = keyring(Form::Config, content.as_bytes());

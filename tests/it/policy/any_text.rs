@@ -16,7 +16,7 @@ proptest! {
     }
 }
 
-/// Whatever is written, what is said about it can be shown.
+/// The diagnostics of any text can be shown.
 #[test]
 fn odd_texts_are_shown_without_a_panic() {
     use pullgate::text::diagnostic::{Colour, render};

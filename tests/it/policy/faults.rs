@@ -56,7 +56,7 @@ surprise: 1
     );
 }
 
-/// One row a fault or warning: what is written, and what is said about it.
+/// A row has a text and its fault or warning.
 #[test]
 fn each_fault_and_warning_has_its_words() {
     let rule = |name: &str, more: &str| format!("- {{name: {name}, images: [reg.io], {more}}}\n");
@@ -214,7 +214,7 @@ fn what_is_allowed_is_not_complained_about() {
         "registries: [{name: a, images: [reg.io], public: true, namespaces: {names: [x]}}, \
          {name: b, images: [reg.io], identity: node, namespaces: {names: [y]}}]\n",
         "registries: []\nbans: []\nexceptions: []\n",
-        // The API server sets this label; and only what lifts bans is worth a warning.
+        // The API server sets this label; and only a selector that lifts bans deserves a warning.
         "exempt: {namespaces: {labels: {matchLabels: {kubernetes.io/metadata.name: a}}}}\n",
         "registries: [{name: a, images: [reg.io], public: true, namespaces: {labels: {matchLabels: {team: a}}}}]\n",
         // One exception for each namespace, or none where the rule has nothing to say.

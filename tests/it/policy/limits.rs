@@ -1,4 +1,4 @@
-//! Tests of how large a policy may be, and of what loading a large one takes.
+//! Tests of the limits of a policy, and of the cost of loading a large one.
 
 use super::{HEAD, TODAY};
 use pullgate::policy::{Loaded, Loading, Policy};
@@ -78,7 +78,7 @@ fn above_a_limit_an_edit_is_refused_and_a_policy_in_force_stays() {
     }
 }
 
-/// What a valid policy keeps in memory, and what a bad one says, grow with the text: not with products of its lists.
+/// The memory of a valid policy and the diagnostics of a bad one grow with the text, not with products of its lists.
 #[test]
 fn loading_allocates_in_proportion_to_the_text() {
     let names_and_patterns = |n: usize| {

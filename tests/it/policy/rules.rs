@@ -92,7 +92,7 @@ fn a_selector_by_unknown_labels_matches_for_a_rule() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// The index finds what comparing with every rule finds.
+    /// The index finds the same rule as a comparison with every rule.
     #[test]
     fn the_index_agrees_with_the_order_of_candidates(
         rules in proptest::collection::vec((pattern(), proptest::option::of("(a|b|\\*|a\\*)")), 1..8),

@@ -60,7 +60,7 @@ async fn ghcr() {
     };
     let lines = [
         ("ghcr.io/team/app:1", User::Good, Good),
-        // It cannot be told what is wrong.
+        // The fault is not clear from the answers.
         ("ghcr.io/team/app:1", User::Wrong, Refused),
         ("ghcr.io/team/app:1", User::Stranger, Refused),
         ("ghcr.io/team/gone:1", User::Good, Refused),

@@ -21,7 +21,7 @@ fn a_banned_class_is_refused_under_whatever_name() {
     // Not as a pull secret alone.
     let env = json!({"containers": [{"name": "c", "image": "x.io/a", "envFrom": [{"secretRef": {"name": "team-pull"}}]}]});
     assert!(!setting.validate(&create_pod(env)).allowed());
-    // The template of a workload, and what it gets from its ServiceAccount.
+    // The template of a workload, and the secrets of its ServiceAccount.
     let deployment =
         json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": {"containers": []}}}});
     let review = create("apps", "Deployment", deployment);

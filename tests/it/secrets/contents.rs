@@ -1,4 +1,4 @@
-//! Tests of what is kept of the content of a Secret.
+//! Tests of the facts that are kept of the content of a Secret.
 
 use super::{auths, facts, key, reduce};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -42,7 +42,7 @@ fn what_is_wrong_with_entries_is_told() {
         ]
         .map(|(key, flaw)| (key.to_owned(), flaw))
     );
-    // What the kubelet ignores is not there.
+    // Entries that the kubelet ignores are left out.
     assert_eq!(content.credentials().len(), 9);
     let account = content.credentials()[0].account(None);
     assert_eq!(
@@ -117,7 +117,7 @@ fn too_many_entries_are_not_kept() {
     assert_eq!(reduce(&auths(&entries[..256])).credentials().len(), 256);
 }
 
-/// What comes after the limit is not kept, and still counts as the kubelet counts it.
+/// Entries after the limit are not kept, and still count as the kubelet counts them.
 #[test]
 fn entries_after_the_limit_are_looked_at_and_not_kept() {
     let entries = |begin: usize, end: usize| {
@@ -171,7 +171,7 @@ fn the_memory_for_entries_ends_at_the_limit() {
     );
 }
 
-/// Trap 24: what a tenant writes into 1 MiB costs time in proportion to its length. Half of it are entries, half are `auths`
+/// Trap 24: a Secret of 1 MiB costs time in proportion to its length. Half of it are entries, half are `auths`
 /// members, each of which once walked all entries so far: minutes for one Secret, in which a replica learned nothing.
 #[test]
 fn trap_24_many_auths_members_do_not_walk_the_entries_again() {

@@ -48,7 +48,7 @@ fn a_key_with_a_glob_hides_no_account() {
     }
 }
 
-/// What is only possible warns, and hides nothing that is sure.
+/// A mere possibility warns, and does not hide a certain fact.
 #[test]
 fn a_guess_warns_and_excuses_nothing() {
     let policy = POLICY.replace("class: [admin]", "class: [personal, admin]");
@@ -78,7 +78,8 @@ fn a_guess_warns_and_excuses_nothing() {
     );
 }
 
-/// What is not read to its end counts as banned where it is in the request, and is not known of what is only referred to.
+/// A Secret that is not read to its end counts as banned if it is in the request, and as unknown if it is only referred
+/// to.
 #[test]
 fn too_many_entries_hide_no_account() {
     let names: Vec<String> = (0..256).map(|i| format!("r{i}.example")).collect();
@@ -138,7 +139,7 @@ fn a_credential_is_counted_however_its_registry_is_spelled() {
     }
 }
 
-/// Whoever looks into such a file is told what it is in a cluster.
+/// `explain` says that a cluster keeps no facts of such a Secret.
 #[test]
 fn explain_tells_of_globs_and_of_too_many_entries() {
     let dir = tempfile::tempdir().unwrap();

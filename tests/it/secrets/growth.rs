@@ -1,4 +1,4 @@
-//! Tests of what an object costs that names secrets or images many times. Each secret is looked at once.
+//! Tests of the cost of an object that names secrets or images many times. Each secret is looked at once.
 
 use super::{POLICY, auths, facts, key, pod};
 use crate::support::{Setting, create};
@@ -82,7 +82,8 @@ fn images_are_looked_up_in_one_keyring() {
     );
 }
 
-/// A pod may list a thousand secrets that each hold as many credentials as are kept: they are not all compared with its images.
+/// A pod may list a thousand secrets that each hold as many credentials as are kept: they are not all compared with its
+/// images.
 #[test]
 fn the_credentials_that_images_are_compared_with_are_limited() {
     let mut setting = Setting::new(POLICY);

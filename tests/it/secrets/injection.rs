@@ -30,7 +30,7 @@ fn a_missing_secret_is_told_with_the_command_that_makes_it() {
     );
     // It may come later: the list cannot be changed then.
     assert_eq!(listed(&answer, &review), ["contoso-pull"]);
-    // Whoever applies a workload is told there; its pods have nobody to tell.
+    // The user who applies a workload reads the warning; its pods have no reader.
     let template = json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": review["request"]["object"]["spec"]}}});
     let deployment = create("apps", "Deployment", template.clone());
     assert!(
@@ -53,7 +53,7 @@ fn a_missing_secret_is_told_with_the_command_that_makes_it() {
         answer.audit("pull-secret"),
         Some("not found \"contoso-pull\"")
     );
-    // Listed by hand, or by nobody.
+    // Listed by hand, and not listed.
     let answer = setting.mutate(&pod(&["x.io/a"], &["gone"]));
     assert!(
         answer.warnings()[0]
@@ -73,7 +73,7 @@ fn a_malformed_secret_is_not_put_beside_images_that_can_be_pulled_without_it() {
     let broken = || "{".to_owned();
     let spare = || auths(&[("hub.corp", "robot$a+b", "x")]);
     for (images, secrets, expected) in [
-        // Without it nothing can be pulled either, and somebody may mend it.
+        // Without it nothing can be pulled either, and a person may mend it.
         (
             vec!["contoso.azurecr.io/a"],
             vec!["contoso-pull"],
@@ -180,7 +180,7 @@ fn an_image_that_no_secret_of_the_pod_has_a_key_for_is_told() {
     for own in [vec![], vec!["own"], vec!["empty"], vec!["without-password"]] {
         assert_eq!(told(&pod(&images, &own)), lack, "{own:?}");
     }
-    // Once for each rule, whatever else is pulled.
+    // Once for each rule, for any other images.
     let many = [
         "nginx",
         "contoso.azurecr.io/a",
@@ -243,7 +243,7 @@ fn a_template_is_told_of_images_without_a_key_where_its_service_account_is_known
           spec.template.spec.containers[0].image needs: add it to \"contoso-pull\""
         ]
     );
-    // What the ServiceAccount passes on may not be known.
+    // The secrets that the ServiceAccount passes on may be unknown.
     let unknown = setting().with_account("ns", "default", &["gone"]);
     let told = unknown.validate(&deployment).warnings().join("\n");
     assert!(!told.contains("has a credential"), "{told}");

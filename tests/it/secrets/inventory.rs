@@ -6,7 +6,7 @@ use pullgate::facts::inventory::{Inventory, Names, SecretFacts};
 use std::collections::{BTreeMap, BTreeSet};
 
 proptest! {
-    /// An inventory is what a plain map of its Secrets is, whatever comes and goes; and a copy does not change with it.
+    /// An inventory equals a plain map of its Secrets after any changes, and a copy does not change with it.
     #[test]
     fn an_inventory_says_what_its_secrets_say(
         steps in prop::collection::vec((0..4_u8, 0..4_u8, prop::option::of(0..3_u8)), 0..60),

@@ -1,4 +1,4 @@
-//! What is known of Secrets, and what comes of it.
+//! Tests of the facts about Secrets and their effects.
 
 mod bans;
 mod contents;

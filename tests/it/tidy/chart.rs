@@ -25,7 +25,7 @@ pub(crate) fn configurations() -> Vec<Value> {
     found
 }
 
-/// What the chart installs must never read a field that may be absent without asking: under `Fail` an evaluation error
+/// An expression of the chart must test a field that may be absent before it reads it: under `Fail` an evaluation error
 /// is a refusal.
 #[test]
 fn trap_20_match_conditions_ask_before_they_read() {
@@ -73,7 +73,8 @@ fn trap_20_match_conditions_ask_before_they_read() {
     assert!(conditions >= 4, "only {conditions} conditions");
 }
 
-/// Trap 19: a guard with `Fail` must not stand over what its own start depends on, by a name that nobody can take.
+/// Trap 19: a guard with `Fail` must not cover the objects that its own start depends on; their names cannot be taken
+/// by others.
 #[test]
 fn trap_19_our_own_namespace_and_kube_system_are_left_out_by_name() {
     for configuration in configurations() {

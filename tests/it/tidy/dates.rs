@@ -1,4 +1,4 @@
-//! Dates in examples: one that passes changes what an example shows, and what tests say of it, from one day to the next.
+//! Dates in examples: a date that passes changes the meaning of an example, and the result of its tests, overnight.
 
 use super::root;
 use crate::support::TODAY;
@@ -6,7 +6,7 @@ use jiff::Span;
 use jiff::civil::Date;
 use std::path::{Path, PathBuf};
 
-/// What people copy, and what the demo serves.
+/// The files that users copy, and the policy of the demo.
 const EXAMPLES: [&str; 7] = [
     "README.md",
     "CONTRIBUTING.md",

@@ -1,11 +1,14 @@
 //! The English and the lines of the documents.
 
+use super::sources;
 use crate::pages::{Line, Page, pages};
 
 /// The most characters of a line. Tables, links and blocks of code may be longer.
 const MAX_LINE: usize = 120;
 /// The most lines with a word below in 1 000 lines of all documents. It only goes down.
 const MAX_RIDDLES: usize = 10;
+/// The most comment lines with such a word in 1 000 comment lines of the code. It only goes down.
+const MAX_RIDDLES_IN_COMMENTS: usize = 20;
 /// Words that stand where a noun is missing.
 const RIDDLES: [&str; 6] = ["what", "whose", "nobody", "somebody", "whoever", "whatever"];
 
@@ -61,6 +64,44 @@ fn sentences_of_documents_name_their_subject() {
         "{} of {lines} lines, at most {most}: {riddles:#?}",
         riddles.len()
     );
+}
+
+#[test]
+fn comments_name_their_subject() {
+    let sources = sources(&["src", "tests", "benches", "fuzz/fuzz_targets", "fuzz/src"]);
+    let comments = |text: &str| {
+        let lines = text.lines().map(str::trim_start);
+        let comments = lines.filter(|line| line.starts_with("//"));
+        comments.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let comments: Vec<_> = sources
+        .iter()
+        .flat_map(|source| comments(&source.text))
+        .collect();
+    let riddles: Vec<_> = comments.iter().filter(|line| is_riddle(line)).collect();
+    let most = comments.len() * MAX_RIDDLES_IN_COMMENTS / 1000;
+    assert!(
+        riddles.len() <= most,
+        "{} of {} lines, at most {most}: {riddles:#?}",
+        riddles.len(),
+        comments.len()
+    );
+}
+
+/// "is not a valid X" and "X does not exist" say it; "is no X" needs a second reading.
+#[test]
+fn no_message_says_is_no() {
+    let sources = sources(&["src"]);
+    let lines = sources.iter().flat_map(|source| {
+        let lines = source.text.lines().map(str::trim_start);
+        lines.map(move |line| (&source.path, line))
+    });
+    let messages = lines.filter(|(_, line)| !line.starts_with("//") && line.contains('"'));
+    let bad: Vec<_> = messages
+        .filter(|(_, line)| line.contains(" is no ") || line.contains(" are no "))
+        .filter(|(_, line)| !line.contains("no longer"))
+        .collect();
+    assert_eq!(bad, [], "messages");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use syn::visit::Visit;
 use syn::{Attribute, LitByteStr, LitStr};
 
-/// No Docker runs in the tests: they put into an image what the Dockerfile would.
+/// No Docker runs in the tests: they put the same files into an image as the Dockerfile.
 #[test]
 fn the_tests_build_the_binary_as_the_dockerfile_does() {
     for file in ["Dockerfile", "tests/cluster/binary"] {
@@ -79,8 +79,8 @@ fn trap_7_admission_has_no_side_effects() {
     }
 }
 
-/// Trap 17: what is not asked for cannot be cached. Whole Secrets are only asked for where they are our own, by name; of
-/// others `cluster/secrets.rs` takes what it reduces.
+/// Trap 17: an object that is not read cannot be cached. Whole Secrets are read only by name: our own, and those that a
+/// pod lists, for `why`, which reduces them. `cluster/secrets.rs` reduces all others as they arrive.
 #[test]
 fn trap_17_no_secret_is_kept_but_our_own() {
     let mut asking = Vec::new();

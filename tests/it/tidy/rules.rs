@@ -9,7 +9,7 @@ use syn::visit::Visit;
 /// The most lines of a Rust file.
 pub(super) const MAX_LINES: usize = 400;
 
-/// What a wing may touch.
+/// The kind of a wing: pure, or an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purity {
     /// It takes values and returns values.
@@ -22,7 +22,7 @@ pub(super) use Purity::{Edge, Pure};
 /// The wings of a crate: each may import those above it.
 pub(super) type Wings<'w> = &'w [(&'w str, Purity)];
 
-/// What a pure wing must not name. `core` and `alloc` count like `std`.
+/// The paths that a pure wing must not name. `core` and `alloc` count like `std`.
 const IMPURE: [&str; 18] = [
     "tokio",
     "axum",
@@ -44,7 +44,8 @@ const IMPURE: [&str; 18] = [
     "jiff::Zoned::now",
 ];
 
-/// Addresses are values: to read one touches no socket. A serializer writes into memory by `Write`, and returns `Result`.
+/// Addresses are values: to read one touches no socket. A serializer writes into memory by `Write`, and returns
+/// `Result`.
 const VALUES: [&str; 5] = [
     "std::io::Write",
     "std::io::Result",
@@ -64,7 +65,7 @@ pub(super) struct Arrow {
 /// Every path of one crate, resolved.
 pub(super) struct Names {
     pub(super) arrows: BTreeSet<Arrow>,
-    /// File and path of what other crates define.
+    /// The files and the paths of other crates that they name.
     pub(super) outside: BTreeSet<(String, String)>,
     pub(super) asynchronous: BTreeSet<String>,
 }
@@ -212,7 +213,7 @@ pub(super) fn circles(names: &Names) -> Vec<String> {
     told.collect()
 }
 
-/// What pure wings name of sockets, files, clocks and the API server.
+/// Returns the paths of sockets, files, clocks and the API server that pure wings name.
 pub(super) fn impurities(names: &Names, wings: Wings<'_>) -> Vec<String> {
     let is_pure = |path: &str| {
         let mut wings = wings.iter();
@@ -245,7 +246,7 @@ pub(super) fn long_files(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// `pub` items of `src` whose identifier occurs in no other file.
+/// Returns the `pub` items of `src` that no other file names.
 pub(super) fn unused(sources: &[Source]) -> Vec<String> {
     let words: Vec<BTreeSet<String>> = sources
         .iter()

@@ -26,7 +26,7 @@ impl Source {
 /// module tree (`crate`, or `pullgate` for the library as other crates call it) or the name of an external crate.
 pub(super) type Path = Vec<String>;
 
-/// A module: what its file defines and brings into scope.
+/// A module: the names that its file defines and brings into scope.
 #[derive(Default)]
 pub(super) struct Module {
     /// The index of its file.
@@ -133,7 +133,7 @@ pub(super) struct Forest<'t> {
     pub(super) library: Option<(&'t str, &'t Tree)>,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
     /// A definition in this file.
@@ -145,7 +145,7 @@ pub(super) enum Target {
 }
 
 impl Forest<'_> {
-    /// What a path leads to that is written in a module.
+    /// Returns the target of a path that is written in a module.
     pub(super) fn resolve(&self, module: &Path, written: &[String]) -> Option<Target> {
         let path = absolute(module, written, self)?;
         let found = self.find(path.clone(), &mut BTreeSet::new());

@@ -13,6 +13,7 @@ const NO_SCOPE: &str = "server message: insufficient_scope: authorization failed
 fn rule(missing: &[&str]) -> RuleView {
     RuleView::Secrets {
         rule: "payments".to_owned(),
+        all: vec!["payments-pull".to_owned()],
         missing: missing.iter().map(ToString::to_string).collect(),
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the answer to "why": texts of nodes, recorded pods, and the decision for each state of Secrets and policy.
 
+mod advice;
 mod decision;
 mod recorded;
 mod texts;
@@ -7,7 +8,7 @@ mod texts;
 use jiff::Timestamp;
 use pullgate::kubelet::docker_config::Form;
 use pullgate::reports::why::evidence::{ListedSecret, PodView, RuleView, SecretState};
-use pullgate::reports::why::{ExplainedImage, Known, pod};
+use pullgate::reports::why::{ExplainedImage, ExplainedPod, Known, pod};
 use pullgate::secrets::credentials::SecretContent;
 use serde_json::{Value, json};
 
@@ -72,6 +73,10 @@ impl Scene {
     }
 
     fn explain(&self) -> ExplainedImage {
+        self.explain_pod().images.remove(0)
+    }
+
+    fn explain_pod(&self) -> ExplainedPod {
         let events = pod::events(&self.events, "1");
         let view = PodView::read(&self.pod, &events);
         let rules = vec![self.rule.clone(); view.waiting.len()];
@@ -86,7 +91,7 @@ impl Scene {
                 .unwrap()
                 .as_second(),
         };
-        known.explain().images.remove(0)
+        known.explain()
     }
 
     /// The cause, as JSON has it.
@@ -108,7 +113,11 @@ fn credential(key: &str, password: &str) -> SecretState {
 
 fn docker(form: Form, content: &str) -> SecretState {
     let content = SecretContent::new(form, content.as_bytes().to_vec().into());
-    SecretState::Read(content.unwrap().reduce(None))
+    SecretState::Read {
+        content: content.unwrap().reduce(None),
+        is_config_json: form == Form::ConfigJson,
+        changed: None,
+    }
 }
 
 /// A token that ends at this second of Unix time.

@@ -141,7 +141,7 @@ impl Generator {
         )
     }
 
-    /// A value in a block, whose further lines begin at a column. It begins behind a key, or at that column.
+    /// A value in a block. Its further lines begin at a column; it begins behind a key, or at that column.
     fn block(&mut self, depth: usize, indent: usize) -> String {
         let margin = " ".repeat(indent);
         match self.below(if depth == 0 { 3 } else { 8 }) {

@@ -1,13 +1,16 @@
 //! The sentence that names a cause, and the commands that mend it.
 
 mod advice;
+mod commands;
 mod node;
 mod secrets;
 
 use super::cause::{Cause, Decision, Evidence};
 use crate::kubelet::image::Image;
-use crate::text::excerpt::clean;
-use advice::{Advice, host_of, shown};
+use crate::kubelet::mistake::Mistake;
+use advice::{Advice, host_of, name, shown};
+
+pub(super) use advice::without_credentials;
 
 /// Returns the sentence and the commands for a decision.
 pub(super) fn advise(evidence: &Evidence<'_>, decision: &Decision) -> Advice {
@@ -51,10 +54,16 @@ pub(super) fn advise(evidence: &Evidence<'_>, decision: &Decision) -> Advice {
 }
 
 fn invalid_name(image: &str) -> String {
-    let shown = clean(image);
+    let shown = name(without_credentials(image));
     match Image::parse(image) {
         Ok(_) => format!("{shown:?} is not a valid image reference"),
-        Err(error) => format!("{shown:?} is not a valid image reference: {error}"),
+        Err(error) => {
+            let Mistake { what, meant } = Mistake::of(image, &error);
+            let hidden = without_credentials(image) != image;
+            let meant = meant.filter(|_| !hidden);
+            let meant = meant.map_or_else(String::new, |meant| format!("; write {meant:?}"));
+            format!("{shown:?} is not a valid image reference: {what}{meant}")
+        }
     }
 }
 

@@ -30,6 +30,11 @@ pub(super) fn never_no_access(evidence: &Evidence<'_>) -> String {
 
 pub(super) fn network(evidence: &Evidence<'_>, host: &str) -> String {
     let asked = asked(evidence, host);
+    if texts::meaning("", &evidence.image.message) == Some(PullText::RegistryFails) {
+        return format!(
+            "{asked} answers with an error of its own: this is not about credentials; the pull works again when {asked} does"
+        );
+    }
     let mirror = if asked == host {
         String::new()
     } else {
@@ -65,8 +70,9 @@ pub(super) fn rate_limited(evidence: &Evidence<'_>, host: &str) -> Advice {
         None => "pulls of this node".to_owned(),
     };
     Advice {
-        message: format!("{host} limits the rate of {by}; it works again when the limit resets"),
-        heals: Some(LONGEST_BACK_OFF),
+        message: format!(
+            "{host} limits the rate of {by}; it works again when the limit resets, which may take hours"
+        ),
         ..Advice::default()
     }
 }
@@ -113,7 +119,7 @@ pub(super) fn policy(evidence: &Evidence<'_>) -> String {
 pub(super) fn node_side(evidence: &Evidence<'_>) -> String {
     let node = node(evidence);
     format!(
-        "the pull works from here with the same credential: look at mirrors, proxy and clock of node {node}"
+        "a Secret has a credential for this image, and node {node} does not use it: look at mirrors, short names, proxy and clock of the node"
     )
 }
 

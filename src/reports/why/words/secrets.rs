@@ -2,7 +2,8 @@
 
 use super::super::cause::Evidence;
 use super::super::evidence::{PodView, RuleView, SecretState, TriedCredential};
-use super::advice::{Advice, LONGEST_BACK_OFF, host_of, shown};
+use super::advice::{Advice, LONGEST_BACK_OFF, host_of, name, names, shown};
+use super::commands;
 use crate::text::excerpt::clean;
 use jiff::Timestamp;
 
@@ -11,31 +12,26 @@ pub(super) fn harmless(evidence: &Evidence<'_>) -> Advice {
     Advice {
         message: format!(
             "nothing waits; the pod lists {}, which does not exist: remove it from the list",
-            absent.join(", ")
+            names(&absent)
         ),
         ..Advice::default()
     }
 }
 
 pub(super) fn unreadable(evidence: &Evidence<'_>) -> Advice {
-    let namespace = &evidence.pod.namespace;
-    match &evidence.simulation.unreadable {
-        Some(name) => Advice {
-            message: format!(
-                "Secret {name} cannot be decoded: it stops every pull of this pod, also those that another Secret would serve"
-            ),
-            fix: recreate(namespace, name, &host_of(&evidence.image.image)),
-            heals: None,
-        },
-        None => Advice {
-            message: "a listed pull secret cannot be decoded: it stops every pull of this pod"
-                .to_owned(),
-            fix: vec![format!(
-                "kubectl -n {namespace} get secret {} -o yaml",
-                evidence.pod.listed.join(" ")
-            )],
-            heals: None,
-        },
+    let pod = evidence.pod;
+    let Some(secret) = &evidence.simulation.unreadable else {
+        return "a listed pull secret cannot be decoded: it stops every pull of this pod"
+            .to_owned()
+            .into();
+    };
+    let shown = name(secret);
+    Advice {
+        message: format!(
+            "Secret {shown} cannot be decoded: it stops every pull of this pod, also those that another Secret would serve"
+        ),
+        fix: commands::recreate(pod, secret, &host_of(&evidence.image.image)),
+        heals: None,
     }
 }
 
@@ -46,71 +42,83 @@ pub(super) fn came_later(evidence: &Evidence<'_>, host: &str) -> Advice {
         message: format!(
             "Secret {secret} has a credential for {host}, but was not there at the last attempt: the next one uses it"
         ),
-        fix: vec![delete_pod(evidence)],
+        fix: Vec::new(),
         heals: Some(LONGEST_BACK_OFF),
     }
 }
 
 pub(super) fn injection_missed(evidence: &Evidence<'_>) -> Advice {
-    let RuleView::Secrets { rule, missing } = evidence.rule else {
+    let RuleView::Secrets { rule, missing, .. } = evidence.rule else {
         return Advice::default();
     };
     let missing = missing.join(", ");
     Advice {
         message: format!(
-            "rule {rule} gives pods of this namespace {missing}, and this pod was created without: the webhook was away; recreate the pod"
+            "rule {rule} gives pods of this namespace {missing}, and this pod was created without: the webhook was away; create the pod again"
         ),
-        fix: vec![delete_pod(evidence)],
+        fix: commands::delete_pod(evidence.pod).into_iter().collect(),
         heals: None,
     }
 }
 
 pub(super) fn secret_missing(evidence: &Evidence<'_>, host: &str) -> Advice {
-    let namespace = &evidence.pod.namespace;
+    let pod = evidence.pod;
     let absent = names_in(evidence, |state| *state == SecretState::Absent);
-    let names = absent.join(", ");
+    let namespace = &pod.namespace;
+    let listed = names(&absent);
+    let create = absent
+        .iter()
+        .filter_map(|name| commands::create(pod, name, host));
     Advice {
-        message: format!("the pod lists {names}, which does not exist in namespace {namespace}"),
-        fix: absent
-            .iter()
-            .map(|name| create(namespace, name, host))
-            .collect(),
+        message: format!("the pod lists {listed}, which does not exist in namespace {namespace}"),
+        fix: create.collect(),
         heals: None,
     }
 }
 
+/// A Secret under a name of the policy has to be made anew. Any other Secret may belong to an application, so it stays.
 pub(super) fn wrong_type(evidence: &Evidence<'_>, host: &str) -> Advice {
-    let namespace = &evidence.pod.namespace;
-    let wrong = evidence
-        .secrets
-        .iter()
-        .find_map(|secret| match &secret.state {
-            SecretState::OtherType(of_type) => Some((secret, format!("is of type {of_type}"))),
-            SecretState::Empty => Some((secret, "holds no credentials".to_owned())),
-            SecretState::Unread | SecretState::Absent | SecretState::Read(_) => None,
-        });
-    let Some((secret, what)) = wrong else {
+    let wrong = evidence.secrets.iter().find_map(|secret| {
+        let fault = match &secret.state {
+            SecretState::OtherType(of_type) => format!("is of type {}", name(of_type)),
+            SecretState::Empty => "holds no credentials".to_owned(),
+            SecretState::Unread | SecretState::Absent | SecretState::Read { .. } => return None,
+        };
+        Some((&*secret.name, fault))
+    });
+    let Some((secret, fault)) = wrong else {
         return Advice::default();
     };
-    let name = &secret.name;
+    let is_of_the_policy = matches!(evidence.rule, RuleView::Secrets { all, .. } if all.iter().any(|name| name == secret));
+    let shown = name(secret);
+    if is_of_the_policy {
+        return Advice {
+            message: format!(
+                "Secret {shown} {fault}, so the kubelet ignores it: delete it and create it again, because its type cannot be changed"
+            ),
+            fix: commands::recreate(evidence.pod, secret, host),
+            heals: None,
+        };
+    }
     Advice {
         message: format!(
-            "Secret {name} {what}, so the kubelet ignores it: delete it and create it again, because its type cannot be changed"
+            "Secret {shown} {fault}, so the kubelet ignores it: create a pull secret under another name and list that one"
         ),
-        fix: vec![
-            format!("kubectl -n {namespace} delete secret {name}"),
-            create(namespace, name, host),
-        ],
+        fix: commands::create(evidence.pod, "NAME", host)
+            .into_iter()
+            .collect(),
         heals: None,
     }
 }
 
 pub(super) fn no_key(evidence: &Evidence<'_>, host: &str) -> Advice {
     let image = shown(evidence);
-    let listed = evidence.pod.listed.join(", ");
+    let listed = names(&evidence.pod.listed);
     Advice {
         message: format!("no pull secret of the pod has a key for {image}: it lists {listed}"),
-        fix: vec![create(&evidence.pod.namespace, "NAME", host)],
+        fix: commands::create(evidence.pod, "NAME", host)
+            .into_iter()
+            .collect(),
         heals: None,
     }
 }
@@ -125,11 +133,21 @@ pub(super) fn no_secret(evidence: &Evidence<'_>, host: &str) -> Advice {
             message: format!(
                 "{host} asks for a credential, and the pod lists no pull secret{rule}"
             ),
-            fix: vec![create(namespace, "NAME", host)],
+            fix: commands::create(evidence.pod, "NAME", host)
+                .into_iter()
+                .collect(),
             heals: None,
         };
     }
-    let listed = listed.join(", ");
+    let without_password = &evidence.simulation.without_password;
+    if evidence.simulation.is_complete && !without_password.is_empty() {
+        let secrets = names(without_password);
+        let message = format!(
+            "Secret {secrets} has a user and no password for {host}: the kubelet reads no identity tokens, so it sends no credential"
+        );
+        return message.into();
+    }
+    let listed = names(listed);
     Advice {
         message: format!(
             "the node sent no credential to {host}: none of {listed} serves the image; the right to read Secrets would say why"
@@ -203,7 +221,7 @@ fn by_rule(evidence: &Evidence<'_>) -> String {
 
 fn renew(evidence: &Evidence<'_>, host: &str) -> Vec<String> {
     let first = evidence.simulation.tried.first();
-    let renew = first.map(|tried| replace(&evidence.pod.namespace, &tried.secret, host));
+    let renew = first.and_then(|tried| commands::renew(evidence.pod, tried, host));
     renew.into_iter().collect()
 }
 
@@ -224,36 +242,4 @@ fn one(tried: &TriedCredential) -> String {
 
 fn day(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
-}
-
-fn delete_pod(evidence: &Evidence<'_>) -> String {
-    format!(
-        "kubectl -n {} delete pod {}",
-        evidence.pod.namespace, evidence.pod.name
-    )
-}
-
-fn create(namespace: &str, name: &str, host: &str) -> String {
-    let server = if host == "docker.io" {
-        "https://index.docker.io/v1/"
-    } else {
-        host
-    };
-    format!(
-        "kubectl -n {namespace} create secret docker-registry {name} --docker-server={server} --docker-username=USER --docker-password=PASSWORD"
-    )
-}
-
-fn replace(namespace: &str, name: &str, host: &str) -> String {
-    format!(
-        "{} --dry-run=client -o yaml | kubectl apply -f -",
-        create(namespace, name, host)
-    )
-}
-
-fn recreate(namespace: &str, name: &str, host: &str) -> Vec<String> {
-    vec![
-        format!("kubectl -n {namespace} delete secret {name}"),
-        create(namespace, name, host),
-    ]
 }
