@@ -1,23 +1,23 @@
 //! The mistakes in texts that are not image references, and the references that were probably meant.
 //!
-//! The kubelet says "invalid reference format" of almost everything. People paste URLs, put a digest behind a `:` or a tag
-//! behind a digest, or leave a variable empty; each of these is named here. A suggestion is made only where the text can
-//! hardly mean anything else, and only if it is a reference.
+//! The kubelet says "invalid reference format" about almost every mistake. People paste URLs, put a digest after a `:`
+//! or a tag after a digest, or leave a variable empty; this module names each of these. It suggests a reference only if
+//! the text can hardly mean anything else.
 
 use super::image::{Image, ImageError};
 
 /// The mistake in a text that is not a valid image reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The fault, to be said behind the image: "it has two digests".
+    /// The fault, in words that follow the image in a sentence: "it has two digests".
     pub what: String,
     /// The reference that was probably meant.
     pub meant: Option<String>,
 }
 
-/// Schemes that people put before a reference. Others name something that is not an image yet.
+/// Schemes that people put before a reference. Other schemes name something that is not an image yet.
 const SCHEMES: [&str; 4] = ["http", "https", "docker", "oci"];
-/// How variables and templates begin.
+/// The beginnings of variables and templates.
 const PLACEHOLDERS: [&str; 7] = ["${", "$(", "{{", "<", "$", "{", "%"];
 /// The algorithms of digests, and the number of their hex digits.
 const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
@@ -26,7 +26,7 @@ impl Mistake {
     /// Finds the mistake in a text, for which [`Image::parse`] gave this error.
     #[must_use]
     pub fn of(text: &str, error: &ImageError) -> Self {
-        // Anyone who may create a Pod can write an image of 3 MiB, and each look at it takes time.
+        // A user who may create a Pod can write an image of 3 MiB, and each check of it takes time.
         if text.len() > MAX_LENGTH {
             let what = format!("it has more than {MAX_LENGTH} bytes");
             return Self { what, meant: None };
@@ -45,10 +45,11 @@ impl Mistake {
     }
 }
 
-/// The most bytes of a text that is looked at. Repository, tag and digest have a limit, and hosts of this length do not exist.
+/// The most bytes of a text that is checked. Repository, tag and digest have a limit, and hosts of this length do not
+/// exist.
 const MAX_LENGTH: usize = 1024;
 
-/// The mistake in words, and the reference that was probably meant.
+/// Returns the mistake in words, and the reference that was probably meant.
 type Found = Option<(String, Option<String>)>;
 
 fn of_ends(text: &str) -> Found {
@@ -133,7 +134,7 @@ fn of_digest(text: &str) -> Found {
     (!is_lower).then(|| (what.to_owned(), Some(format!("{name}@{digest}"))))
 }
 
-/// `app:sha256:…`
+/// Finds a digest after a `:`: `app:sha256:…`.
 fn digest_as_tag(text: &str) -> Found {
     let begins = ALGORITHMS
         .iter()
@@ -199,7 +200,7 @@ fn of_characters(text: &str, error: &ImageError) -> String {
     .to_owned()
 }
 
-/// Whether a name has a tag, and not only a registry with a port.
+/// Returns whether a name has a tag, and not only a registry with a port.
 fn has_tag(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or_default();
     last.contains(':')

@@ -5,7 +5,7 @@ use crate::policy::document::{At, Document, NamespaceSelector};
 use crate::text::diagnostic::{Diagnostic, Severity};
 use jiff::civil::Date;
 
-/// The label that the API server gives each namespace, and that no user can change (KEP-2161).
+/// The label that the API server gives to each namespace. No user can change it (KEP-2161).
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// Warns of exceptions in force and of exempt namespaces that are selected by labels.

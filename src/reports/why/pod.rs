@@ -1,4 +1,5 @@
-//! Reads pods and their events. A field of an unexpected type counts as absent: one odd object must not hide the others.
+//! Reads pods and their events. A field of an unexpected type counts as absent: one odd object must not hide the
+//! others.
 
 use super::evidence::{PodEvent, PodView, WaitingImage};
 use super::texts::{self, PullText};
@@ -37,7 +38,7 @@ impl PodView {
         }
     }
 
-    /// Returns whether the images on the node decide: those of containers with the pull policy `Never`.
+    /// Returns whether an image waits because of the pull policy `Never`, so that the images on the node decide.
     #[must_use]
     pub fn asks_for_node_images(&self) -> bool {
         let mut waiting = self.waiting.iter();
@@ -91,8 +92,8 @@ fn pulls(events: &[PodEvent], field: &str) -> bool {
         .is_some_and(|event| event.reason == "Pulling")
 }
 
-/// Returns the last event about an image whose text has a meaning. Up to Kubernetes 1.31 the state of a container in back-off
-/// does not give the reason of the last failure.
+/// Returns the last event about an image with a text that has a meaning. Up to Kubernetes 1.31 the state of a container
+/// in back-off does not give the reason of the last failure.
 fn explaining<'e>(events: &'e [PodEvent], field: &str, image: &str) -> Option<&'e PodEvent> {
     let about = |event: &&PodEvent| {
         (event.field == field || event.field.is_empty())
@@ -131,8 +132,8 @@ fn event(event: &Value) -> PodEvent {
     }
 }
 
-/// Returns the names of the pull secrets that the kubelet did not find at its last attempt: it says so in an event, which a
-/// caller may read who may not read Secrets.
+/// Returns the names of the pull secrets that the kubelet did not find at its last attempt. It names them in an event,
+/// which a caller without the right to read Secrets may read.
 #[must_use]
 pub fn not_found(events: &[PodEvent]) -> Vec<&str> {
     let last = events

@@ -21,7 +21,7 @@ pub enum Product {
     Acr,
 }
 
-/// What kind of account a credential belongs to.
+/// The kind of account that a credential belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum AccountClass {
@@ -37,11 +37,11 @@ pub enum AccountClass {
     Token,
     /// A short-lived token of a node's own identity.
     NodeIdentity,
-    /// Nothing that is known.
+    /// Another or an unknown kind.
     Unknown,
 }
 
-/// Everything that is said of a class of account, in one place.
+/// The definition of a class of account: its words and its rank.
 struct ClassDefinition {
     /// The word for it in the policy, in metrics and in reports.
     name: &'static str,
@@ -79,13 +79,13 @@ impl AccountClass {
         }
     }
 
-    /// The word for the class in the policy, in metrics and in reports.
+    /// Returns the word for the class in the policy, in metrics and in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.definition().name
     }
 
-    /// The words for the class in a message.
+    /// Returns the words for the class in a message.
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         self.definition().phrase
@@ -109,7 +109,7 @@ impl Product {
         Self::Acr,
     ];
 
-    /// The word for the product in the policy.
+    /// Returns the word for the product in the policy.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,8 +1,9 @@
 //! The kind of account that a credential belongs to, by its host, its user name and the form of its password.
 //!
-//! Hosts of the large providers tell the product that runs there; of others the policy may (`registries[].product`). Where
-//! the product is not known, user names that several products have in common count, with less confidence. Each rule names its
-//! sources. The claims of a token are not verified here, so they may tell against a credential and never for it.
+//! The hosts of large providers show the product that runs there; for other hosts the policy may name it
+//! (`registries[].product`). If the product is not known, user names that several products have in common count, with
+//! less confidence. Each rule names its sources. The claims of a token are not verified here, so they can only count
+//! against a credential.
 
 mod class;
 mod password;
@@ -17,15 +18,15 @@ pub use password::{Shape, expiry};
 pub struct Account {
     /// The kind of account.
     pub class: AccountClass,
-    /// How sure that is.
+    /// The confidence in the class.
     pub confidence: Confidence,
     /// The reason for the class. A message has it in parentheses, after the class and the registry.
     pub reason: &'static str,
-    /// How long its credentials last by themselves.
+    /// The lifetime of its credentials if they are not changed.
     pub life: Life,
 }
 
-/// How sure a class is.
+/// The confidence in a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
     /// A guess; never reason enough to refuse anything.
@@ -36,14 +37,14 @@ pub enum Confidence {
     High,
 }
 
-/// How long credentials of an account last if they are not changed.
+/// The lifetime of credentials of an account if they are not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Nothing is known.
+    /// The lifetime is not known.
     Unknown,
-    /// They do not expire.
+    /// The credentials do not expire.
     Endless,
-    /// Some hours, so that a Secret is no place for them.
+    /// The credentials last some hours, so a Secret is the wrong place for them.
     Hours,
 }
 
@@ -59,7 +60,8 @@ enum Registry {
     Other,
 }
 
-/// The account of a credential: `host` as a Docker configuration has it, without its path; `product` as the policy says.
+/// Returns the account of a credential: `host` as a Docker configuration has it, without its path; `product` as the
+/// policy says.
 #[must_use]
 pub fn classify(host: &str, username: &str, shape: Shape, product: Option<Product>) -> Account {
     if shape == Shape::Empty {
@@ -92,7 +94,7 @@ const UNKNOWN: Account = account(
 );
 /// No registry lets in a user without a password, so the name of the user proves nothing.
 const NO_PASSWORD: Account = account(AccountClass::Unknown, Medium, "it has no password");
-/// Of Nexus: sonatype/docker-nexus3.
+/// The administrator of Nexus: sonatype/docker-nexus3.
 const ADMIN_BY_NAME: Account = endless(account(
     AccountClass::Admin,
     Medium,
@@ -231,7 +233,7 @@ fn quay(username: &str) -> Option<Account> {
     })
 }
 
-/// Docker documentation: "Access tokens"; anything else is a password.
+/// Docker documentation: "Access tokens". Another text is a password.
 fn docker_hub(shape: Shape) -> Account {
     let personal = |confidence, reason| account(AccountClass::Personal, confidence, reason);
     match shape {
@@ -278,7 +280,7 @@ fn gcp(username: &str) -> Option<Account> {
     })
 }
 
-/// Passwords that are known by how they begin, wherever they are used.
+/// Returns the account for a password with a known beginning, at any registry.
 fn by_shape(shape: Shape) -> Option<Account> {
     let personal = |reason| account(AccountClass::Personal, Medium, reason);
     Some(match shape {
@@ -325,7 +327,8 @@ fn by_shape(shape: Shape) -> Option<Account> {
     })
 }
 
-/// User names that several products have; less sure where it is known that something else runs there.
+/// Returns the account for a user name that several products have. The class is less certain if another product is
+/// known to run there.
 fn by_name(username: &str, is_anything: bool) -> Option<Account> {
     let deploy = username.strip_prefix("gitlab+deploy-token-");
     if deploy.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -380,7 +383,7 @@ fn is_ecr(host: &str) -> bool {
     is_number && prefixes.iter().any(|prefix| rest.starts_with(prefix))
 }
 
-/// The host without a port. An IPv6 address keeps both: no rule is about one.
+/// Returns the host without its port. An IPv6 address keeps its port: no rule is about such addresses.
 pub(super) fn split_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

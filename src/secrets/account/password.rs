@@ -1,4 +1,4 @@
-//! What a password looks like, and when it expires: all that is kept of it.
+//! The form of a password and its expiry: nothing else of it is kept.
 
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
@@ -7,17 +7,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-/// A larger one is no token.
+/// The most bytes of a token. A longer password is not a token.
 const MAX_TOKEN: usize = 64 * 1024;
 
-/// The form of a password, where it is one that is known.
+/// The form of a password, if the form is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// There is none.
+    /// The password is missing or empty.
     Empty,
     /// A key or reference token of Artifactory (gitleaks: `AKCp`, `cmVmdGtu`).
     ArtifactoryKey,
-    /// A token of Artifactory whose scope has `applied-permissions/admin` ("Create scoped tokens" of its documentation).
+    /// A token of Artifactory with the scope `applied-permissions/admin` ("Create scoped tokens" of its documentation).
     ArtifactoryAdmin,
     /// `gldt-`.
     GitlabDeploy,
@@ -80,8 +80,8 @@ impl Shape {
     }
 }
 
-/// When a password expires, in seconds of Unix time: the claim `exp` of a JWT (RFC 7519), or `expiration` of the payload
-/// of a token of ECR.
+/// Returns the time when a password expires, in seconds of Unix time: the claim `exp` of a JWT (RFC 7519), or
+/// `expiration` of the payload of a token of ECR.
 #[must_use]
 pub fn expiry(password: &[u8]) -> Option<i64> {
     #[derive(Deserialize)]
@@ -130,7 +130,7 @@ fn is_artifactory_admin(password: &[u8]) -> bool {
     claims(password).is_some_and(|claims| claims.is_for_administrators)
 }
 
-/// What a JWT says of itself; its signature is not looked at.
+/// The claims of a JWT. Its signature is not verified.
 struct Claims {
     exp: Option<i64>,
     is_for_administrators: bool,

@@ -1,4 +1,4 @@
-//! The sentence that names a cause, and the commands that mend it.
+//! The sentence that names a cause, and the commands that fix it.
 
 mod advice;
 mod node;
