@@ -69,7 +69,7 @@ impl FromStr for Asked {
             }
             "job" | "jobs" => WorkloadKind::Job,
             _ => bail!(
-                "{kind:?} is not a kind whose pods can be found: write a pod, or deployment/NAME, statefulset/NAME, daemonset/NAME, \
+                "{kind:?} is not a kind with pods that can be found: write a pod, or deployment/NAME, statefulset/NAME, daemonset/NAME, \
                  replicaset/NAME, replicationcontroller/NAME or job/NAME"
             ),
         };

@@ -88,16 +88,13 @@ fn of_digest(text: &str) -> Found {
         return digest_as_tag(text);
     };
     if digest.is_empty() {
-        return Some((
-            "nothing stands behind its `@`".to_owned(),
-            Some(name.to_owned()),
-        ));
+        return Some(("nothing follows its `@`".to_owned(), Some(name.to_owned())));
     }
     if digest.contains('@') {
         return Some(("it has more than one `@`".to_owned(), None));
     }
     let Some((algorithm, hex)) = digest.split_once(':') else {
-        let what = "a digest has to stand behind the `@`, like sha256:…, and a tag behind a `:`";
+        let what = "a digest has to follow the `@`, like sha256:…, and a tag has to follow a `:`";
         let meant = (!has_tag(name)).then(|| format!("{name}:{digest}"));
         return Some((what.to_owned(), meant));
     };
@@ -108,7 +105,7 @@ fn of_digest(text: &str) -> Found {
     }
     if let Some((hex, tag)) = hex.split_once(':') {
         let meant = (!has_tag(name)).then(|| format!("{name}:{tag}@{algorithm}:{hex}"));
-        return Some(("its tag has to stand before the digest".to_owned(), meant));
+        return Some(("its tag has to come before the digest".to_owned(), meant));
     }
     let known = ALGORITHMS.iter().find(|(known, _)| *known == lower);
     let Some((_, digits)) = known else {
@@ -141,10 +138,7 @@ fn digest_as_tag(text: &str) -> Found {
         .filter_map(|(algorithm, _)| text.find(&format!(":{algorithm}:")));
     let at = begins.min()?;
     let meant = format!("{}@{}", &text[..at], &text[at + 1..]);
-    Some((
-        "a digest has to stand behind an `@`".to_owned(),
-        Some(meant),
-    ))
+    Some(("a digest has to follow an `@`".to_owned(), Some(meant)))
 }
 
 fn of_tag(text: &str) -> Found {
@@ -152,7 +146,7 @@ fn of_tag(text: &str) -> Found {
     let (name, tag) = text[last..].split_once(':')?;
     let name = format!("{}{name}", &text[..last]);
     if tag.is_empty() {
-        return Some(("nothing stands behind its last `:`".to_owned(), Some(name)));
+        return Some(("nothing follows its last `:`".to_owned(), Some(name)));
     }
     if tag.contains(':') {
         return Some(("it has two tags".to_owned(), None));
@@ -278,17 +272,17 @@ mod tests {
             ),
             (
                 "some/image:sha256:#",
-                "a digest has to stand behind an `@`",
+                "a digest has to follow an `@`",
                 Some("some/image@sha256:#"),
             ),
             (
                 "quay.io/kiali/kiali@sha256:#:v1.59.0",
-                "its tag has to stand before the digest",
+                "its tag has to come before the digest",
                 Some("quay.io/kiali/kiali:v1.59.0@sha256:#"),
             ),
             (
                 "a:1@sha256:#:2",
-                "its tag has to stand before the digest",
+                "its tag has to come before the digest",
                 None,
             ),
             (
@@ -321,20 +315,16 @@ mod tests {
                 "its digest is of an algorithm that nodes do not know: sha256, sha384 and sha512 are known",
                 None,
             ),
-            (
-                "repo:tag@",
-                "nothing stands behind its `@`",
-                Some("repo:tag"),
-            ),
+            ("repo:tag@", "nothing follows its `@`", Some("repo:tag")),
             (
                 "repo@latest",
-                "a digest has to stand behind the `@`, like sha256:…, and a tag behind a `:`",
+                "a digest has to follow the `@`, like sha256:…, and a tag has to follow a `:`",
                 Some("repo:latest"),
             ),
             ("a@b@c", "it has more than one `@`", None),
             (
                 "reg.io:5000/x:",
-                "nothing stands behind its last `:`",
+                "nothing follows its last `:`",
                 Some("reg.io:5000/x"),
             ),
             ("nginx:1:2", "it has two tags", None),

@@ -184,11 +184,11 @@ impl Concern {
             Self::Lifted => return None,
             Self::Expired => (
                 Severity::Warning,
-                "an exception allowed to inject it, and has expired",
+                "the exception that allowed this has expired",
             ),
             Self::Holds => (
                 Severity::Fault,
-                "the rule would inject what the ban refuses",
+                "the rule would inject a secret that the ban refuses",
             ),
         };
         let message = format!(

@@ -12,7 +12,7 @@ const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 pub(super) fn check(document: &Document, today: Date, report: &mut Report) {
     for entry in &document.exceptions {
         if entry.value.expires.value >= today {
-            let chosen = "gets what this exception lifts";
+            let chosen = "gets this exception";
             let warning = chosen_by_label(entry, &entry.value.namespaces, chosen);
             report.diagnostics.extend(warning);
         }

@@ -237,7 +237,7 @@ fn instead_of_nothing(document: &Document, report: &mut Report) {
     {
         if !injected.contains(&instead.value) {
             let message = format!("no registry rule injects `{}`", instead.value);
-            let help = "whoever follows this advice has to list the secret by hand; add a rule, or name an injected one";
+            let help = "a user who follows this advice has to list the secret by hand; add a rule, or name an injected secret";
             report.add(instead.diagnose(Severity::Warning, message, Some(help.to_owned())));
         }
     }

@@ -109,9 +109,10 @@ impl DocumentReader {
         self.parsed(node, path, |text| {
             if text.trim().is_empty() {
                 return Err((
-                    "expected some words".to_owned(),
+                    "expected a text that is not blank".to_owned(),
                     Some(
-                        "write some words for the people who read it, or remove the key".to_owned(),
+                        "write a short text for the people who read it, or remove the key"
+                            .to_owned(),
                     ),
                 ));
             }
@@ -228,7 +229,7 @@ impl DocumentReader {
         self.fault_at(
             node,
             path,
-            "`false` says nothing here".to_owned(),
+            "`false` has no effect here".to_owned(),
             Some("remove the key".to_owned()),
         );
         None

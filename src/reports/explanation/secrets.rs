@@ -284,12 +284,14 @@ fn about(name: &str, content: &Content, policy: Option<&Policy>, now: Timestamp)
                  empty password, which the registry refuses"
             ),
             Flaw::Shadowed => {
-                format!("{name}: {key} is there twice, and which is tried first is left to chance")
+                format!(
+                    "{name}: {key} is there twice, and the kubelet tries the two in a random order"
+                )
             }
         }
     };
     let too_many = (*content == Content::TooManyEntries).then(|| {
-        format!("{name}: more than {MAX_ENTRIES} entries, so that a cluster learns nothing of them")
+        format!("{name}: more than {MAX_ENTRIES} entries, so that the inventory of a cluster does not read them")
     });
     let hint = |credential: &Credential| Some(format!("{name}: {}", hint(credential)?));
     let credentials = content.credentials().iter();

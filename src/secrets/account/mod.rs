@@ -90,7 +90,7 @@ pub fn classify(host: &str, username: &str, shape: Shape, product: Option<Produc
 const UNKNOWN: Account = account(
     AccountClass::Unknown,
     Medium,
-    "nothing tells what kind of account it is",
+    "host, user and password do not show the kind of account",
 );
 /// No registry lets in a user without a password, so the name of the user proves nothing.
 const NO_PASSWORD: Account = account(AccountClass::Unknown, Medium, "it has no password");

@@ -94,7 +94,7 @@ impl Documents<'_, '_> {
                 let behind = behind.trim();
                 if !behind.is_empty() && !behind.starts_with('#') {
                     self.add_part(&text[..line.offset], begin);
-                    let message = "kubectl reads no text behind `---`: begin a line for it";
+                    let message = "kubectl reads no text after `---`: put it on a new line";
                     self.read.push(Err(syntax(line.to(next), message)));
                     begin = line;
                 } else if line.offset > begin.offset {

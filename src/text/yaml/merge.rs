@@ -87,7 +87,7 @@ impl Node {
             Value::Mapping(entries) => {
                 for (key, value) in entries {
                     if matches!(key.value, Value::Scalar { plain: true, .. }) {
-                        let message = "a key cannot be null, or so large a number";
+                        let message = "a key cannot be null or a number as large as this";
                         return Err(syntax(key.span, message));
                     }
                     value.canonicalize()?;

@@ -49,7 +49,7 @@ impl Scanner<'_> {
             }
         };
         if !self.cursor.is_space_or_end(0) {
-            return Err(self.cursor.error("expected a space behind the tag"));
+            return Err(self.cursor.error("expected a space after the tag"));
         }
         Ok(Token::Tag(handle, suffix))
     }

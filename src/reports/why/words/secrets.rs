@@ -58,7 +58,7 @@ pub(super) fn injection_missed(evidence: &Evidence<'_>) -> Advice {
     let missing = missing.join(", ");
     Advice {
         message: format!(
-            "rule {rule} gives pods of this namespace {missing}, and this pod was created without: the webhook was away; recreate the pod"
+            "rule {rule} adds {missing} to pods of this namespace, but the webhook did not answer when this pod was created: recreate the pod"
         ),
         fix: vec![delete_pod(evidence)],
         heals: None,
