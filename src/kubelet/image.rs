@@ -252,7 +252,7 @@ struct Suffixed<'a> {
     digest: Option<&'a str>,
 }
 
-/// Its parts, not yet checked.
+/// Splits it into its parts, without a check of the parts.
 fn split_suffixes(rest: &str) -> Suffixed<'_> {
     let (name, digest) =
         cut(rest, b'@').map_or((rest, None), |(name, digest)| (name, Some(digest)));
@@ -286,7 +286,7 @@ fn run(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     bytes.split_at(end.unwrap_or(bytes.len()))
 }
 
-/// Components of letters, digits and dashes within, with a dot between each two.
+/// Returns whether a text is components of letters, digits and inner dashes, with a dot between each two.
 fn is_domain_name(text: &str) -> bool {
     let mut before = b'.';
     for byte in text.bytes() {
@@ -318,7 +318,7 @@ fn is_tag(text: &str) -> bool {
         && text.bytes().all(|b| is_word(b) || matches!(b, b'.' | b'-'))
 }
 
-/// The grammar's digest; [`check_digest`] checks whether its algorithm is known and its digits are right.
+/// Returns whether a text is a digest by the grammar; [`check_digest`] checks the algorithm and the number of digits.
 fn is_digest(text: &str) -> bool {
     let Some((algorithm, hex)) = text.split_once(':') else {
         return false;
@@ -332,7 +332,8 @@ fn is_digest(text: &str) -> bool {
         && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// `Digest.Validate` of go-digest v1.0.0 with sha256, sha384 and sha512 linked in, as the kubelet has them.
+/// Checks a digest like `Digest.Validate` of go-digest v1.0.0, with sha256, sha384 and sha512 linked in, as in the
+/// kubelet.
 fn check_digest(digest: &str) -> Result<(), ImageError> {
     let (algorithm, hex) = digest.split_once(':').ok_or(ImageError::DigestFormat)?;
     let digits = match algorithm {
@@ -358,7 +359,7 @@ fn is_lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-/// Go's `strings.ToLower(text) == text`.
+/// Returns whether Go's `strings.ToLower(text) == text`.
 fn is_lowercase(text: &str) -> bool {
     if text.is_ascii() {
         return !text.bytes().any(|b| b.is_ascii_uppercase());
@@ -366,7 +367,7 @@ fn is_lowercase(text: &str) -> bool {
     text.chars().all(|c| lower(c) == c)
 }
 
-/// Go's `strings.ToLower`: one character for one, where Rust's own may give several.
+/// Converts a character like Go's `strings.ToLower`: to one character, where Rust's own function may give several.
 fn lower(c: char) -> char {
     if c.is_ascii() {
         c.to_ascii_lowercase()

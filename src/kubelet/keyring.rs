@@ -1,9 +1,9 @@
 //! The credentials that the kubelet would try for an image, in its order (`pkg/credentialprovider/keyring.go` and
 //! `secrets/secrets.go` of Kubernetes 1.37).
 //!
-//! One keyring is made of all pull secrets of a pod. All credentials whose keys match the image are tried: the keys in
-//! reverse order of their bytes, credentials of equal keys in the order of the list. An anonymous pull is tried only if
-//! none matches.
+//! One keyring is made of all pull secrets of a pod. All credentials with a key that matches the image are tried: the
+//! keys in reverse order of their bytes, credentials of equal keys in the order of the list. An anonymous pull is tried
+//! only if none matches.
 
 use crate::kubelet::golang::glob;
 use crate::kubelet::golang::url::Url;

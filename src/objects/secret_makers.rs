@@ -42,7 +42,7 @@ const MAKERS: &[SecretMaker] = &[
         or_name: &["spec.externalSecretName", OWN_NAME],
         secret_type: "template.type",
     },
-    // The controller takes the name of the object, whatever the template says.
+    // The controller takes the name of the object, even if the template has another one.
     SecretMaker {
         group: "bitnami.com",
         kind: "SealedSecret",

@@ -54,7 +54,7 @@ impl Connector {
             let response = sender.send_request(request).await.map_err(broken)?;
             read(response).await.map_err(broken)
         };
-        // The connection ends with this function, whatever the server does.
+        // The connection ends with this function, even if the server keeps it open.
         match select(pin!(answer), pin!(connection)).await {
             Either::Left((reply, _)) => reply,
             Either::Right((_, answer)) => answer.await,

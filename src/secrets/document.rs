@@ -177,7 +177,7 @@ fn of_auth(text: &str) -> Filling {
     }
 }
 
-/// A password or a token.
+/// Judges a password or a token.
 fn of_secret(text: &str) -> Filling {
     if text.is_empty() {
         Filling::Nothing

@@ -26,7 +26,7 @@ impl InventoryMode {
     /// All modes, from the least to the most.
     pub const ALL: [Self; 3] = [Self::Off, Self::Names, Self::Contents];
 
-    /// The word for the mode on the command line and in the values of the chart.
+    /// Returns the word for the mode on the command line and in the values of the chart.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

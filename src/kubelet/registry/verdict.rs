@@ -27,7 +27,7 @@ pub enum Verdict {
     /// The registry refuses, and does not say whether the credential is bad or missing, a right is missing, or there is
     /// no such image. Asking again changes nothing.
     Refused,
-    /// There is no such repository, tag or digest.
+    /// The registry has no such repository, tag or digest.
     Missing,
     /// The registry limits the rate of requests (429).
     Limited,
@@ -80,13 +80,13 @@ pub enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
-    /// It was answered with this HTTP status.
+    /// The request was answered with this HTTP status.
     Status(u16),
-    /// It got no usable answer.
+    /// The request got no usable answer.
     Failure(Failure),
 }
 
-/// The reasons for which there is no usable answer.
+/// The reasons why a request got no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
@@ -139,7 +139,7 @@ impl Probes {
         }
     }
 
-    /// A pull that succeeds proves the credential only if the image is not public.
+    /// Returns the verdict on a pull that succeeded: it proves the credential only if the image is not public.
     fn is_proof(&self) -> Verdict {
         match self.anonymous.as_ref().map(Answer::outcome) {
             Some((Step::Manifest, Ending::Status(200..=299))) => Verdict::Public,
@@ -225,7 +225,7 @@ mod tests {
 
     type End = (Step, Ending);
 
-    /// The verdict on these ends of the probes, in their order.
+    /// Returns the verdict on these ends of the probes, in their order.
     fn verdict(host: &str, ends: &[End]) -> Verdict {
         let answer = |(step, ending): &End| Answer {
             step: *step,

@@ -76,7 +76,7 @@ impl<'s> Efforts<'s> {
     }
 }
 
-/// The checks that compare entries with each other.
+/// Runs the checks that compare entries with each other.
 fn compare(
     document: &Document,
     today: Date,

@@ -28,7 +28,7 @@ pub(super) struct Rule<'d> {
 pub(super) type LabelNumbers<'d> = HashMap<&'d LabelSelector, usize>;
 
 impl<'d> Selection<'d> {
-    /// The namespaces of a selector.
+    /// Returns the namespaces of a selector.
     pub(super) fn of(selector: &'d NamespaceSelector, numbers: &mut LabelNumbers<'d>) -> Self {
         let names = selector.names.as_deref();
         let labels = selector.labels.as_ref();

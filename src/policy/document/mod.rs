@@ -269,7 +269,7 @@ impl Unmatched {
     /// All answers, in the order in which messages list them.
     pub const ALL: [Self; 3] = [Self::Allow, Self::Warn, Self::Deny];
 
-    /// The word for the answer in the policy.
+    /// Returns the word for the answer in the policy.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -284,7 +284,7 @@ impl Running {
     /// Both answers, in the order in which messages list them.
     pub const ALL: [Self; 2] = [Self::Keep, Self::Deny];
 
-    /// The word for the answer in the policy.
+    /// Returns the word for the answer in the policy.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -298,7 +298,7 @@ impl Mode {
     /// All modes, in the order in which messages list them.
     pub const ALL: [Self; 3] = [Self::Enforce, Self::Warn, Self::Audit];
 
-    /// The word for the mode in the policy and in metrics.
+    /// Returns the word for the mode in the policy and in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -310,7 +310,7 @@ impl Mode {
 }
 
 impl<T> At<T> {
-    /// A diagnostic about this place.
+    /// Returns a diagnostic about this place.
     #[must_use]
     pub fn diagnose(
         &self,

@@ -87,7 +87,7 @@ fn result(code: FindingCode, level: &str, text: &str, uri: &str, span: Span) -> 
     })
 }
 
-/// A path as a URI reference (RFC 3986).
+/// Returns a path as a URI reference (RFC 3986).
 fn uri(path: &str, root: &str) -> String {
     let below = path
         .strip_prefix(root)

@@ -169,8 +169,8 @@ fn never_pull(is_on_node: Option<bool>) -> Decision {
     }
 }
 
-/// "Not found" proves that the credential was accepted only where the registry itself was asked: behind a mirror, the
-/// text of the mirror may hide the answer of the registry.
+/// Decides on "not found". It proves that the credential was accepted only if the node asked the registry itself: the
+/// text of a mirror may hide the answer of the registry.
 fn not_found(evidence: &Evidence<'_>) -> Decision {
     let decision = Decision::from(Cause::NotFound);
     if evidence.simulation.is_complete && evidence.simulation.tried.is_empty() {

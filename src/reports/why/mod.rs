@@ -1,4 +1,4 @@
-//! Why a pod waits for its images: evidence in, causes out.
+//! The causes why a pod waits for its images: evidence in, causes out.
 //!
 //! The kubelet reports a failed pull as a text, and the same text can have several causes: a node says "no basic auth
 //! credentials" if the pod lists no secret, a missing secret, a secret of the wrong type, or a secret for another

@@ -103,7 +103,7 @@ fn explaining<'e>(events: &'e [PodEvent], field: &str, image: &str) -> Option<&'
     events.iter().rev().find(about)
 }
 
-/// The kubelet writes the image in quotes.
+/// Returns whether a message names the image: the kubelet writes it in quotes.
 fn names_image(message: &str, image: &str) -> bool {
     !image.is_empty() && message.contains(&format!("{image:?}"))
 }

@@ -222,7 +222,7 @@ pub fn meaning(reason: &str, message: &str) -> Option<PullText> {
     row.map(|(meaning, _)| *meaning)
 }
 
-/// Reasons are words in camel case; the text of an error has spaces.
+/// Returns whether the reason is the text of an error: reasons are words in camel case, and such a text has spaces.
 fn is_raw_error(reason: &str, message: &str) -> bool {
     reason == message && reason.contains(' ')
 }

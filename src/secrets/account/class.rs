@@ -1,4 +1,4 @@
-//! Classes of registry accounts, and the products whose accounts have them: each is defined here once.
+//! Classes of registry accounts, and the products that have such accounts: each is defined here once.
 
 use schemars::JsonSchema;
 use std::fmt;
@@ -47,7 +47,7 @@ struct ClassDefinition {
     name: &'static str,
     /// The words for it in a message, after "holds ".
     phrase: &'static str,
-    /// The order in which classes count where a Secret has several: the gravest has 0.
+    /// The order in which classes count if a Secret has several: the gravest has 0.
     rank: u8,
 }
 
@@ -91,7 +91,7 @@ impl AccountClass {
         self.definition().phrase
     }
 
-    /// The order in which classes count where a Secret has several: the gravest has 0.
+    /// Returns the order in which classes count if a Secret has several: the gravest has 0.
     #[must_use]
     pub const fn rank(self) -> u8 {
         self.definition().rank

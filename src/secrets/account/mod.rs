@@ -136,8 +136,9 @@ const fn hours(account: Account) -> Account {
     }
 }
 
-/// Microsoft: "Authenticate with an Azure container registry"; Azure/acr docs/AAD-OAuth.md. The name of a registry is
-/// alphanumeric, so that a `-` in its host can only begin the hash of a domain name label.
+/// Returns the account at an Azure Container Registry. Source: Microsoft, "Authenticate with an Azure container
+/// registry"; Azure/acr docs/AAD-OAuth.md. The name of a registry is alphanumeric, so that a `-` in its host can only
+/// begin the hash of a domain name label.
 fn acr(host: &str, username: &str) -> Option<Account> {
     let label = host.split('.').next().unwrap_or_default();
     let name = label.split('-').next().unwrap_or_default();
@@ -176,7 +177,8 @@ fn acr(host: &str, username: &str) -> Option<Account> {
     })
 }
 
-/// goharbor/harbor: `src/common/security`, `robot_prefix` of its configuration.
+/// Returns the account at a Harbor. Source: goharbor/harbor, `src/common/security`, and `robot_prefix` of its
+/// configuration.
 fn harbor(username: &str) -> Option<Account> {
     (username == "admin")
         .then(|| {
@@ -202,7 +204,7 @@ fn harbor_robot(username: &str) -> Option<Account> {
     })
 }
 
-/// CVE-2019-17444: the administrator that comes with it.
+/// Returns the account at an Artifactory. Source: CVE-2019-17444, about the default administrator.
 fn artifactory(username: &str) -> Option<Account> {
     (username == "admin").then(|| {
         endless(account(
@@ -213,7 +215,7 @@ fn artifactory(username: &str) -> Option<Account> {
     })
 }
 
-/// quay/quay: `auth/credential_consts.py`.
+/// Returns the account at a Quay. Source: quay/quay, `auth/credential_consts.py`.
 fn quay(username: &str) -> Option<Account> {
     Some(match username {
         "$oauthtoken" => account(
@@ -233,7 +235,7 @@ fn quay(username: &str) -> Option<Account> {
     })
 }
 
-/// Docker documentation: "Access tokens". Another text is a password.
+/// Returns the account at Docker Hub. Source: Docker documentation, "Access tokens". Another text is a password.
 fn docker_hub(shape: Shape) -> Account {
     let personal = |confidence, reason| account(AccountClass::Personal, confidence, reason);
     match shape {
@@ -258,7 +260,8 @@ fn docker_hub(shape: Shape) -> Account {
     }
 }
 
-/// Google: "Configure authentication to Artifact Registry for Docker", which calls a key the least secure way.
+/// Returns the account at a registry of Google. Source: "Configure authentication to Artifact Registry for Docker",
+/// which calls a key the least secure way.
 fn gcp(username: &str) -> Option<Account> {
     Some(match username {
         "_json_key" | "_json_key_base64" => endless(account(
@@ -373,7 +376,8 @@ fn is_acr(host: &str) -> bool {
     domains.iter().any(|domain| host.ends_with(domain))
 }
 
-/// `ACCOUNT.dkr.ecr[-fips].REGION.DOMAIN`, or with a `-` for dual stack (awslabs/amazon-ecr-credential-helper).
+/// Returns whether a host is one of ECR: `ACCOUNT.dkr.ecr[-fips].REGION.DOMAIN`, or with a `-` for dual stack
+/// (awslabs/amazon-ecr-credential-helper).
 fn is_ecr(host: &str) -> bool {
     let Some((number, rest)) = host.split_once(".dkr") else {
         return false;

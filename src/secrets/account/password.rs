@@ -48,7 +48,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The form of a password.
+    /// Returns the form of a password.
     #[must_use]
     pub fn of(password: &[u8]) -> Self {
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -100,7 +100,7 @@ pub fn expiry(password: &[u8]) -> Option<i64> {
     seconds(token.expiration)
 }
 
-/// `8-4-4-4-12` hexadecimal digits.
+/// Returns whether a text is a UUID: `8-4-4-4-12` hexadecimal digits.
 pub(super) fn is_uuid(text: &[u8]) -> bool {
     let groups = text.split(|byte| *byte == b'-');
     let is_hex = |group: &[u8]| group.iter().all(u8::is_ascii_hexdigit);
@@ -109,13 +109,15 @@ pub(super) fn is_uuid(text: &[u8]) -> bool {
         && groups.clone().all(is_hex)
 }
 
-/// `glpat-`, since GitLab 18 with a routable part that has dots.
+/// Returns whether a password is a personal token of GitLab: `glpat-`, since GitLab 18 with a routable part that has
+/// dots.
 fn is_gitlab_personal(password: &[u8]) -> bool {
     let rest = password.strip_prefix(b"glpat-");
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     rest.is_some_and(|rest| rest.len() >= 20 && rest.iter().all(fits))
 }
 
+/// Returns whether a password is the secret of a Microsoft Entra application:
 /// `[a-zA-Z0-9_~.]{3}\dQ~[a-zA-Z0-9_~.-]{31,34}`.
 fn is_azure_client_secret(password: &[u8]) -> bool {
     let fits =
@@ -170,7 +172,7 @@ fn claims(password: &[u8]) -> Option<Claims> {
     })
 }
 
-/// A number of seconds, which JSON may write with a fraction.
+/// Returns a number of seconds, which JSON may write with a fraction.
 fn seconds(json: &RawValue) -> Option<i64> {
     let seconds: f64 = serde_json::from_str(json.get()).ok()?;
     #[expect(

@@ -18,7 +18,7 @@ pub(super) struct Match {
 }
 
 impl Match {
-    /// The bytes of the text to replace, if the match is not a chance.
+    /// Returns the bytes of the text to replace, if the match is not by chance.
     pub(super) fn length(self) -> Option<usize> {
         let least = if self.is_whole {
             MIN_VALUE

@@ -65,7 +65,7 @@ impl<'a> Builder<'a> {
         self.nodes
     }
 
-    /// The next document.
+    /// Returns the next document.
     pub(super) fn document(&mut self) -> Result<Option<Node>, YamlError> {
         let is_first = std::mem::take(&mut self.is_first);
         while !is_first && self.scanner.peek()?.token == Token::DocumentEnd {

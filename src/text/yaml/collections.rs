@@ -186,7 +186,7 @@ fn list(items: Vec<Node>, span: Span) -> Node {
     }
 }
 
-/// A mapping begins at its first key.
+/// Makes a mapping, which begins at its first key.
 fn mapping(entries: Vec<(Node, Node)>, begin: Span) -> Node {
     let span = entries.first().map_or(begin, |(key, _)| key.span);
     Node {

@@ -31,7 +31,7 @@ struct SimpleKey {
 }
 
 impl SimpleKey {
-    /// A level on which no key was possible yet.
+    /// Makes an entry for a level on which no key was possible yet.
     fn none(number: usize, mark: Mark) -> Self {
         Self {
             is_possible: false,
@@ -79,7 +79,7 @@ impl<'a> Scanner<'a> {
         Ok(&self.queue[0])
     }
 
-    /// The next token.
+    /// Returns the next token, and removes it from the queue.
     pub(super) fn next(&mut self) -> Result<Item, YamlError> {
         self.peek()?;
         self.taken += 1;
@@ -266,7 +266,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A tab is white space where no key can begin.
+    /// Skips to the next token. A tab counts as white space where no key can begin.
     fn skip_to_token(&mut self) {
         loop {
             while self.cursor.byte(0) == Some(b' ')
@@ -364,7 +364,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// An alias, anchor, tag or quoted scalar: each may begin a key, and none may follow it.
+    /// Reads an alias, anchor, tag or quoted scalar: each may begin a key, and no key may begin after it.
     fn word(&mut self, first: char) -> Result<(), YamlError> {
         self.save_simple_key()?;
         self.is_key_allowed = false;
