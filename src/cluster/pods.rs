@@ -1,7 +1,8 @@
-//! Reads pods that wait for images, and what the answer to "why" depends on, with the rights of the caller.
+//! Reads pods that wait for images, and the evidence that the answer of `why` depends on, with the rights of the
+//! caller.
 //!
-//! A right that is missing is no failure: an on-call engineer often may not read Secrets. It is noted, and the answer is less
-//! narrow.
+//! A missing right is not a failure: an on-call engineer often may not read Secrets. The right is noted, and the answer
+//! is less narrow.
 
 use super::collection::{Collection, is_forbidden};
 use super::{ObjectName, client_in, without_values};
@@ -39,7 +40,7 @@ pub enum Asked {
     All,
 }
 
-/// The kinds of workloads whose pods can be found by a selector.
+/// The kinds of workloads that select their pods by labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "these are kinds of Kubernetes")]
 pub enum WorkloadKind {
@@ -70,7 +71,7 @@ impl FromStr for Asked {
             }
             "job" | "jobs" => WorkloadKind::Job,
             _ => bail!(
-                "{kind:?} is not a kind whose pods can be found: write a pod, or deployment/NAME, statefulset/NAME, daemonset/NAME, \
+                "{kind:?} is not a kind with pods that can be found: write a pod, or deployment/NAME, statefulset/NAME, daemonset/NAME, \
                  replicaset/NAME, replicationcontroller/NAME or job/NAME"
             ),
         };
@@ -172,7 +173,7 @@ impl ClusterReader {
         workload.with_context(|| format!("{kind:?} {name} does not exist in namespace {namespace}"))
     }
 
-    /// Returns the events about a pod, or none where the caller may not read them.
+    /// Returns the events about a pod, or none if the caller may not read them.
     ///
     /// # Errors
     /// The API server does not answer.
@@ -185,13 +186,13 @@ impl ClusterReader {
         Ok(found)
     }
 
-    /// Returns the state of a Secret that a pod lists. Of its content, no password is kept.
+    /// Returns the state of a Secret that a pod lists. No password of its content is kept.
     ///
     /// # Errors
     /// The API server does not answer.
     pub async fn secret(&mut self, namespace: &str, name: &str) -> Result<SecretState> {
-        // The API server does not validate the names in `imagePullSecrets`. No Secret has another name, and a path may not
-        // have one either.
+        // The API server does not validate the names in `imagePullSecrets`. No Secret has another name, and a path may
+        // not have one either.
         if !is_subdomain(name) {
             return Ok(SecretState::Absent);
         }
@@ -230,7 +231,7 @@ impl ClusterReader {
         )
     }
 
-    /// Returns the names of the images on a node, or `None` where the caller may not read it.
+    /// Returns the names of the images on a node, or `None` if the caller may not read the node.
     ///
     /// # Errors
     /// The API server does not answer.
@@ -268,7 +269,7 @@ impl ClusterReader {
         Ok(facts)
     }
 
-    /// Returns the text of the policy in a ConfigMap, or `None` where it does not exist or the caller may not read it.
+    /// Returns the text of the policy in a ConfigMap, or `None` if it does not exist or the caller may not read it.
     ///
     /// # Errors
     /// The API server does not answer.
@@ -283,7 +284,7 @@ impl ClusterReader {
         Ok(text)
     }
 
-    /// Notes a right that is missing; other errors are errors.
+    /// Turns the error of a missing right into `None` and notes the right; returns other errors.
     fn allowed<T>(
         &mut self,
         right: &'static str,
@@ -302,7 +303,8 @@ impl ClusterReader {
     }
 }
 
-/// Returns the time of the last change of an object, in seconds of Unix time: that of its creation, or of a later write.
+/// Returns the time of the last change of an object, in seconds of Unix time: that of its creation, or of a later
+/// write.
 fn changed(json: &str) -> Option<i64> {
     #[derive(Deserialize)]
     struct Written {

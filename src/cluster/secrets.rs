@@ -1,8 +1,8 @@
-//! Watches docker-type Secrets. What comes of them is reduced to facts before it is put aside for even a moment.
+//! Watches docker-type Secrets. Each Secret is reduced to facts before anything of it is stored.
 //!
-//! Reading a Secret of 1 MiB takes milliseconds, in which its thread does nothing else. So large ones are read on a thread
-//! of their own, one at a time for each type: namespaces and service accounts are learned meanwhile, and an older version
-//! of a Secret never replaces a newer one.
+//! Reading a Secret of 1 MiB takes milliseconds, in which its thread does nothing else. So large Secrets are read on a
+//! separate thread, one at a time for each type: namespaces and service accounts are learned meanwhile, and an older
+//! version of a Secret never replaces a newer one.
 
 use super::watch::{Event, Name, ObjectContent, RawObject, Seen, Source, Unreadable, raw_objects};
 use super::{ObjectName, fingerprint};
@@ -25,36 +25,37 @@ use std::future::ready;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// The longest Secret that is read at once, in bytes. That takes less time than to hand it to another thread and back.
+/// The longest Secret that is read on the same thread, in bytes. That takes less time than handing it to another thread
+/// and back.
 const SHORT: usize = 16 * 1024;
 /// The longest Secret that is read again in each list, in bytes: a hundred thousand of them take less than a minute.
 const CHEAP: usize = 4 * 1024;
-/// After so many changes texts that nobody shares are forgotten.
+/// The number of changes after which texts that are not shared are forgotten.
 const FORGET: usize = 10_000;
 
-/// Which docker-type Secrets are watched, and how much of them is kept.
+/// The settings for the watch of docker-type Secrets.
 #[derive(Debug, Clone)]
 pub struct SecretsWatch {
-    /// How much is kept.
+    /// The mode of the inventory.
     pub mode: InventoryMode,
     /// The Secret with the key of fingerprints. Without it no content is kept.
     pub fingerprint_secret: Option<ObjectName>,
-    /// Reduces the content of a Secret to what is kept: [`SecretContent::reduce`].
+    /// Reduces the content of a Secret to the facts that are kept: [`SecretContent::reduce`].
     pub reduce: Reducer,
 }
 
-/// A function that reduces the content of a Secret to what is kept. Without a key it makes no fingerprints.
+/// A function that reduces the content of a Secret to the facts that are kept. Without a key it makes no fingerprints.
 pub type Reducer = fn(&SecretContent, Option<&FingerprintKey>) -> Content;
 
-/// What a watch says.
+/// A message of a watch.
 pub(super) enum SecretChange {
-    /// How much will be known, and what fingerprints are made with.
+    /// The mode of the inventory, and the key of fingerprints.
     Mode(InventoryMode, Option<FingerprintKey>),
-    /// What happens to Secrets of this type.
+    /// A change of a Secret of this type.
     Event(Form, Event<Seen<SecretFacts>>),
 }
 
-/// Everything that happens to docker-type Secrets.
+/// Returns the stream of all changes of docker-type Secrets.
 pub(super) fn changes(
     client: Client,
     watched: SecretsWatch,
@@ -82,7 +83,7 @@ pub(super) fn changes(
     }
 }
 
-/// Follows the Secrets of both types. Without a key only their metadata is asked for.
+/// Follows the Secrets of both types. Without a key, it asks only for their metadata.
 fn watch(
     client: &Client,
     contents: Option<&(FingerprintKey, Reducer)>,
@@ -92,7 +93,7 @@ fn watch(
         Some(_) => ObjectContent::Whole,
         None => ObjectContent::Metadata,
     };
-    // Each type is listed and watched apart: a field selector knows no "or".
+    // Each type is listed and watched separately: a field selector has no "or".
     let [first, second] = Form::ALL.map(|form| {
         let source = Source::all::<Secret>(PULL_SECRETS, asked)
             .of_fields(format!("type={}", form.secret_type()));
@@ -114,10 +115,10 @@ fn watch(
     stream::select(first, second)
 }
 
-/// Secrets of a list that is not complete: the resourceVersion of each, and what is kept of it.
+/// Secrets of a list that is not complete: the resourceVersion of each, and the facts that are kept of it.
 ///
-/// The API server ends a list after a minute. If there are so many large Secrets that reading them takes longer, the next
-/// list goes on where the last one ended, instead of reading the same ones for ever.
+/// The API server ends a list after a minute. If there are so many large Secrets that reading them takes longer, the
+/// next list continues after the last Secret that was read, instead of reading the same Secrets for ever.
 type ReadSecrets = HashMap<Name, (String, Option<SecretFacts>)>;
 
 /// Reads the Secrets of one type.
@@ -136,7 +137,7 @@ impl SecretReader {
         match event {
             Event::Listed(object) => Event::Listed(self.listed(object, known).await),
             Event::Set(object) => Event::Set(self.object(object).await),
-            // It holds the content once more.
+            // This text holds the content a second time.
             Event::Gone(object) => Event::Gone(object.decode(|_| None)),
             Event::Begin => Event::Begin,
             Event::End => {
@@ -226,13 +227,14 @@ struct FieldManager<'a> {
     time: Option<Text<'a>>,
 }
 
-/// What is known of Secrets, and what a list that is under way has named so far.
+/// The known Secrets, and the names that the current list has given so far.
 #[derive(Default)]
 pub(super) struct InventoryLearner {
     inventory: Inventory,
     names: Names,
     listed: [HashSet<[Arc<str>; 2]>; Form::ALL.len()],
-    /// Secrets whose name still belongs to a Secret of the other type: that one is gone, but its watch has not said so.
+    /// Secrets with a name that still belongs to a Secret of the other type. That Secret is deleted, but its watch has
+    /// not reported it yet.
     waiting: HashMap<Name, SecretFacts>,
     synced: [bool; Form::ALL.len()],
     failing: [bool; Form::ALL.len()],
@@ -240,7 +242,7 @@ pub(super) struct InventoryLearner {
 }
 
 impl InventoryLearner {
-    /// The inventory, once all Secrets are known.
+    /// Returns the inventory, once all Secrets are known.
     pub(super) fn inventory(&self) -> Option<&Inventory> {
         (self.synced == [true; Form::ALL.len()]).then_some(&self.inventory)
     }
@@ -250,7 +252,7 @@ impl InventoryLearner {
         self.failing.contains(&true)
     }
 
-    /// Learns what a watch says about Secrets. Returns whether there is something new to show.
+    /// Applies an event of a watch. Returns whether the inventory to show has changed.
     pub(super) fn learn(&mut self, form: Form, event: Event<Seen<SecretFacts>>) -> bool {
         let before = (self.changes, self.synced, self.failing);
         match event {
@@ -269,7 +271,7 @@ impl InventoryLearner {
         !is_same || before.1 != self.synced || before.2 != self.failing
     }
 
-    /// Of a first list that broke off nothing is left.
+    /// Begins a list. If the first list broke off, its Secrets are forgotten.
     fn begin(&mut self, form: Form) {
         self.listed[number(form)].clear();
         if !self.synced[number(form)] {
@@ -277,7 +279,8 @@ impl InventoryLearner {
         }
     }
 
-    /// What a list does not name is gone; at the first one there is nothing else, and nothing is noted for that.
+    /// Notes the name of a listed Secret, because Secrets that a list does not name are deleted. The first list needs
+    /// no notes.
     fn note(&mut self, form: Form, name: &Name) {
         let number = number(form);
         if self.synced[number] {
@@ -309,7 +312,7 @@ impl InventoryLearner {
     }
 
     fn set(&mut self, form: Form, Seen { name, kept }: Seen<SecretFacts>) {
-        // One that cannot be read is there all the same.
+        // An unreadable Secret exists nevertheless.
         let facts = kept.unwrap_or(SecretFacts {
             form,
             content: Content::Unread,
@@ -337,7 +340,7 @@ impl InventoryLearner {
         }
     }
 
-    /// Takes the Secrets in whose name there is none any more.
+    /// Adds the waiting Secrets with a name that is free now.
     fn settle(&mut self) {
         let is_free = |name: &Name| self.inventory.get(&name.namespace, &name.name).is_none();
         let free: Vec<_> = self.waiting.extract_if(|name, _| is_free(name)).collect();

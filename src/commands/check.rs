@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
-/// The number of folders that are named as left out for one reason; the rest is counted.
+/// The most folders that are named for one reason to leave them out; the rest is counted.
 const MAX_LEFT_OUT: usize = 10;
 
 /// The arguments of `check`.
@@ -77,7 +77,7 @@ enum FailOn {
 /// Shows all faults and warnings of a policy, and the judgement of manifests under it.
 ///
 /// # Errors
-/// A file cannot be read, or there is none.
+/// A file cannot be read, or there is no file.
 pub fn run(args: &CheckArgs, out: &mut impl Write) -> Result<CommandOutcome> {
     let (name, text) = args
         .policy

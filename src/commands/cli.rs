@@ -40,7 +40,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Show the rule that covers an image, its secrets, and why this rule wins.
     Explain(ExplainArgs),
-    /// Tell why pods wait for their images.
+    /// Explain why pods wait for their images.
     Why(WhyArgs),
     /// Print the JSON Schema of the policy.
     Schema,

@@ -37,14 +37,14 @@ pub struct ExplainArgs {
     images: Vec<String>,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Secrets (YAML or JSON, `-` for stdin), in the order in which a pod lists them: also tell which credentials the kubelet
-    /// would try, and why the other Secrets cannot serve.
+    /// Secrets (YAML or JSON, `-` for stdin), in the order in which a pod lists them: also show the credentials that
+    /// the kubelet would try, and why the other Secrets cannot serve.
     #[arg(long, value_name = "FILE|-")]
     secrets: Option<PathBuf>,
     /// The namespace of the pod (`default` if not given). If given, Secrets of other namespaces are not used.
     #[arg(short, long)]
     namespace: Option<String>,
-    /// How the result is written.
+    /// The format of the result.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: Format,
 }

@@ -5,8 +5,8 @@ use anyhow::{Context, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The most entries that are looked at below a folder with a dot. Folders of tools (`.git`) have thousands of files; one
-/// without a manifest among the first is taken for such a folder.
+/// The most entries that are checked below a folder with a dot. Folders of tools (`.git`) have thousands of files; a
+/// folder without a manifest among its first entries counts as such a folder.
 const MAX_HIDDEN: usize = 1000;
 
 /// A folder that was left out, and the reason.
@@ -27,7 +27,7 @@ pub enum Why {
     Hidden,
 }
 
-/// Reads files, all manifests in folders and below them, and stdin (`-`). Returns also the folders that were left out.
+/// Reads files, all manifests in folders and below them, and stdin (`-`). Also returns the folders that were left out.
 ///
 /// # Errors
 /// A file or folder cannot be read.
@@ -60,7 +60,7 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>)> {
     Ok((inputs, left_out))
 }
 
-/// The chart of a path that is its folder `templates`, or in it.
+/// Returns the chart of a path that is the chart's folder `templates`, or in that folder.
 fn chart_of(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     let templates = path.ancestors().filter(|dir| dir.ends_with("templates"));
@@ -75,8 +75,8 @@ fn chart_of(path: &Path) -> Option<PathBuf> {
     Some(below.unwrap_or(chart).to_owned())
 }
 
-/// Reads the manifests in a folder and below it. Names with a dot are left out, as in a listing of the shell, and links to
-/// folders, because they may lead back to where they are.
+/// Reads the manifests in a folder and below it. It leaves out names with a dot, as a listing of the shell does, and
+/// links to folders, because a link may lead back to a folder above it.
 fn walk(dir: &Path, inputs: &mut Vec<Input>, left_out: &mut Vec<LeftOut>) -> Result<()> {
     let what = || format!("cannot read the folder {}", dir.display());
     let mut entries = std::fs::read_dir(dir)
@@ -118,8 +118,8 @@ fn is_manifest(name: &str) -> bool {
     ends.iter().any(|end| name.ends_with(end))
 }
 
-/// Whether a folder has a file in it or below it that could be a manifest. It is left out anyway, so what cannot be read
-/// in it is not an error.
+/// Returns whether a folder has a file in it or below it that could be a manifest. The folder is left out anyway, so an
+/// unreadable entry in it is not an error.
 fn may_hold_manifests(folder: &Path) -> bool {
     let mut folders = vec![folder.to_owned()];
     let mut looked_at = 0;

@@ -21,12 +21,12 @@ pub const CONFIG_KEY: &str = ".dockercfg";
 /// Bytes that are wiped when they are dropped.
 pub type Bytes = Zeroizing<Vec<u8>>;
 
-/// How the entries are wrapped.
+/// The form of the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// In `auths`.
+    /// The entries are members of `auths`.
     ConfigJson,
-    /// In nothing: the entries are the members of the document.
+    /// The entries are members of the document itself.
     Config,
 }
 
@@ -34,7 +34,7 @@ impl Form {
     /// Both forms.
     pub const ALL: [Self; 2] = [Self::ConfigJson, Self::Config];
 
-    /// Returns the form of Secrets of a type; `None` where the kubelet ignores them.
+    /// Returns the form of Secrets of a type; `None` if the kubelet ignores them.
     #[must_use]
     pub fn of(secret_type: &str) -> Option<Self> {
         Self::ALL
@@ -42,7 +42,7 @@ impl Form {
             .find(|form| form.secret_type() == secret_type)
     }
 
-    /// The type of Secrets of this form.
+    /// Returns the type of Secrets of this form.
     #[must_use]
     pub const fn secret_type(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Form {
         }
     }
 
-    /// The key of the data that is read.
+    /// Returns the key of the data that is read.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -61,7 +61,8 @@ impl Form {
     }
 }
 
-/// A fault of a Secret with which the kubelet fails every pull of a pod that lists it. The texts repeat nothing of its value.
+/// A fault of a Secret for which the kubelet fails every pull of a pod that lists it. The messages repeat nothing of
+/// its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Malformed {
     /// The content is not JSON.
@@ -70,29 +71,29 @@ pub enum Malformed {
     /// The content is JSON, but not an object.
     #[error("not a JSON object")]
     NoObject,
-    /// `auths` is something else.
+    /// `auths` is not an object.
     #[error("`auths` is not an object")]
     NoAuths,
-    /// `HttpHeaders` is something else. The kubelet decodes it without using it.
+    /// `HttpHeaders` is not an object of strings. The kubelet decodes it without using it.
     #[error("`HttpHeaders` is not an object of strings")]
     NoHeaders,
-    /// An entry is something else.
+    /// An entry is not an object.
     #[error("an entry is not an object")]
     NoEntry,
-    /// One of the fields of an entry is something else.
+    /// One of the fields of an entry is not a string.
     #[error("`{0}` of an entry is not a string")]
     NoString(&'static str),
-    /// `auth` of an entry.
+    /// `auth` of an entry is not base64.
     #[error("`auth` of an entry is not base64")]
     NoBase64,
-    /// `auth` of an entry, decoded.
+    /// `auth` of an entry has no `:` when it is decoded.
     #[error("`auth` of an entry is not the base64 of USERNAME:PASSWORD")]
     NoColon,
 }
 
 /// A credential as it stands in a Secret. It has no `Debug`, and its password is wiped when it is dropped.
 pub struct Entry {
-    /// The key under which the kubelet keeps the entry: host, port and path. `None` where the kubelet ignores the entry.
+    /// The key under which the kubelet keeps the entry: host, port and path. `None` if the kubelet ignores the entry.
     pub key: Option<Box<[u8]>>,
     /// The user name, as bytes.
     pub username: Bytes,
@@ -100,7 +101,7 @@ pub struct Entry {
     pub password: Bytes,
 }
 
-/// Reads the entries, in the order of the text; of entries with the same name the last.
+/// Reads the entries, in the order of the text. If entries have the same name, the last one counts.
 ///
 /// # Errors
 /// The kubelet fails every pull of a pod that lists the Secret.
@@ -108,8 +109,8 @@ pub fn read(form: Form, content: &[u8]) -> Result<Vec<Entry>, Malformed> {
     read_at_most(usize::MAX, form, content).map(Option::unwrap_or_default)
 }
 
-/// Reads the entries like [`read`], or returns `None` if there are more than `limit`. No more than that are kept while the
-/// text is read; the rest is looked at all the same, because a fault in it counts.
+/// Reads the entries like [`read`], or returns `None` if there are more than `limit`. It keeps no more than that while
+/// it reads the text; it checks the rest nevertheless, because a fault in it counts.
 ///
 /// # Errors
 /// As for [`read`].
@@ -144,21 +145,21 @@ pub fn read_at_most(
 }
 
 /// Entries, and the number of each by its name. The numbers are kept over all `auths` members of a text: a tenant can
-/// write a hundred thousand of them into one Secret, and to count the entries anew for each would take minutes.
+/// write a hundred thousand of them into one Secret, and counting the entries again for each would take minutes.
 #[derive(Default)]
 struct Entries {
     kept: Vec<Entry>,
     numbers: HashMap<String, usize>,
     limit: usize,
-    /// Whether there were more than the limit. None are kept then.
+    /// Whether there were more entries than the limit. Then none are kept.
     are_too_many: bool,
 }
 
 impl Entries {
-    /// Decodes an object into the map that is there, as Go does where a member comes twice; null empties it.
+    /// Decodes an object into the existing map, as Go does if a member appears twice; null empties the map.
     fn add(&mut self, json: Json<'_>, otherwise: Malformed) -> Result<(), Malformed> {
         if json.is_null() {
-            // To clear a map takes as long as it once was large.
+            // Clearing a map takes time in proportion to its former size.
             *self = Self {
                 limit: self.limit,
                 ..Self::default()
@@ -216,8 +217,8 @@ impl Entry {
     }
 }
 
-/// `decodeDockerConfigFieldAuth`: base64 with or without padding, in which Go skips line ends and does not look at the
-/// bits that are left over.
+/// Decodes `auth` like `decodeDockerConfigFieldAuth`: base64 with or without padding, in which Go skips line ends and
+/// does not look at the bits that are left over.
 fn decode_auth(auth: &str) -> Result<(Bytes, Bytes), Malformed> {
     let padding = if auth.trim().ends_with('=') {
         DecodePaddingMode::RequireCanonical
@@ -243,10 +244,11 @@ fn decode_auth(auth: &str) -> Result<(Bytes, Bytes), Malformed> {
     }
 }
 
-/// The key under which the kubelet keeps an entry of this name (`BasicDockerKeyring.Add`); `None` where it ignores the entry.
+/// Returns the key under which the kubelet keeps an entry of this name (`BasicDockerKeyring.Add`); `None` if it ignores
+/// the entry.
 ///
 /// Scheme, user, query and fragment do not count, nor does `/v1` or `/v2` before more of a path. So
-/// `https://index.docker.io/v1/` is `index.docker.io`, and the same without the last `/` is something else.
+/// `https://index.docker.io/v1/` is `index.docker.io`, but the same name without the last `/` is another key.
 #[must_use]
 pub fn key(name: &str) -> Option<Box<[u8]>> {
     let rest = name

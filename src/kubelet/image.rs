@@ -47,17 +47,17 @@ pub struct Image<'a> {
     digest: Option<&'a str>,
 }
 
-/// Why a text is not a valid image reference. The words are those that the kubelet uses; [`Mistake`](super::mistake::Mistake) says
-/// more.
+/// The reason why a text is not a valid image reference, in the words of the kubelet;
+/// [`Mistake`](super::mistake::Mistake) says more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// It does not follow the grammar.
+    /// The text does not follow the grammar.
     #[error("invalid reference format")]
     Format,
     /// The repository has an upper-case letter.
     #[error("invalid reference format: repository name ({0}) must be lowercase")]
     RepositoryNotLowercase(String),
-    /// The first part looks like a registry and is not one, and has upper-case letters, which a repository cannot have.
+    /// The first part looks like a registry but is not one, and has upper-case letters, which a repository cannot have.
     #[error("repository name must be lowercase")]
     NameNotLowercase,
     /// 64 hex digits: an image id, which cannot be pulled.
@@ -122,26 +122,26 @@ impl<'a> Image<'a> {
         })
     }
 
-    /// The registry with its port, as written (`docker.io` where none is written), or `""` where the grammar of Go
+    /// Returns the registry with its port, as written (`docker.io` if none is written), or `""` if the grammar of Go
     /// leaves it empty (`foo_bar.com/x`): such an image belongs to no registry that a rule could name.
     #[must_use]
     pub fn registry(&self) -> &str {
         self.registry
     }
 
-    /// The path within the registry: `library/nginx`.
+    /// Returns the path within the registry: `library/nginx`.
     #[must_use]
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// The tag, where one is written.
+    /// Returns the tag, if one is written.
     #[must_use]
     pub fn tag(&self) -> Option<&'a str> {
         self.tag
     }
 
-    /// The digest, where one is written.
+    /// Returns the digest, if one is written.
     #[must_use]
     pub fn digest(&self) -> Option<&'a str> {
         self.digest
@@ -164,14 +164,14 @@ impl fmt::Display for Image<'_> {
     }
 }
 
-/// Whether the first component of a name is a registry and not a namespace on Docker Hub.
+/// Returns whether the first component of a name is a registry and not a namespace on Docker Hub.
 #[must_use]
 pub fn names_registry(component: &str) -> bool {
     let has_mark = component.bytes().any(|b| matches!(b, b'.' | b':'));
     component == "localhost" || has_mark || !is_lowercase(component)
 }
 
-/// Whether `text` is a registry by the grammar: host and optional port.
+/// Returns whether `text` is a registry by the grammar: host and optional port.
 #[must_use]
 pub fn is_registry(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
@@ -186,7 +186,7 @@ pub fn is_registry(text: &str) -> bool {
     is_domain_name(host) && port.is_none_or(is_port)
 }
 
-/// Whether `text` is a repository by the grammar (its length is not looked at).
+/// Returns whether `text` is a repository by the grammar (its length is not checked).
 #[must_use]
 pub fn is_repository(text: &str) -> bool {
     let mut rest = text.as_bytes();
@@ -207,7 +207,7 @@ pub fn is_repository(text: &str) -> bool {
     }
 }
 
-/// `splitDockerDomain`, but for the `library/` that [`official`] adds later so that nothing is copied before it must be.
+/// Splits a name like `splitDockerDomain`, except for `library/`, which [`official`] adds later to avoid a copy.
 fn split_registry(text: &str) -> (&str, &str) {
     match cut(text, b'/') {
         Some((LEGACY_REGISTRY, rest)) => (DEFAULT_REGISTRY, rest),
@@ -216,7 +216,7 @@ fn split_registry(text: &str) -> (&str, &str) {
     }
 }
 
-/// The error of a reference that does not follow the grammar, or that has a repository in upper case.
+/// Returns the error of a reference that does not follow the grammar, or that has a repository in upper case.
 #[cold]
 fn fault(registry: &str, rest: &str, remote: &str) -> ImageError {
     if !is_lowercase(remote) {
@@ -235,8 +235,8 @@ fn fault(registry: &str, rest: &str, remote: &str) -> ImageError {
     }
 }
 
-/// The repository, in `library/` where it is a lone name on Docker Hub. Go looks for the `/` in all that follows the
-/// registry, tag and digest included; neither can hold one.
+/// Returns the repository, in `library/` if it is a lone name on Docker Hub. Go looks for the `/` in all that follows
+/// the registry, tag and digest included; neither can hold one.
 fn official<'a>(registry: &str, rest: &str, repository: &'a str) -> Cow<'a, str> {
     if registry == DEFAULT_REGISTRY && !rest.contains('/') {
         Cow::Owned(format!("{OFFICIAL_PREFIX}{repository}"))
@@ -252,7 +252,7 @@ struct Suffixed<'a> {
     digest: Option<&'a str>,
 }
 
-/// Its parts, not yet checked.
+/// Splits it into its parts, without a check of the parts.
 fn split_suffixes(rest: &str) -> Suffixed<'_> {
     let (name, digest) =
         cut(rest, b'@').map_or((rest, None), |(name, digest)| (name, Some(digest)));
@@ -266,7 +266,7 @@ fn split_suffixes(rest: &str) -> Suffixed<'_> {
 }
 
 impl Suffixed<'_> {
-    /// Whether each follows the grammar.
+    /// Returns whether each part follows the grammar.
     fn are_valid(&self) -> bool {
         is_repository(self.repository)
             && self.tag.is_none_or(is_tag)
@@ -274,19 +274,19 @@ impl Suffixed<'_> {
     }
 }
 
-/// The parts before and behind an ASCII character. To look for a `char` costs twice as much in texts that are this short.
+/// Splits a text at an ASCII character. A search for a `char` takes twice as long in texts that are this short.
 fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let place = text.bytes().position(|byte| byte == at)?;
     Some((&text[..place], &text[place + 1..]))
 }
 
-/// The first bytes of a kind, and the rest.
+/// Returns the first bytes of a kind, and the rest.
 fn run(bytes: &[u8], is_kind: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = bytes.iter().position(|byte| !is_kind(*byte));
     bytes.split_at(end.unwrap_or(bytes.len()))
 }
 
-/// Components of letters, digits and dashes within, with a dot between each two.
+/// Returns whether a text is components of letters, digits and inner dashes, with a dot between each two.
 fn is_domain_name(text: &str) -> bool {
     let mut before = b'.';
     for byte in text.bytes() {
@@ -318,7 +318,7 @@ fn is_tag(text: &str) -> bool {
         && text.bytes().all(|b| is_word(b) || matches!(b, b'.' | b'-'))
 }
 
-/// The grammar's digest; whether its algorithm is known and its digits are right is [`check_digest`]'s question.
+/// Returns whether a text is a digest by the grammar; [`check_digest`] checks the algorithm and the number of digits.
 fn is_digest(text: &str) -> bool {
     let Some((algorithm, hex)) = text.split_once(':') else {
         return false;
@@ -332,7 +332,8 @@ fn is_digest(text: &str) -> bool {
         && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// `Digest.Validate` of go-digest v1.0.0 with sha256, sha384 and sha512 linked in, as the kubelet has them.
+/// Checks a digest like `Digest.Validate` of go-digest v1.0.0, with sha256, sha384 and sha512 linked in, as in the
+/// kubelet.
 fn check_digest(digest: &str) -> Result<(), ImageError> {
     let (algorithm, hex) = digest.split_once(':').ok_or(ImageError::DigestFormat)?;
     let digits = match algorithm {
@@ -358,7 +359,7 @@ fn is_lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-/// Go's `strings.ToLower(text) == text`.
+/// Returns whether Go's `strings.ToLower(text) == text`.
 fn is_lowercase(text: &str) -> bool {
     if text.is_ascii() {
         return !text.bytes().any(|b| b.is_ascii_uppercase());
@@ -366,7 +367,7 @@ fn is_lowercase(text: &str) -> bool {
     text.chars().all(|c| lower(c) == c)
 }
 
-/// Go's `strings.ToLower`: one character for one, where Rust's own may give several.
+/// Converts a character like Go's `strings.ToLower`: to one character, where Rust's own function may give several.
 fn lower(c: char) -> char {
     if c.is_ascii() {
         c.to_ascii_lowercase()

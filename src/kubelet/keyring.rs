@@ -1,15 +1,16 @@
-//! Which credentials the kubelet would try for an image, and in which order
-//! (`pkg/credentialprovider/keyring.go` and `secrets/secrets.go` of Kubernetes 1.37).
+//! The credentials that the kubelet would try for an image, in its order (`pkg/credentialprovider/keyring.go` and
+//! `secrets/secrets.go` of Kubernetes 1.37).
 //!
-//! One keyring is made of all pull secrets of a pod. All credentials whose keys match the image are tried: the keys in reverse
-//! order of their bytes, credentials of equal keys in the order of the list. An anonymous pull is tried only if none matches.
+//! One keyring is made of all pull secrets of a pod. All credentials with a key that matches the image are tried: the
+//! keys in reverse order of their bytes, credentials of equal keys in the order of the list. An anonymous pull is tried
+//! only if none matches.
 
 use crate::kubelet::golang::glob;
 use crate::kubelet::golang::url::Url;
 use crate::kubelet::image::{self, Image, LEGACY_REGISTRY, MAX_REPOSITORY};
 use std::collections::{BTreeSet, HashMap};
 
-/// Under which key the kubelet looks for Docker Hub where no key matches: `defaultRegistryHost`.
+/// The key that the kubelet uses for Docker Hub if no key matches: `defaultRegistryHost`.
 const DEFAULT_REGISTRY_HOST: &[u8] = b"index.docker.io";
 
 /// The credentials of the pull secrets of a pod.
@@ -18,9 +19,9 @@ pub struct Keyring<C> {
     slots: Vec<KeySlot<C>>,
     /// The number of the slot of each key.
     numbers: HashMap<Box<[u8]>, usize>,
-    /// The slots whose host matches only itself, by host and by port.
+    /// The slots with a host that matches only itself, by host and by port.
     hosts: HashMap<Box<[u8]>, KeyPorts>,
-    /// The slots whose host has a sign with a meaning in a glob: each has to be tried.
+    /// The slots with a host that has a sign of globs: each has to be tried.
     globs: Vec<(usize, Url)>,
 }
 
@@ -38,7 +39,7 @@ type KeyPorts = HashMap<Box<[u8]>, KeyPaths>;
 #[derive(Debug, Default)]
 struct KeyPaths {
     slots: HashMap<Box<[u8]>, Vec<usize>>,
-    /// How long the paths are.
+    /// The lengths of the paths.
     lengths: BTreeSet<usize>,
 }
 
@@ -54,7 +55,7 @@ impl<C> Default for Keyring<C> {
 }
 
 impl<C> Keyring<C> {
-    /// Adds a credential after those that are there.
+    /// Adds a credential after the existing ones.
     pub fn add(&mut self, key: &[u8], credential: C) {
         let number = match self.numbers.get(key) {
             Some(number) => *number,
@@ -70,7 +71,7 @@ impl<C> Keyring<C> {
             key: key.into(),
             credentials: Vec::new(),
         });
-        // What is not a URL matches nothing.
+        // A key that is not a URL matches nothing.
         if let Some(url) = Url::parse(key) {
             let (host, port) = url.host_and_port();
             if has_glob(host) {
@@ -86,8 +87,8 @@ impl<C> Keyring<C> {
         number
     }
 
-    /// The credentials that are tried, in order, each with its key; none means an anonymous pull. Of two entries of one
-    /// secret with the same key the kubelet tries either first, by chance.
+    /// Returns the credentials that are tried, in order, each with its key; an empty list means an anonymous pull. If
+    /// one secret has two entries with the same key, the kubelet tries them in a random order.
     #[must_use]
     pub fn lookup(&self, image: &Image<'_>) -> Vec<(&[u8], &C)> {
         let name = if image.registry().is_empty() {
@@ -98,7 +99,7 @@ impl<C> Keyring<C> {
         self.lookup_name(name.as_bytes())
     }
 
-    /// The same by the name of an image as the kubelet passes it on: registry and repository.
+    /// Returns the same for the name of an image as the kubelet passes it on: registry and repository.
     #[must_use]
     pub fn lookup_name(&self, name: &[u8]) -> Vec<(&[u8], &C)> {
         let mut found = Url::parse(name).map_or_else(Vec::new, |target| self.matching(&target));
@@ -110,8 +111,8 @@ impl<C> Keyring<C> {
         found.into_iter().flat_map(each).collect()
     }
 
-    /// The slots that match. Looks up each beginning of the path that some key of the host has the length of, and tries
-    /// each key whose host is a glob.
+    /// Returns the slots that match. Looks up each beginning of the path with the length of a key's path, and tries
+    /// each key with a glob as host.
     fn matching(&self, target: &Url) -> Vec<&KeySlot<C>> {
         let (host, port) = target.host_and_port();
         let paths = self.hosts.get(host).and_then(|ports| ports.get(port));
@@ -131,17 +132,19 @@ fn each<C>(slot: &KeySlot<C>) -> impl Iterator<Item = (&[u8], &C)> {
     credentials.map(|credential| (&*slot.key, credential))
 }
 
-/// Whether a host can match another one than itself (`path/filepath.Match`).
+/// Returns whether a host can match other hosts than itself (`path/filepath.Match`).
 #[must_use]
 pub fn has_glob(host: &[u8]) -> bool {
     host.iter()
         .any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
 }
 
-/// The name of an image that a key matches, or `None` where no image can have such a name: the credential is never tried.
+/// Returns the name of an image that a key matches, or `None` if no image can have such a name: then the credential is
+/// never tried.
 ///
-/// The question needs no list of bad spellings. A key matches an image if its host can be the registry of an image and its
-/// path the beginning of a repository. One letter in the place of a `*` decides, because letters may stand anywhere in a host.
+/// The question needs no list of bad spellings. A key matches an image if its host can be the registry of an image and
+/// its path the beginning of a repository. One letter in the place of a `*` decides, because letters may stand anywhere
+/// in a host.
 #[must_use]
 pub fn some_image(key: &[u8]) -> Option<String> {
     if key == DEFAULT_REGISTRY_HOST {
@@ -155,7 +158,7 @@ pub fn some_image(key: &[u8]) -> Option<String> {
     Some(format!("{registry}/{repository}"))
 }
 
-/// A registry that the host of a key matches, where images can name one.
+/// Returns a registry that the host of a key matches, if images can name one.
 fn some_registry(key: &Url) -> Option<String> {
     let (host, port) = key.host_and_port();
     let names: Vec<Vec<u8>> = if host.contains(&b'[') {
@@ -173,14 +176,14 @@ fn some_registry(key: &Url) -> Option<String> {
     let registry = |name: Vec<u8>| {
         let name = String::from_utf8(name).ok()?;
         Some(match (name.contains(':'), port) {
-            // The image keeps its brackets where the key has lost them.
+            // The image keeps its brackets, although the key has lost them.
             (true, "") => return None,
             (true, _) => format!("[{name}]:{port}"),
             (false, "") => name,
             (false, _) => format!("{name}:{port}"),
         })
     };
-    // In `foo_bar.com/x` Go takes all of it as the repository, and the kubelet compares it all the same.
+    // In `foo_bar.com/x` Go takes all of it as the repository, and the kubelet compares it nevertheless.
     let is_of_images = |name: &String| {
         let is_name = image::is_registry(name) || image::is_repository(name);
         is_name && image::names_registry(name) && name != LEGACY_REGISTRY
@@ -188,8 +191,8 @@ fn some_registry(key: &Url) -> Option<String> {
     names.into_iter().filter_map(registry).find(is_of_images)
 }
 
-/// `URLsMatch`: the port equal, as many labels, each by a glob with regard to case, and the path a prefix that may end
-/// in the middle of a word.
+/// Compares like `URLsMatch`: the port is equal, the number of labels is equal, each label matches by a glob with
+/// regard to case, and the path is a prefix that may end in the middle of a word.
 fn urls_match(key: &Url, target: &Url) -> bool {
     let ((key_host, key_port), (host, port)) = (key.host_and_port(), target.host_and_port());
     let labels = |host| <[u8]>::split(host, |byte: &u8| *byte == b'.');
@@ -201,7 +204,7 @@ fn urls_match(key: &Url, target: &Url) -> bool {
             .all(|(pattern, label)| glob::matches(pattern, label) == Ok(true))
 }
 
-/// `isDefaultRegistryMatch`.
+/// Returns whether a name belongs to Docker Hub, as `isDefaultRegistryMatch` does.
 fn is_default_registry(name: &[u8]) -> bool {
     let mut parts = name.splitn(2, |byte| *byte == b'/');
     let first = parts.next().unwrap_or_default();
@@ -222,7 +225,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-        /// The index finds what comparing with every key finds.
+        /// The index finds the same keys as a comparison with every key.
         #[test]
         fn a_look_up_finds_what_comparing_with_every_key_finds(
             keys in proptest::collection::vec("(a|b|\\*|a\\*|[ab]\\?)\\.(a|b|\\*)(:|:1)?(/|/a|/ab|/a/b)?", 0..8),

@@ -1,23 +1,23 @@
 //! The mistakes in texts that are not image references, and the references that were probably meant.
 //!
-//! The kubelet says "invalid reference format" of almost everything. People paste URLs, put a digest behind a `:` or a tag
-//! behind a digest, or leave a variable empty; each of these is named here. A suggestion is made only where the text can
-//! hardly mean anything else, and only if it is a reference.
+//! The kubelet says "invalid reference format" about almost every mistake. People paste URLs, put a digest after a `:`
+//! or a tag after a digest, or leave a variable empty; this module names each of these. It suggests a reference only if
+//! the text can hardly mean anything else.
 
 use super::image::{Image, ImageError};
 
 /// The mistake in a text that is not a valid image reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The fault, to be said behind the image: "it has two digests".
+    /// The fault, in words that follow the image in a sentence: "it has two digests".
     pub what: String,
     /// The reference that was probably meant.
     pub meant: Option<String>,
 }
 
-/// Schemes that people put before a reference. Others name something that is not an image yet.
+/// Schemes that people put before a reference. Other schemes name something that is not an image yet.
 const SCHEMES: [&str; 4] = ["http", "https", "docker", "oci"];
-/// How variables and templates begin.
+/// The beginnings of variables and templates.
 const PLACEHOLDERS: [&str; 7] = ["${", "$(", "{{", "<", "$", "{", "%"];
 /// The algorithms of digests, and the number of their hex digits.
 const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
@@ -26,7 +26,7 @@ impl Mistake {
     /// Finds the mistake in a text, for which [`Image::parse`] gave this error.
     #[must_use]
     pub fn of(text: &str, error: &ImageError) -> Self {
-        // Anyone who may create a Pod can write an image of 3 MiB, and each look at it takes time.
+        // A user who may create a Pod can write an image of 3 MiB, and each check of it takes time.
         if text.len() > MAX_LENGTH {
             let what = format!("it has more than {MAX_LENGTH} bytes");
             return Self { what, meant: None };
@@ -45,10 +45,11 @@ impl Mistake {
     }
 }
 
-/// The most bytes of a text that is looked at. Repository, tag and digest have a limit, and hosts of this length do not exist.
+/// The most bytes of a text that is checked. Repository, tag and digest have a limit, and hosts of this length do not
+/// exist.
 const MAX_LENGTH: usize = 1024;
 
-/// The mistake in words, and the reference that was probably meant.
+/// Returns the mistake in words, and the reference that was probably meant.
 type Found = Option<(String, Option<String>)>;
 
 fn of_ends(text: &str) -> Found {
@@ -87,16 +88,13 @@ fn of_digest(text: &str) -> Found {
         return digest_as_tag(text);
     };
     if digest.is_empty() {
-        return Some((
-            "nothing stands behind its `@`".to_owned(),
-            Some(name.to_owned()),
-        ));
+        return Some(("nothing follows its `@`".to_owned(), Some(name.to_owned())));
     }
     if digest.contains('@') {
         return Some(("it has more than one `@`".to_owned(), None));
     }
     let Some((algorithm, hex)) = digest.split_once(':') else {
-        let what = "a digest has to stand behind the `@`, like sha256:…, and a tag behind a `:`";
+        let what = "a digest has to follow the `@`, like sha256:…, and a tag has to follow a `:`";
         let meant = (!has_tag(name)).then(|| format!("{name}:{digest}"));
         return Some((what.to_owned(), meant));
     };
@@ -107,7 +105,7 @@ fn of_digest(text: &str) -> Found {
     }
     if let Some((hex, tag)) = hex.split_once(':') {
         let meant = (!has_tag(name)).then(|| format!("{name}:{tag}@{algorithm}:{hex}"));
-        return Some(("its tag has to stand before the digest".to_owned(), meant));
+        return Some(("its tag has to come before the digest".to_owned(), meant));
     }
     let known = ALGORITHMS.iter().find(|(known, _)| *known == lower);
     let Some((_, digits)) = known else {
@@ -133,17 +131,14 @@ fn of_digest(text: &str) -> Found {
     (!is_lower).then(|| (what.to_owned(), Some(format!("{name}@{digest}"))))
 }
 
-/// `app:sha256:…`
+/// Finds a digest after a `:`: `app:sha256:…`.
 fn digest_as_tag(text: &str) -> Found {
     let begins = ALGORITHMS
         .iter()
         .filter_map(|(algorithm, _)| text.find(&format!(":{algorithm}:")));
     let at = begins.min()?;
     let meant = format!("{}@{}", &text[..at], &text[at + 1..]);
-    Some((
-        "a digest has to stand behind an `@`".to_owned(),
-        Some(meant),
-    ))
+    Some(("a digest has to follow an `@`".to_owned(), Some(meant)))
 }
 
 fn of_tag(text: &str) -> Found {
@@ -151,7 +146,7 @@ fn of_tag(text: &str) -> Found {
     let (name, tag) = text[last..].split_once(':')?;
     let name = format!("{}{name}", &text[..last]);
     if tag.is_empty() {
-        return Some(("nothing stands behind its last `:`".to_owned(), Some(name)));
+        return Some(("nothing follows its last `:`".to_owned(), Some(name)));
     }
     if tag.contains(':') {
         return Some(("it has two tags".to_owned(), None));
@@ -199,7 +194,7 @@ fn of_characters(text: &str, error: &ImageError) -> String {
     .to_owned()
 }
 
-/// Whether a name has a tag, and not only a registry with a port.
+/// Returns whether a name has a tag, and not only a registry with a port.
 fn has_tag(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or_default();
     last.contains(':')
@@ -277,17 +272,17 @@ mod tests {
             ),
             (
                 "some/image:sha256:#",
-                "a digest has to stand behind an `@`",
+                "a digest has to follow an `@`",
                 Some("some/image@sha256:#"),
             ),
             (
                 "quay.io/kiali/kiali@sha256:#:v1.59.0",
-                "its tag has to stand before the digest",
+                "its tag has to come before the digest",
                 Some("quay.io/kiali/kiali:v1.59.0@sha256:#"),
             ),
             (
                 "a:1@sha256:#:2",
-                "its tag has to stand before the digest",
+                "its tag has to come before the digest",
                 None,
             ),
             (
@@ -320,20 +315,16 @@ mod tests {
                 "its digest is of an algorithm that nodes do not know: sha256, sha384 and sha512 are known",
                 None,
             ),
-            (
-                "repo:tag@",
-                "nothing stands behind its `@`",
-                Some("repo:tag"),
-            ),
+            ("repo:tag@", "nothing follows its `@`", Some("repo:tag")),
             (
                 "repo@latest",
-                "a digest has to stand behind the `@`, like sha256:…, and a tag behind a `:`",
+                "a digest has to follow the `@`, like sha256:…, and a tag has to follow a `:`",
                 Some("repo:latest"),
             ),
             ("a@b@c", "it has more than one `@`", None),
             (
                 "reg.io:5000/x:",
-                "nothing stands behind its last `:`",
+                "nothing follows its last `:`",
                 Some("reg.io:5000/x"),
             ),
             ("nginx:1:2", "it has two tags", None),

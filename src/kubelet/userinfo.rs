@@ -2,10 +2,11 @@
 
 use super::image::MIN_DIGEST_HEX;
 
-/// The part behind a user and a password, or a token, in a text that was meant as an image; `None` where there are none.
+/// Returns the part after a user and a password, or after a token, in a text that was meant as an image; `None` if the
+/// text has none of them.
 ///
-/// `repo@latest` and `repo:tag@` are digests that went wrong, and have to be shown; `bob:hunter2@reg.io/x` must not be. A `/`
-/// or a host behind the `@` tells: a digest has neither.
+/// `repo@latest` and `repo:tag@` are misspelt digests, and have to be shown; `bob:hunter2@reg.io/x` must not be shown.
+/// A `/` or a host after the `@` makes the difference: a digest has neither.
 #[must_use]
 pub fn behind_credentials(text: &str) -> Option<&str> {
     let digest = text
@@ -18,7 +19,7 @@ pub fn behind_credentials(text: &str) -> Option<&str> {
     is_hidden.then(|| &text[at + 1..])
 }
 
-/// `sha256:…` however it went wrong.
+/// Returns whether a text is `sha256:…`, even if it is misspelt.
 fn is_meant_as_digest(text: &str) -> bool {
     let begin = text.get(..6).unwrap_or(text).to_ascii_lowercase();
     let is_known = ["sha", "md", "blake"]
@@ -29,7 +30,7 @@ fn is_meant_as_digest(text: &str) -> bool {
     !text.contains('/') && (is_known || text.split_once(':').is_some_and(|(_, hex)| is_hex(hex)))
 }
 
-/// Whether a text is a host, perhaps with a path. `latest` and `1.25` are not.
+/// Returns whether a text is a host, perhaps with a path. `latest` and `1.25` are not.
 fn is_host(text: &str) -> bool {
     let is_word = |label: &str| label.bytes().all(|byte| byte.is_ascii_alphabetic());
     let is_domain = text
@@ -38,7 +39,7 @@ fn is_host(text: &str) -> bool {
     text.contains(['/', ':', '@']) || is_domain || text == "localhost"
 }
 
-/// Whether a text can be a user and a password, and not a name: `bob:hunter2`, `bob:hunt/er2`.
+/// Returns whether a text can be a user and a password, and not a name: `bob:hunter2`, `bob:hunt/er2`.
 fn is_user(text: &str) -> bool {
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let (first, rest) = text

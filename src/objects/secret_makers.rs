@@ -1,24 +1,24 @@
 //! Kinds of other projects for which a controller makes Secrets: each is defined here once.
 //!
-//! The cluster that a manifest is meant for is not asked: a kind is known by its group and name, and read by the fields
-//! that its project documents.
+//! Pullgate does not ask the cluster that a manifest is meant for: it knows a kind by its group and name, and reads the
+//! fields that its project documents.
 
 use super::manifest::Manifest;
 use crate::text::diagnostic::Span;
 use crate::text::yaml::{Node, Value};
 
 /// A kind, and the place of a Secret that is made for an object of it. A kind that names Secrets in two places has two
-/// lines.
+/// entries.
 struct SecretMaker {
     group: &'static str,
     kind: &'static str,
     /// The mapping that describes the Secret, or a list of them; empty for the object itself.
     at: &'static str,
-    /// The name of the Secret, in that mapping.
+    /// The path of the Secret's name, in that mapping.
     name: &'static str,
-    /// Where the name is taken from if it is missing there, from the object on.
+    /// The path of the name to use if it is missing there, from the root of the object.
     or_name: &'static [&'static str],
-    /// The type of the Secret, in that mapping.
+    /// The path of the Secret's type, in that mapping.
     secret_type: &'static str,
 }
 
@@ -42,7 +42,7 @@ const MAKERS: &[SecretMaker] = &[
         or_name: &["spec.externalSecretName", OWN_NAME],
         secret_type: "template.type",
     },
-    // The controller takes the name of the object, whatever the template says.
+    // The controller takes the name of the object, even if the template has another one.
     SecretMaker {
         group: "bitnami.com",
         kind: "SealedSecret",
@@ -90,20 +90,20 @@ pub struct MadeSecret<'m> {
     pub name: &'m str,
     /// The type of the Secret.
     pub secret_type: &'m str,
-    /// The path of the field that names it.
+    /// The path of the field that names the Secret.
     pub field: String,
     /// The place of that field.
     pub span: Span,
 }
 
-/// Whether a manifest is of a kind for which a controller makes Secrets.
+/// Returns whether a manifest is of a kind for which a controller makes Secrets.
 #[must_use]
 pub fn is_maker(manifest: &Manifest) -> bool {
     makers_of(manifest).next().is_some()
 }
 
-/// The Secrets that a controller would make for a manifest and whose name and type it says. Without a type it would be
-/// `Opaque`, which the kubelet does not use for pulls.
+/// Returns the Secrets that a controller would make for a manifest, if the manifest gives their name and type. A Secret
+/// without a type would be `Opaque`, which the kubelet does not use for pulls.
 #[must_use]
 pub fn made_by(manifest: &Manifest) -> Vec<MadeSecret<'_>> {
     makers_of(manifest)
@@ -182,7 +182,7 @@ impl SecretMaker {
     }
 }
 
-/// The node at a path of keys; an empty path is the node itself.
+/// Returns the node at a path of keys; an empty path is the node itself.
 fn at<'m>(node: &'m Node, path: &str) -> Option<&'m Node> {
     let mut keys = path.split('.').filter(|key| !key.is_empty());
     keys.try_fold(node, |node, key| node.get(key))

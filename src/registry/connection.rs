@@ -16,10 +16,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// The time for one address of a host with several, so that one that does not answer leaves time for the next.
+/// The time for one address of a host with several, so that an address that does not answer leaves time for the next
+/// one.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// How probes reach registries.
+/// The settings with which probes reach registries.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
     /// Certificates of CAs (PEM) that are trusted besides those of the system.
@@ -36,7 +37,7 @@ pub(super) struct Connector {
     network: Network,
 }
 
-/// The reason for which there is no connection or no answer, and the words for it that were found below.
+/// The reason why there is no connection or no answer, with the text of the error that caused it.
 #[derive(Debug)]
 pub(super) struct Broken {
     pub(super) failure: Failure,
@@ -64,7 +65,7 @@ impl Connector {
     /// A certificate of the network cannot be read.
     pub(super) fn new(network: Network) -> Result<Self> {
         let mut roots = RootCertStore::empty();
-        // A system without certificates is no fault here: the registries may all have certificates of `authorities`.
+        // A system without certificates is not a fault here: the registries may all have certificates of `authorities`.
         let system = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(system.certs);
         let of_system = roots.len();
@@ -88,7 +89,7 @@ impl Connector {
         })
     }
 
-    /// Connects to an address of the host that was checked: the name is not looked up again.
+    /// Connects to an address of the host that was checked. The name is not looked up again.
     pub(super) async fn connect(&self, url: &HttpsUrl) -> Result<TlsStream<TcpStream>, Broken> {
         let host = bare(url.host());
         let addresses = self.addresses(host, url.port()).await?;

@@ -9,7 +9,8 @@ use hyper::header::HeaderValue;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// User name and password, as the entry of a pull secret has them. They are wiped when this is dropped, and never shown.
+/// User name and password, as the entry of a pull secret has them. They are wiped when this is dropped, and never
+/// shown.
 pub struct Credential {
     pair: Bytes,
     username_length: usize,

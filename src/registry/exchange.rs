@@ -1,4 +1,4 @@
-//! One request and its answer, on a connection of its own: no connection is kept, nothing is sent twice.
+//! One request and its answer, on a connection of its own: no connection is kept, no request is sent twice.
 
 use crate::kubelet::registry::challenge::{self, Challenge};
 use crate::kubelet::registry::url::HttpsUrl;
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use std::pin::pin;
 use zeroize::Zeroizing;
 
-/// The most bytes of a body that are read. The rest is not waited for.
+/// The most bytes of a body that are read. The reader does not wait for the rest.
 const MAX_BODY: usize = 64 * 1024;
 /// The most bytes of a head.
 const MAX_HEAD: usize = 64 * 1024;
@@ -54,7 +54,7 @@ impl Connector {
             let response = sender.send_request(request).await.map_err(broken)?;
             read(response).await.map_err(broken)
         };
-        // The connection ends with this function, whatever the server does.
+        // The connection ends with this function, even if the server keeps it open.
         match select(pin!(answer), pin!(connection)).await {
             Either::Left((reply, _)) => reply,
             Either::Right((_, answer)) => answer.await,

@@ -1,18 +1,18 @@
 //! Registries as a client: asks whether a credential pulls an image.
 //!
-//! **The flow.** `HEAD` of the manifest without a credential. Where the answer is 401 with a challenge, the same with a token
-//! of the token endpoint or with Basic: first without the credential, then with it, and after a refusal a login without a
-//! scope ([`Probes`] has the table). A token is asked for by GET with Basic. Every request is sent once; a `HEAD` that is
-//! not allowed (405) is asked again as GET.
+//! **The flow.** `HEAD` of the manifest without a credential. If the answer is 401 with a challenge, the same request
+//! with a token of the token endpoint or with Basic: first without the credential, then with it, and after a refusal a
+//! login without a scope ([`Probes`] has the table). A token is asked for by GET with Basic. Every request is sent
+//! once; a `HEAD` that is not allowed (405) is asked again as GET.
 //!
-//! **Guarantees.** All of it ends within the deadline. The credential goes to the registry of the image and to the token
-//! endpoint that [`may_get_credential`] admits, always by TLS. No redirect is followed. The address that is connected is
-//! the one that was checked ([`special`](crate::kubelet::registry::address::special)). No text of a registry is shown
-//! except through [`Confidential::show`].
+//! **Guarantees.** The whole probe ends within the deadline. The credential goes to the registry of the image and to
+//! the token endpoint that [`may_get_credential`] admits, always by TLS. No redirect is followed. A probe connects to
+//! the address that was checked ([`special`](crate::kubelet::registry::address::special)). No text of a registry is
+//! shown except through [`Confidential::show`].
 //!
-//! **Assumptions.** The caller passes the one credential that the kubelet's keyring picks. A probe uses no proxy, and says
-//! nothing about mirrors, proxies and firewalls of the nodes. A look-up of a name that is given up still occupies a thread:
-//! a command ends its runtime with `shutdown_background`.
+//! **Assumptions.** The caller passes the one credential that the kubelet's keyring picks. A probe uses no proxy, and
+//! says nothing about mirrors, proxies and firewalls of the nodes. A look-up of a name that is given up still occupies
+//! a thread: a command ends its runtime with `shutdown_background`.
 
 mod connection;
 mod credential;
@@ -53,13 +53,13 @@ pub struct Prober {
 pub struct ProbeReport {
     /// The verdict.
     pub verdict: Verdict,
-    /// The answers that it was made of.
+    /// The answers that led to the verdict.
     #[serde(flatten)]
     pub probes: Probes,
 }
 
 impl Prober {
-    /// Makes a prober. A probe takes no longer than `deadline`, which is [`DEADLINE`] but for tests.
+    /// Makes a prober. A probe takes no longer than `deadline`, which is [`DEADLINE`] except in tests.
     ///
     /// # Errors
     /// A certificate of the network cannot be read.
@@ -71,8 +71,8 @@ impl Prober {
     }
 
     /// Asks whether an image can be pulled, with this credential if there is one. `token_hosts` are hosts (`HOST` or
-    /// `HOST:PORT`) besides the registry's own that may get the credential. Returns `None` if the image names no registry
-    /// ([`HttpsUrl::manifest`]).
+    /// `HOST:PORT`) besides the registry's own that may get the credential. Returns `None` if the image names no
+    /// registry ([`HttpsUrl::manifest`]).
     pub async fn probe(
         &self,
         image: &Image<'_>,
@@ -100,12 +100,12 @@ struct Probe<'p> {
     connector: &'p Connector,
     end: Instant,
     confidential: Confidential,
-    /// The scope to ask for where the challenge names none.
+    /// The scope to ask for if the challenge names none.
     scope: String,
     manifest: HttpsUrl,
 }
 
-/// How the registry wants a credential.
+/// The way in which the registry wants a credential.
 enum Login {
     Basic,
     Token(TokenEndpoint),
@@ -123,7 +123,7 @@ impl Probe<'_> {
         let first = self.manifest(None).await;
         let login = match &first {
             Ok(reply) if reply.status == 401 => self.login(&reply.challenges, token_hosts),
-            // The registry asks for no credential, so that a node sends none.
+            // The registry asks for no credential, so a node sends none.
             other => {
                 probes.anonymous = Some(self.manifest_answer(other));
                 return probes;
@@ -157,7 +157,7 @@ impl Probe<'_> {
         probes
     }
 
-    /// Returns how to log in, by the challenge that a node answers.
+    /// Returns the way to log in, by the challenge that a node answers.
     fn login(&self, challenges: &[Challenge], token_hosts: &[String]) -> Result<Login, Broken> {
         let challenge = challenge::choose(challenges);
         let challenge = challenge.ok_or_else(|| Broken::new(Failure::NoScheme))?;
@@ -225,7 +225,7 @@ impl Probe<'_> {
         if let Some(token) = &token {
             self.confidential.add(token.as_bytes());
         }
-        // A token that no header can hold is none.
+        // A token that no header can hold counts as absent.
         let bearer = token.and_then(|token| credential::bearer(&token));
         let answer = match bearer {
             Some(_) => self.answer(step, url, &reply),
@@ -293,7 +293,8 @@ impl TokenEndpoint {
 }
 
 impl Reply {
-    /// Returns the reason for an answer that is not a success: of its body, of its challenge, or where it redirects to.
+    /// Returns the reason for an answer that is not a success: from its body, from its challenge, or the URL that it
+    /// redirects to.
     fn reason(&self) -> Option<String> {
         if self.status < 300 {
             return None;

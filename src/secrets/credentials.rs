@@ -1,4 +1,5 @@
-//! The facts that are kept about a docker-type Secret: registries, accounts and expiry of its credentials. Never a password.
+//! The facts that are kept about a docker-type Secret: registries, accounts and expiry of its credentials, and never a
+//! password.
 
 use crate::kubelet::docker_config::{self, Entry, Form, Malformed};
 use crate::kubelet::image::{DEFAULT_REGISTRY, LEGACY_REGISTRY};
@@ -12,10 +13,12 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// More entries than a Secret needs. A Secret with more is not read to its end, and nothing of it is kept.
+/// The most entries of a Secret: more than a Secret needs. A Secret with more entries is not read to its end, and
+/// nothing of it is kept.
 pub const MAX_ENTRIES: usize = 256;
 
-/// The content of a docker-type Secret, as it came. It has no `Debug` that would show it, and is wiped when it is dropped.
+/// The unchanged content of a docker-type Secret. It has no `Debug` that would show it, and is wiped when it is
+/// dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretContent {
     form: Form,
@@ -25,11 +28,11 @@ pub struct SecretContent {
 /// The content of a Secret, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// The inventory does not read it.
+    /// The inventory does not read the content.
     Unread,
-    /// It has more than [`MAX_ENTRIES`] entries.
+    /// The content has more than [`MAX_ENTRIES`] entries.
     TooManyEntries,
-    /// The kubelet fails every pull of a pod that lists it.
+    /// The kubelet fails every pull of a pod that lists the Secret.
     Malformed(Malformed),
     /// These credentials, in the order of the text.
     Credentials(Arc<[Credential]>),
@@ -44,37 +47,37 @@ pub struct Credential {
     pub username: Arc<str>,
     /// The form of the password.
     pub shape: Shape,
-    /// When it expires, in seconds of Unix time, where the password says so.
+    /// The time when it expires, in seconds of Unix time, if the password shows it.
     pub expires: Option<i64>,
-    /// The same credential has the same, under any name of the Secret and for any registry.
+    /// The fingerprint. It is the same for the same credential, under any name of the Secret and for any registry.
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// Why a credential is of no use to the kubelet, or not of the use that was meant.
+/// The reason why a credential has no effect on the kubelet, or another effect than the author meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// Its key matches no image, by the kubelet's own rules.
     NeverMatches,
     /// It has no user name and no password: the kubelet reads no identity tokens.
     Empty,
-    /// It has a user name and no password. `az acr login` writes that beside an identity token, which the kubelet does not
-    /// read: it logs in with an empty password, and tries no anonymous pull.
+    /// It has a user name and no password. `az acr login` writes that beside an identity token, which the kubelet does
+    /// not read: it logs in with an empty password, and tries no anonymous pull.
     NoPassword,
-    /// An entry before it has the same key, and which of them is tried first is left to chance.
+    /// An earlier entry has the same key, and the kubelet tries the two in a random order.
     Shadowed,
 }
 
-/// A key that matches images, but hardly those that its author meant.
+/// A key that matches images, but probably not those that its author meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyHint {
     /// A host of Docker that images of Docker Hub do not have: their host is `docker.io`.
     NotDockerHub,
-    /// `/v1` or `/v2` without a `/` behind it is a path of repositories, and not a version of the API.
+    /// `/v1` or `/v2` without a `/` after it is a path of repositories, and not a version of the API.
     ApiPath,
 }
 
-/// A keyed hash of user name and password: equal ones are one credential, and nothing else can be told from it. The registry
-/// is left out, because a tenant can write it in many ways: with a port, a path, or a glob.
+/// A keyed hash of user name and password: equal hashes mean the same credential, and a hash reveals nothing else. The
+/// registry is left out, because a tenant can write it in many ways: with a port, a path, or a glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 16]);
 
@@ -83,13 +86,13 @@ pub struct Fingerprint([u8; 16]);
 pub struct FingerprintKey(Zeroizing<[u8; FingerprintKey::LENGTH]>);
 
 impl SecretContent {
-    /// The content of a Secret, decoded; `None` where the kubelet ignores it because it is empty.
+    /// Decodes the content of a Secret; `None` if the kubelet ignores it because it is empty.
     #[must_use]
     pub fn new(form: Form, bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
         (!bytes.is_empty()).then_some(Self { form, bytes })
     }
 
-    /// Reduces it to the facts that are kept. Without a key there are no fingerprints.
+    /// Reduces the content to the facts that are kept. Without a key there are no fingerprints.
     #[must_use]
     pub fn reduce(&self, key: Option<&FingerprintKey>) -> Content {
         match docker_config::read_at_most(MAX_ENTRIES, self.form, &self.bytes) {
@@ -114,7 +117,7 @@ impl fmt::Debug for SecretContent {
 }
 
 impl Content {
-    /// The credentials; none where nothing is known of them.
+    /// Returns the credentials; an empty slice if they are not known.
     #[must_use]
     pub fn credentials(&self) -> &[Credential] {
         match self {
@@ -123,7 +126,7 @@ impl Content {
         }
     }
 
-    /// The flaws of credentials, in the order of the credentials.
+    /// Returns the flaws of credentials, in the order of the credentials.
     pub fn flaws(&self) -> impl Iterator<Item = (&Credential, Flaw)> {
         let mut seen = HashSet::new();
         self.credentials().iter().filter_map(move |credential| {
@@ -144,7 +147,7 @@ impl Content {
 }
 
 impl Credential {
-    /// `None` where the kubelet ignores the entry.
+    /// Reduces an entry to a credential; `None` if the kubelet ignores the entry.
     fn of(entry: &Entry, key: Option<&FingerprintKey>) -> Option<Self> {
         let registry = String::from_utf8_lossy(entry.key.as_ref()?);
         let is_empty = entry.username.is_empty() && entry.password.is_empty();
@@ -157,14 +160,14 @@ impl Credential {
         })
     }
 
-    /// The registry: the key without its path.
+    /// Returns the registry: the key without its path.
     #[must_use]
     pub fn registry(&self) -> &str {
         host(&self.key)
     }
 
-    /// The account that it belongs to; `product` names the product at its registry, where the host does not tell. Of several
-    /// accounts the gravest that is more than a guess.
+    /// Returns the account that it belongs to; `product` names the product at its registry, if the host does not show
+    /// it. If there are several accounts, returns the gravest that is more than a guess.
     #[must_use]
     pub fn account(&self, product: Option<Product>) -> Account {
         let own = account::classify(self.registry(), &self.username, self.shape, product);
@@ -173,7 +176,7 @@ impl Credential {
         self.accounts(product).min_by_key(best).unwrap_or(own)
     }
 
-    /// Every account that it can belong to: one, and more where its key matches many hosts.
+    /// Returns every account that it can belong to: one, or more if its key matches many hosts.
     pub fn accounts(&self, product: Option<Product>) -> impl Iterator<Item = Account> {
         let (host, username) = (self.registry(), &*self.username);
         let own = account::classify(host, username, self.shape, product);
@@ -181,19 +184,19 @@ impl Credential {
         std::iter::once(own).chain(more.into_iter().flatten())
     }
 
-    /// Whether it has expired at this second of Unix time.
+    /// Returns whether it has expired at this time, in seconds of Unix time.
     #[must_use]
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// Whether it has a password. Without one no registry lets it in.
+    /// Returns whether it has a password. No registry accepts it without one.
     #[must_use]
     pub fn has_password(&self) -> bool {
         self.shape != Shape::Empty
     }
 
-    /// Whether the key was probably meant for other images than it matches.
+    /// Returns a hint if the key was probably meant for other images than it matches.
     #[must_use]
     pub fn hint(&self) -> Option<KeyHint> {
         let (registry, path) = self.key.split_once('/').unwrap_or((&self.key, ""));
@@ -221,10 +224,10 @@ fn host(key: &str) -> &str {
 }
 
 impl FingerprintKey {
-    /// How long it is, in bytes.
+    /// Its length in bytes.
     pub const LENGTH: usize = 32;
 
-    /// The key of these bytes; `None` where they are too few or too many.
+    /// Makes a key of these bytes; `None` if they are too few or too many.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
         let mut key = Zeroizing::new([0; Self::LENGTH]);
@@ -234,7 +237,7 @@ impl FingerprintKey {
         })
     }
 
-    /// HMAC-SHA-256 (RFC 2104) over user name and password, each behind its length.
+    /// Computes HMAC-SHA-256 (RFC 2104) over user name and password, each after its length.
     fn fingerprint(&self, entry: &Entry) -> Fingerprint {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("a key");
@@ -243,7 +246,7 @@ impl FingerprintKey {
             mac.update(part);
         }
         let hash = mac.finalize().into_bytes();
-        // Half of it: nobody looks for collisions who could not as well copy the credential.
+        // Half of the hash is enough: a user who could search for collisions could also copy the credential.
         let mut half = [0; 16];
         half.copy_from_slice(&hash[..16]);
         Fingerprint(half)

@@ -1,19 +1,19 @@
 //! A Docker configuration as its author may have meant it: with or without `auths`, filled in or not.
 //!
-//! The kubelet reads less than that (`kubelet/docker_config`). This reader answers two other questions: whether a file holds a
-//! credential that anyone who reads the file can use, and why the kubelet finds none in a Secret. Only commands ask them, so
-//! the texts are not wiped.
+//! The kubelet accepts less than this reader (`kubelet/docker_config`). This reader answers two other questions:
+//! whether a file holds a credential that anyone who reads the file can use, and why the kubelet finds none in a
+//! Secret. Only commands use this reader, so the texts are not wiped.
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use serde_json::{Map, Value};
 
-/// How much of a credential a text holds. The greatest of several parts counts.
+/// The degree to which a text holds a credential. The highest degree of its parts counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Filling {
     /// No entry, or entries without a password and a token.
     Nothing,
-    /// Something in the place of a credential that is yet to be filled in: `${PASSWORD}`, `<token>`, a text that is not base64.
+    /// A placeholder for a credential that is not filled in yet: `${PASSWORD}`, `<token>`, a text that is not base64.
     Placeholder,
     /// A password or a token.
     Credential,
@@ -28,7 +28,7 @@ pub enum Layout {
     Bare,
     /// Names of credential helpers and no entries: `credHelpers`, `credsStore`.
     Helpers,
-    /// None of these.
+    /// Another form.
     Other,
 }
 
@@ -38,8 +38,8 @@ pub struct DockerDocument(Map<String, Value>);
 /// The fields of an entry that hold a secret value. The kubelet reads the first two.
 const SECRET_FIELDS: [&str; 4] = ["password", "auth", "identitytoken", "registrytoken"];
 
-/// How texts begin and end that a tool or a person is to replace: variables of shells, Flux and Kubernetes, templates, prose,
-/// values that SOPS has encrypted, tokens of pipelines.
+/// The beginnings and ends of texts that a tool or a person is to replace: variables of shells, Flux and Kubernetes,
+/// templates, prose, values that SOPS has encrypted, tokens of pipelines.
 const PLACEHOLDERS: [(&str, &str); 8] = [
     ("${", "}"),
     ("$(", ")"),
@@ -51,14 +51,14 @@ const PLACEHOLDERS: [(&str, &str); 8] = [
     ("@@", "@@"),
 ];
 
-/// How many crosses, stars or dots in a row are a gap to fill in and not a password, in bytes.
+/// The least length, in bytes, of a text of crosses, stars or dots that is a gap to fill in and not a password.
 const BLANK: usize = 3;
 
-/// How references begin that an operator or a tool resolves: those of Bank-Vaults, vals and 1Password.
+/// The beginnings of references that an operator or a tool resolves: those of Bank-Vaults, vals and 1Password.
 const REFERENCES: [&str; 3] = ["vault:", "ref+", "op://"];
 
 impl DockerDocument {
-    /// Reads a text; `None` where it is not a JSON object.
+    /// Reads a text; `None` if it is not a JSON object.
     #[must_use]
     pub fn read(text: &[u8]) -> Option<Self> {
         match serde_json::from_slice(text) {
@@ -67,13 +67,13 @@ impl DockerDocument {
         }
     }
 
-    /// Reads a text that is base64 once more.
+    /// Reads a text that was encoded with base64 a second time.
     #[must_use]
     pub fn read_encoded(text: &[u8]) -> Option<Self> {
         Self::read(&decode(text)?)
     }
 
-    /// The shape of the object.
+    /// Returns the shape of the object.
     #[must_use]
     pub fn layout(&self) -> Layout {
         let has = |key: &str| self.0.keys().any(|known| known.eq_ignore_ascii_case(key));
@@ -93,7 +93,7 @@ impl DockerDocument {
         }
     }
 
-    /// The names of the entries in `auths`, or of all members where `is_bare`.
+    /// Returns the names of the entries in `auths`, or of all members if `is_bare`.
     pub fn names(&self, is_bare: bool) -> impl Iterator<Item = &str> {
         let wrapped = self.auths().filter_map(Value::as_object);
         let wrapped = wrapped.filter(move |_| !is_bare);
@@ -101,7 +101,7 @@ impl DockerDocument {
         members.flat_map(Map::keys).map(String::as_str)
     }
 
-    /// How much of a credential there is in `auths` and, where `may_be_bare`, in members without it.
+    /// Returns the degree to which `auths` and, if `may_be_bare`, members outside it hold a credential.
     #[must_use]
     pub fn filling(&self, may_be_bare: bool) -> Filling {
         let bare = self.0.values().filter(|_| may_be_bare);
@@ -113,7 +113,7 @@ impl DockerDocument {
         all.map(of_entry).max().unwrap_or(Filling::Nothing)
     }
 
-    /// The members that Go reads as `auths`: it compares names without regard to case.
+    /// Returns the members that Go reads as `auths`: it compares names without regard to case.
     fn auths(&self) -> impl Iterator<Item = &Value> {
         let members = self.0.iter();
         let auths = members.filter(|(key, _)| key.eq_ignore_ascii_case("auths"));
@@ -122,7 +122,7 @@ impl DockerDocument {
 }
 
 impl Filling {
-    /// How much of a credential a text holds that should be a Docker configuration.
+    /// Returns the degree to which a text that should be a Docker configuration holds a credential.
     #[must_use]
     pub fn of(text: &[u8], may_be_bare: bool) -> Self {
         let text = text.trim_ascii();
@@ -158,7 +158,7 @@ fn of_entry(entry: &Value) -> Filling {
         .unwrap_or(Filling::Nothing)
 }
 
-/// The field `auth`: the base64 of `USERNAME:PASSWORD`.
+/// Judges the field `auth`: the base64 of `USERNAME:PASSWORD`.
 fn of_auth(text: &str) -> Filling {
     let plain = of_secret(text);
     if plain != Filling::Credential {
@@ -170,14 +170,14 @@ fn of_auth(text: &str) -> Filling {
             Some((_, password)) => of_secret(password),
             None => of_secret(&pair),
         },
-        // Not encoded, and a credential all the same.
+        // This is not encoded, and a credential nevertheless.
         None if is_pair(text) => Filling::Credential,
-        // A word like `changeme` is base64 by chance, of bytes that are not a text.
+        // A word like `changeme` is by chance valid base64, of bytes that are not a text.
         None | Some(Err(_)) => Filling::Placeholder,
     }
 }
 
-/// A password or a token.
+/// Judges a password or a token.
 fn of_secret(text: &str) -> Filling {
     if text.is_empty() {
         Filling::Nothing

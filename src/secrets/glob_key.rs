@@ -1,14 +1,14 @@
 //! Keys with a glob: the kubelet uses their credential for every host that they match.
 //!
-//! So `*.azurecr.io` with the user `contoso` is the admin account of `contoso.azurecr.io`, and of other registries it may
-//! be something else. Which hosts are meant is not known: those of the large providers and the one that the user name tells
-//! are tried.
+//! So `*.azurecr.io` with the user `contoso` is the admin account of `contoso.azurecr.io`, and may be another account
+//! at other registries. The meant hosts are not known, so the hosts of the large providers and the host that the user
+//! name suggests are tried.
 
 use crate::secrets::account::{Account, AccountClass, Confidence, Shape, classify, split_port};
 use crate::text::glob::Glob;
 
-/// Hosts of the large providers, label by label with `*` for those that differ, and one such host. Those of Azure are named
-/// after the user.
+/// Hosts of the large providers, label by label with `*` for labels that differ, and an example host. Those of Azure
+/// are named after the user.
 const HOSTS: [(&str, &str); 13] = [
     ("docker.io", "docker.io"),
     ("index.docker.io", "docker.io"),
@@ -27,18 +27,19 @@ const HOSTS: [(&str, &str); 13] = [
     ("*.gcr.io", "eu.gcr.io"),
     ("*.pkg.dev", "europe-docker.pkg.dev"),
 ];
-/// A user name that proves nothing: where it has the same account, the account is only the one that is left when others are
-/// ruled out.
+/// A user name that proves nothing: if it has the same account, that account only remains after the others were ruled
+/// out.
 const ANYONE: &str = "anyone";
 const AZURE: [&str; 3] = ["azurecr.io", "azurecr.cn", "azurecr.us"];
 
-/// Whether a key is one for many hosts. Of the signs of Go's `filepath.Match` only `*` can be in the host of a URL.
+/// Returns whether a key is for many hosts. `*` is the only sign of Go's `filepath.Match` that the host of a URL can
+/// have.
 pub(super) fn is_glob(host: &str) -> bool {
     host.contains('*')
 }
 
-/// The accounts that a credential can belong to at the hosts that its key can match. An account that the user name does not
-/// prove is a guess.
+/// Returns the accounts that a credential can belong to at the hosts that its key can match. An account that the user
+/// name does not prove is a guess.
 pub(super) fn accounts(host: &str, username: &str, shape: Shape) -> Vec<Account> {
     let host = host.to_ascii_lowercase();
     let labels: Vec<Glob> = split_port(&host).split('.').map(Glob::new).collect();
@@ -65,15 +66,15 @@ pub(super) fn accounts(host: &str, username: &str, shape: Shape) -> Vec<Account>
     known.chain(of_user).filter_map(account).collect()
 }
 
-/// Whether a key can match a host like this one.
+/// Returns whether a key can match a host like this one.
 fn can_match(labels: &[Glob], pattern: &str) -> bool {
     let mut both = pattern.split('.').zip(labels);
     pattern.split('.').count() == labels.len()
         && both.all(|(theirs, ours)| theirs == "*" || ours.matches(theirs))
 }
 
-/// Whether a label of a key can match the registry that has this admin account. The name of a registry is alphanumeric, 5 to
-/// 50 characters long; a domain name label adds `-HASH` to it.
+/// Returns whether a label of a key can match the registry that has this admin account. The name of a registry is
+/// alphanumeric, 5 to 50 characters long; a domain name label adds `-HASH` to it.
 fn can_name(label: &Glob, username: &str) -> bool {
     let is_name = (5..=50).contains(&username.len())
         && username.bytes().all(|byte| byte.is_ascii_alphanumeric());

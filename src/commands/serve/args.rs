@@ -136,7 +136,7 @@ pub struct ServeArgs {
         help_heading = "Cluster"
     )]
     pub(super) excluded_namespaces: Vec<String>,
-    /// How much is known of docker-type Secrets; they are all watched for that.
+    /// The mode of the inventory of docker-type Secrets. All modes except `off` watch all of these Secrets.
     #[arg(
         long,
         value_enum,

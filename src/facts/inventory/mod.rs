@@ -1,6 +1,6 @@
 //! The docker-type Secrets of a cluster, reduced to facts.
 //!
-//! A snapshot is cheap to copy: what it holds is in parts that copies share until one of them is written to.
+//! A snapshot is cheap to copy: copies share its parts until a part is changed.
 
 mod pairs;
 
@@ -10,7 +10,7 @@ use pairs::Pairs;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// How much is known of docker-type Secrets.
+/// The amount of knowledge about docker-type Secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum InventoryMode {
     /// Nothing.
@@ -18,7 +18,7 @@ pub enum InventoryMode {
     Off,
     /// Their names.
     Names,
-    /// The facts that are kept about their content.
+    /// Their names and the facts that are kept about their content.
     Contents,
 }
 
@@ -26,7 +26,7 @@ impl InventoryMode {
     /// All modes, from the least to the most.
     pub const ALL: [Self; 3] = [Self::Off, Self::Names, Self::Contents];
 
-    /// The word for the mode on the command line and in the values of the chart.
+    /// Returns the word for the mode on the command line and in the values of the chart.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -43,11 +43,11 @@ pub struct Inventory {
     namespaces: HashMap<Arc<str>, Arc<Vec<NamedSecret>>>,
     /// The namespaces that have a Secret of a name.
     names: Pairs<Arc<str>>,
-    /// The namespaces that have a credential; with one that has it twice named twice.
+    /// The namespaces that have a credential. A namespace that has it twice is counted twice.
     credentials: Pairs<Fingerprint>,
 }
 
-/// A Secret and its name; those of a namespace are in the order of their names.
+/// The Secrets of a namespace, in the order of their names.
 type NamedSecret = (Arc<str>, SecretFacts);
 
 /// A Secret of the inventory.
@@ -61,14 +61,14 @@ pub struct KnownSecret<'i> {
     pub facts: &'i SecretFacts,
 }
 
-/// What is kept about a Secret.
+/// The facts that are kept about a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretFacts {
     /// Its type.
     pub form: Form,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
-    /// When it changed last, in seconds of Unix time.
+    /// The time of its last change, in seconds of Unix time.
     pub changed: Option<u32>,
 }
 
@@ -80,7 +80,7 @@ pub struct Names {
 }
 
 impl Inventory {
-    /// A Secret, or `None` where there is none of a docker type.
+    /// Returns a Secret, or `None` if there is no Secret of a docker type.
     #[must_use]
     pub fn get(&self, namespace: &str, name: &str) -> Option<&SecretFacts> {
         let secrets = self.namespaces.get(namespace)?;
@@ -88,29 +88,29 @@ impl Inventory {
         Some(&secrets[number].1)
     }
 
-    /// The namespaces that have a Secret of this name, in order.
+    /// Returns the namespaces that have a Secret of this name, in order.
     #[must_use]
     pub fn namespaces_of(&self, name: &str) -> impl ExactSizeIterator<Item = &str> {
         self.names.of(name)
     }
 
-    /// The namespaces that have a credential, in order and each once.
+    /// Returns the namespaces that have a credential, in order and each once.
     pub fn namespaces_with(&self, credential: Fingerprint) -> impl Iterator<Item = &str> {
         self.credentials.of(&credential)
     }
 
-    /// Whether a namespace has a credential.
+    /// Returns whether a namespace has a credential.
     #[must_use]
     pub fn has_credential(&self, namespace: &str, credential: Fingerprint) -> bool {
         self.credentials.contains(&credential, namespace)
     }
 
-    /// In how many namespaces each credential is.
+    /// Returns the number of namespaces that have each credential.
     pub fn spread(&self) -> impl Iterator<Item = usize> {
         self.credentials.counts()
     }
 
-    /// All Secrets.
+    /// Returns all Secrets.
     pub fn iter(&self) -> impl Iterator<Item = KnownSecret<'_>> {
         self.namespaces.iter().flat_map(|(namespace, secrets)| {
             let each = secrets.iter();
@@ -166,7 +166,7 @@ impl Inventory {
         }
     }
 
-    /// Gives back what it keeps for more: after a list it is as large as it will be for long.
+    /// Releases spare memory: after a list the inventory hardly grows.
     pub fn shrink(&mut self) {
         for secrets in self.namespaces.values_mut() {
             if let Some(secrets) = Arc::get_mut(secrets) {
@@ -203,7 +203,7 @@ fn fingerprints(facts: Option<&SecretFacts>) -> impl Iterator<Item = Fingerprint
 }
 
 impl SecretFacts {
-    /// The same with texts that others share.
+    /// Returns the same facts with shared texts.
     #[must_use]
     pub fn shared(self, names: &mut Names) -> Self {
         let Content::Credentials(credentials) = &self.content else {
@@ -217,7 +217,7 @@ impl SecretFacts {
 }
 
 impl Names {
-    /// The text that all share.
+    /// Returns the shared text.
     pub fn intern(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.texts.get(text) {
             return known.clone();
@@ -227,7 +227,7 @@ impl Names {
         text
     }
 
-    /// Credentials with texts that all share; equal ones are shared as a whole.
+    /// Returns credentials with shared texts; equal lists are shared as a whole.
     fn share(&mut self, credentials: &[Credential]) -> Arc<[Credential]> {
         if let Some(known) = self.contents.get(credentials) {
             return known.clone();
@@ -242,7 +242,7 @@ impl Names {
         shared
     }
 
-    /// Forgets what is not shared: a text that only one has takes as much without.
+    /// Forgets texts that are not shared: an entry for a text with only one user saves no memory.
     pub fn forget_unshared(&mut self) {
         self.texts.retain(|text| Arc::strong_count(text) > 2);
         self.texts.shrink_to_fit();

@@ -1,20 +1,22 @@
-//! Pairs of something and a namespace, sorted, in parts: a copy shares them all, and a change copies one.
+//! Sorted pairs of a key and a namespace, in parts: a copy shares all parts, and a change copies one part.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
-/// So many that a part of 50 000 pairs has some hundred, and so few that copying the parts is nothing.
+/// The number of parts: so large that a part of 50 000 pairs has a few hundred, and so small that a copy of the list of
+/// parts is cheap.
 const COUNT: usize = 256;
 
-/// Which namespaces have what.
+/// The namespaces that have each key.
 #[derive(Debug, Clone)]
 pub(super) struct Pairs<K> {
     parts: Box<[Arc<Bucket<K>>]>,
     hasher: RandomState,
 }
 
-/// In order, each pair once, with how often it was added: a tenant may write one credential into a Secret 256 times.
+/// The pairs in order, each once, with the number of times that it was added: a tenant may write one credential into a
+/// Secret 256 times.
 type Bucket<K> = Vec<((K, Arc<str>), u32)>;
 
 impl<K: Clone> Default for Pairs<K> {
@@ -28,7 +30,7 @@ impl<K: Clone> Default for Pairs<K> {
 }
 
 impl<K: Hash + Ord + Clone> Pairs<K> {
-    /// The namespaces that have it, in order, each once.
+    /// Returns the namespaces that have the key, in order and each once.
     pub(super) fn of<'s, Q>(
         &'s self,
         key: &Q,
@@ -44,7 +46,7 @@ impl<K: Hash + Ord + Clone> Pairs<K> {
         found.iter().map(|((_, namespace), _)| &**namespace)
     }
 
-    /// Whether a namespace has it.
+    /// Returns whether a namespace has the key.
     pub(super) fn contains(&self, key: &K, namespace: &str) -> bool {
         let part = &self.parts[self.number(key)];
         let pair = (key, namespace);
@@ -52,7 +54,7 @@ impl<K: Hash + Ord + Clone> Pairs<K> {
             .is_ok()
     }
 
-    /// How many namespaces have each.
+    /// Returns the number of namespaces that have each key.
     pub(super) fn counts(&self) -> impl Iterator<Item = usize> {
         let parts = self.parts.iter();
         let same = parts.flat_map(|part| part.chunk_by(|((a, _), _), ((b, _), _)| a == b));
@@ -68,7 +70,7 @@ impl<K: Hash + Ord + Clone> Pairs<K> {
         }
     }
 
-    /// Takes it away once.
+    /// Removes the pair once.
     pub(super) fn remove(&mut self, key: &K, namespace: &Arc<str>) {
         let part = self.part(key);
         let pair = (key, namespace);
@@ -82,7 +84,7 @@ impl<K: Hash + Ord + Clone> Pairs<K> {
         }
     }
 
-    /// Gives back what is kept for more.
+    /// Releases spare memory.
     pub(super) fn shrink(&mut self) {
         for part in &mut self.parts {
             if let Some(part) = Arc::get_mut(part) {

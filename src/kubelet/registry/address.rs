@@ -1,9 +1,9 @@
 //! The IP addresses that a probe refuses.
 //!
-//! The names in a policy or an image decide where a probe connects, and a name may resolve to any address. Addresses that
-//! only this machine, its link or its cloud serves are refused: loopback, link-local, `0.0.0.0/8`, multicast, and the
-//! addresses of metadata services, which hand out credentials. An IPv6 address that carries an IPv4 address counts as
-//! that one.
+//! The names in a policy or an image decide where a probe connects, and a name may resolve to any address. Addresses
+//! that only this machine, its link or its cloud serves are refused: loopback, link-local, `0.0.0.0/8`, multicast, and
+//! the addresses of metadata services, which hand out credentials. An IPv6 address that carries an IPv4 address counts
+//! as that one.
 //!
 //! **Private ranges are allowed**, because private registries live there. So a user who edits the policy, or names an
 //! image, can learn from a probe whether a private address serves HTTPS.

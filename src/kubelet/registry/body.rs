@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// The answer of a token endpoint. Registries write one of both names.
+/// The answer of a token endpoint. Registries write one of the two names.
 #[derive(Deserialize)]
 struct TokenBody {
     token: Option<String>,
@@ -20,10 +20,10 @@ pub fn token(body: &[u8]) -> Option<Zeroizing<String>> {
     tokens.find(|token| !token.is_empty())
 }
 
-/// Returns the reason that a refusal gives, as it is written there: it may repeat a credential.
+/// Returns the reason that a refusal gives, unchanged: it may repeat a credential.
 ///
-/// Registries answer `{"errors": [{"code", "message"}]}`; token endpoints write `details`, `message` or `error`, or a plain
-/// text. A page of HTML gives no reason.
+/// Registries answer `{"errors": [{"code", "message"}]}`; token endpoints write `details`, `message` or `error`, or a
+/// plain text. A page of HTML gives no reason.
 #[must_use]
 pub fn reason(body: &[u8]) -> Option<String> {
     let text = match serde_json::from_slice::<Value>(body) {

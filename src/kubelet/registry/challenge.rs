@@ -7,16 +7,17 @@
 //! quoted-string    := <"> *( character | "\" character ) <">
 //! ```
 //!
-//! A comma separates challenges as well as parameters. So the reader looks at what follows a token: `=` makes it the name
-//! of a parameter, anything else makes it a scheme. The reader takes any text in one pass, and skips the parts that do
-//! not follow the grammar. It is laxer in one point, because registries are: an unquoted value ends at a blank or a comma.
+//! A comma separates challenges as well as parameters. So the reader looks at what follows a token: `=` makes it the
+//! name of a parameter, anything else makes it a scheme. The reader takes any text in one pass, and skips the parts
+//! that do not follow the grammar. It is laxer in one point, because registries are: an unquoted value ends at a blank
+//! or a comma.
 
 /// The most bytes that are read of all headers of one answer. A challenge of a registry has about 200.
 const MAX_BYTES: usize = 16 * 1024;
 /// The most challenges that are kept of one answer.
 const MAX_CHALLENGES: usize = 16;
 
-/// A challenge of a scheme that nodes know. Of its parameters only those are kept that a registry's token flow has.
+/// A challenge of a scheme that nodes know. It keeps only the parameters that a registry's token flow uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     /// The authentication scheme.
@@ -68,7 +69,7 @@ pub fn choose(challenges: &[Challenge]) -> Option<&Challenge> {
 
 fn read(header: &str, found: &mut Vec<Challenge>) {
     let mut rest = header;
-    // Parameters before the first scheme, or behind an unknown one, belong to no challenge that is kept.
+    // Parameters before the first scheme, or after an unknown scheme, belong to no challenge that is kept.
     let mut is_known = false;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
@@ -118,7 +119,7 @@ impl Challenge {
         }
     }
 
-    /// Sets a parameter. Of two with one name the last holds, as in containerd.
+    /// Sets a parameter. If two have the same name, the last one holds, as in containerd.
     fn set(&mut self, name: &str, value: Option<String>) {
         let fields = [
             ("realm", &mut self.realm),
@@ -145,7 +146,7 @@ fn value_of(text: &str) -> (Option<String>, &str) {
     (Some(text[..end].to_owned()), &text[end..])
 }
 
-/// Reads the quoted string at the beginning of a text. One without an end takes all of the text.
+/// Reads the quoted string at the beginning of a text. A string without an end takes all of the text.
 fn quoted(text: &str) -> (Option<String>, &str) {
     let mut value = String::new();
     let mut is_escaped = false;

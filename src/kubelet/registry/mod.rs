@@ -1,5 +1,5 @@
-//! Registries as the nodes ask them: addresses of requests, challenges, and the verdict of a probe. It has no socket; that
-//! half is `crate::registry`.
+//! Registries as the nodes ask them: addresses of requests, challenges, and the verdict of a probe. It has no socket;
+//! that half is `crate::registry`.
 
 pub mod address;
 pub mod body;

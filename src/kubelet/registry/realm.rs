@@ -1,15 +1,16 @@
 //! The token endpoints that may get a credential.
 //!
-//! A registry names its token endpoint (`realm`) in a header. A registry that was taken over, or a wrong entry in a policy,
-//! could so have a password sent to any host. Nodes do send it; a probe does not. The realm has to be an HTTPS URL
-//! ([`HttpsUrl::parse`]) on the registry's own host, in the table of known pairs, or at a host that the caller names.
+//! A registry names its token endpoint (`realm`) in a header. A registry that was taken over, or a wrong entry in a
+//! policy, could thus have a password sent to any host. Nodes send it nevertheless; a probe does not. The realm has to
+//! be an HTTPS URL ([`HttpsUrl::parse`]) on the registry's own host, in the table of known pairs, or at a host that the
+//! caller names.
 //!
-//! This rule also keeps a probe away from the API server and from Services and Pods: it asks no host but the registry of
-//! the image and these.
+//! This rule also keeps a probe away from the API server and from Services and Pods: it asks no host but the registry
+//! of the image and these.
 
 use crate::kubelet::registry::url::{HTTPS_PORT, HttpsUrl, split_authority};
 
-/// Public registries whose token endpoint has another host.
+/// Public registries with a token endpoint at another host.
 const PAIRS: [(&str, &str); 4] = [
     ("registry-1.docker.io", "auth.docker.io"),
     ("registry.gitlab.com", "gitlab.com"),
@@ -17,8 +18,8 @@ const PAIRS: [(&str, &str); 4] = [
     ("docker.elastic.co", "docker-auth.elastic.co"),
 ];
 
-/// Whether a credential for a registry may be sent to this realm. `named` are the hosts that the caller names for this
-/// registry, as `HOST` or `HOST:PORT`.
+/// Returns whether a credential for a registry may be sent to this realm. `named` are the hosts that the caller names
+/// for this registry, as `HOST` or `HOST:PORT`.
 #[must_use]
 pub fn may_get_credential(registry: &HttpsUrl, realm: &HttpsUrl, named: &[String]) -> bool {
     let is_own =

@@ -145,7 +145,8 @@ impl fmt::Debug for HttpsUrl {
     }
 }
 
-/// Splits `HOST[:PORT]`, in lower case; `None` if it is not a host, or longer than DNS allows, or the port does not exist.
+/// Splits `HOST[:PORT]`, in lower case; `None` if it is not a host, or longer than DNS allows, or the port does not
+/// exist.
 pub(super) fn split_authority(text: &str) -> Option<(String, u16)> {
     if !is_registry(text) {
         return None;

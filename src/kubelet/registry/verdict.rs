@@ -2,12 +2,12 @@
 //!
 //! | probe | request |
 //! |---|---|
-//! | `anonymous` | `HEAD` of the manifest without a credential: where it succeeds, the image is public |
+//! | `anonymous` | `HEAD` of the manifest without a credential: if it succeeds, the image is public |
 //! | `pull` | `HEAD` of the manifest with the credential |
 //! | `login` | a login without a scope, only after a refused `pull`: tells a bad credential from a missing right |
 //!
-//! No answer of a token endpoint proves a credential: Harbor answers a wrong password with 200 and a token without rights.
-//! Registries hide images behind 401 and 403 in many ways, so "no right" and "no such image" are one verdict.
+//! No answer of a token endpoint proves a credential: Harbor answers a wrong password with 200 and a token without
+//! rights. Registries hide images behind 401 and 403 in many ways, so "no right" and "no such image" are one verdict.
 
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub enum Verdict {
     /// The registry refuses, and does not say whether the credential is bad or missing, a right is missing, or there is
     /// no such image. Asking again changes nothing.
     Refused,
-    /// There is no such repository, tag or digest.
+    /// The registry has no such repository, tag or digest.
     Missing,
     /// The registry limits the rate of requests (429).
     Limited,
@@ -76,17 +76,17 @@ pub enum Step {
     Login,
 }
 
-/// How a request ended.
+/// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
-    /// With this HTTP status.
+    /// The request was answered with this HTTP status.
     Status(u16),
-    /// Without a usable answer.
+    /// The request got no usable answer.
     Failure(Failure),
 }
 
-/// The reasons for which there is no usable answer.
+/// The reasons why a request got no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
@@ -94,11 +94,11 @@ pub enum Failure {
     Dns,
     /// The host resolves to an address that probes refuse.
     RefusedAddress,
-    /// No connection.
+    /// No connection could be opened.
     Connect,
     /// The TLS handshake failed, for example because of an unknown CA.
     Tls,
-    /// The time for the whole probe was over.
+    /// The deadline of the whole probe passed.
     Timeout,
     /// The answer is not HTTP, or broke off.
     Protocol,
@@ -126,7 +126,7 @@ impl Probes {
         }
     }
 
-    /// The verdict where no credential was sent: there is none, or the registry never asked for one.
+    /// Returns the verdict if no credential was sent: there is none, or the registry never asked for one.
     fn anonymous_verdict(&self) -> Verdict {
         match self.anonymous.as_ref().map(Answer::outcome) {
             Some((Step::Manifest, Ending::Status(200..=299))) => Verdict::Public,
@@ -139,7 +139,7 @@ impl Probes {
         }
     }
 
-    /// A pull that succeeds proves the credential only if the image is not public.
+    /// Returns the verdict on a pull that succeeded: it proves the credential only if the image is not public.
     fn is_proof(&self) -> Verdict {
         match self.anonymous.as_ref().map(Answer::outcome) {
             Some((Step::Manifest, Ending::Status(200..=299))) => Verdict::Public,
@@ -176,7 +176,7 @@ impl Probes {
 }
 
 impl Answer {
-    /// Whether the registry refused this answer's request with a credential, so that a login tells more.
+    /// Returns whether the registry refused a request with a credential, so that a login tells more.
     #[must_use]
     pub fn is_refusal(&self, host: &str) -> bool {
         is_refusal(host, self.outcome())
@@ -225,7 +225,7 @@ mod tests {
 
     type End = (Step, Ending);
 
-    /// The verdict on these ends of the probes, in their order.
+    /// Returns the verdict on these ends of the probes, in their order.
     fn verdict(host: &str, ends: &[End]) -> Verdict {
         let answer = |(step, ending): &End| Answer {
             step: *step,

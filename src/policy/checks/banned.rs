@@ -12,23 +12,23 @@ use std::collections::HashMap;
 
 /// An exception to a ban, or the exempt namespaces, to which every ban has one.
 struct Lifting<'c, 'd> {
-    /// The last day on which it holds.
+    /// The last day on which the exception holds.
     until: Date,
     selection: &'c Selection<'d>,
 }
 
-/// How a ban concerns a rule.
+/// The effect of a ban on a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Concern {
-    /// It is lifted wherever the rule exists.
+    /// The ban is lifted wherever the rule exists.
     Lifted,
-    /// It was, by an exception that has expired.
+    /// The ban was lifted wherever the rule exists, by an exception that has expired.
     Expired,
-    /// It holds in some namespace of the rule.
+    /// The ban holds in at least one namespace of the rule.
     Holds,
 }
 
-/// The bans of a document, and what lifts each.
+/// The bans of a document, and the exceptions to each.
 struct Bans<'c, 'd> {
     entries: &'d [At<BanEntry>],
     /// The globs of enforcing bans, each with the number of its ban.
@@ -38,7 +38,7 @@ struct Bans<'c, 'd> {
     today: Date,
 }
 
-/// Where bans are lifted.
+/// The namespaces where bans are lifted.
 pub(super) struct Lifted<'c, 'd> {
     /// The namespaces of the exceptions, in the order of the document.
     pub(super) exceptions: &'c [Selection<'d>],
@@ -46,7 +46,7 @@ pub(super) struct Lifted<'c, 'd> {
     pub(super) exempt: Option<&'c Selection<'d>>,
 }
 
-/// Looks for each secret of each rule at the bans of its name.
+/// Compares each secret of each rule with the bans on its name.
 pub(super) fn check(
     document: &Document,
     rules: &[Rule<'_>],
@@ -110,7 +110,7 @@ impl<'c, 'd> Bans<'c, 'd> {
         }
     }
 
-    /// The enforcing bans on a name, in the order of the document.
+    /// Returns the enforcing bans on a name, in the order of the document.
     fn on(&self, secret: &str, effort: &Effort<'_>) -> Result<Vec<usize>, Ended> {
         let mut found = Vec::new();
         for (glob, ban) in self.globs.candidates(secret) {
@@ -125,7 +125,7 @@ impl<'c, 'd> Bans<'c, 'd> {
     }
 
     fn concern(&self, ban: usize, rule: &Rule<'_>, effort: &Effort<'_>) -> Result<Concern, Ended> {
-        // A policy that was good must not become bad by the passing of time.
+        // A good policy must not become a bad one when time passes.
         Ok(if self.is_lifted(ban, rule, self.today, effort)? {
             Concern::Lifted
         } else if self.is_lifted(ban, rule, Date::MIN, effort)? {
@@ -135,7 +135,8 @@ impl<'c, 'd> Bans<'c, 'd> {
         })
     }
 
-    /// Whether a ban is lifted wherever a rule exists, by exceptions that hold on a day or later, or does not concern it.
+    /// Returns whether a ban does not concern a rule, or is lifted wherever the rule exists by exceptions that hold on
+    /// a day or later.
     fn is_lifted(
         &self,
         ban: usize,
@@ -163,7 +164,7 @@ impl<'c, 'd> Bans<'c, 'd> {
         let Some(names) = names else {
             return Ok(lifting.iter().any(|selection| selection.has_every_name()));
         };
-        // One exception for each name of the rule is as good as one for all of them.
+        // One exception for each name of the rule has the same effect as one exception for all names.
         for glob in names {
             let mut is_covered = false;
             for selection in &lifting {
@@ -183,11 +184,11 @@ impl Concern {
             Self::Lifted => return None,
             Self::Expired => (
                 Severity::Warning,
-                "an exception allowed to inject it, and has expired",
+                "the exception that allowed this has expired",
             ),
             Self::Holds => (
                 Severity::Fault,
-                "the rule would inject what the ban refuses",
+                "the rule would inject a secret that the ban refuses",
             ),
         };
         let message = format!(

@@ -9,7 +9,7 @@ type Sized<'p> = (&'static str, &'p dyn Fn(usize) -> String, usize);
 
 const TODAY: Date = jiff::civil::date(2026, 11, 22);
 
-/// What the checks made of a text.
+/// The result of the checks on a text.
 struct Checked {
     bytes: usize,
     spent: [usize; 3],
@@ -62,7 +62,7 @@ fn rule(name: &str, images: &str, secrets: &str, names: &str) -> String {
     )
 }
 
-/// The policy that froze the process: two rules of the same patterns, and globs that begin alike.
+/// The policy that once froze the process: two rules with the same patterns, and globs that begin alike.
 fn two_rules_of_many_globs(patterns: usize, globs: usize) -> String {
     let images = list(0..patterns / 2, |i| format!("a.b/{i:x}"));
     let names = |end: &'static str| list(0..globs / 2, move |i| format!("'*{i:04x}{end}'"));
@@ -80,7 +80,7 @@ fn a_rule_for_each_team(rules: usize) -> String {
     format!("registries:\n{}", lines(0..rules, rule))
 }
 
-/// Rules whose labels alone say where they exist.
+/// Rules that select their namespaces only by labels.
 fn rules_by_labels(rules: usize) -> String {
     let rule = |i| {
         format!(
@@ -90,7 +90,7 @@ fn rules_by_labels(rules: usize) -> String {
     format!("registries:\n{}", lines(0..rules, rule))
 }
 
-/// Rules whose secrets are banned, and exceptions that lift each ban where the rule exists.
+/// Rules with banned secrets, and exceptions that lift each ban where the rule exists.
 fn lifted_bans(count: usize) -> String {
     let mut text = String::from("registries:\n");
     for i in 0..count {
@@ -123,7 +123,7 @@ fn exempt_namespaces(rules: usize) -> String {
     )
 }
 
-/// What a person can mean, however large, is compared to its end, with work in proportion to the document.
+/// A policy that a person can mean is compared to its end, even a large one, with work in proportion to the document.
 #[test]
 fn work_grows_with_the_document() {
     let policies: [Sized<'_>; 5] = [
@@ -152,7 +152,7 @@ fn work_grows_with_the_document() {
     }
 }
 
-/// The same 250 bytes in each glob, as the policy had them that froze the process for hours.
+/// The same 250 bytes in each glob, as in the policy that once froze the process for hours.
 #[test]
 fn long_globs_that_begin_alike_are_compared_by_their_ends() {
     let long = |end: &'static str| {
@@ -179,7 +179,7 @@ fn long_globs_that_begin_alike_are_compared_by_their_ends() {
 /// Globs of which each begins like half of the others and ends like the other half are compared up to a limit.
 #[test]
 fn what_is_made_to_be_compared_for_ever_ends_with_a_warning() {
-    /// Less than in earnest, because tests run without optimisation.
+    /// A smaller effort than in production, because tests run without optimisation.
     const LIMIT: usize = MAX_COMPARED / 20;
     let secrets = list(0..20_000, |i| format!("s{i:04x}"));
     let bans = |i| format!("- {{name: b{i}, secrets: ['*x{i:04}*']}}\n");
@@ -272,7 +272,7 @@ mod agreement {
         a.iter().any(|a| b.iter().any(|b| a.overlaps(b)))
     }
 
-    /// What comparing each rule with each other one says, in the order of the rules.
+    /// Compares each rule with each other rule, and returns the results in the order of the rules.
     fn compared(rules: &[&NamespaceSelectorOf<'_>]) -> Vec<String> {
         let mut said = Vec::new();
         for (number, (_, own)) in rules.iter().enumerate() {

@@ -5,14 +5,14 @@ use crate::policy::document::{At, Document, NamespaceSelector};
 use crate::text::diagnostic::{Diagnostic, Severity};
 use jiff::civil::Date;
 
-/// The label that the API server gives each namespace, and that no user can change (KEP-2161).
+/// The label that the API server gives to each namespace. No user can change it (KEP-2161).
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// Warns of exceptions in force and of exempt namespaces that are selected by labels.
 pub(super) fn check(document: &Document, today: Date, report: &mut Report) {
     for entry in &document.exceptions {
         if entry.value.expires.value >= today {
-            let chosen = "gets what this exception lifts";
+            let chosen = "gets this exception";
             let warning = chosen_by_label(entry, &entry.value.namespaces, chosen);
             report.diagnostics.extend(warning);
         }

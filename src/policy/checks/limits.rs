@@ -1,25 +1,26 @@
-//! How much a policy may hold.
+//! The limits of a policy.
 
 use super::report::Report;
 use crate::policy::document::{Document, NamespaceSelector};
 use crate::policy::loading::Purpose;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 
-/// Registry rules of a policy.
+/// The most registry rules of a policy.
 const MAX_RULES: usize = 10_000;
-/// Image patterns of all its rules.
+/// The most image patterns of all its rules.
 const MAX_PATTERNS: usize = 100_000;
-/// Globs of the names of namespaces, in rules, exceptions and `exempt`.
+/// The most globs of namespace names, in rules, exceptions and `exempt`.
 const MAX_NAMESPACE_GLOBS: usize = 20_000;
 
-/// A place of a document, and how many of something it adds.
+/// A place of a document, and the number that it adds to a count.
 struct Share {
     count: usize,
     path: String,
     span: Span,
 }
 
-/// Above a limit an edit has a fault. A policy in force has a warning: an upgrade must not take it out of force.
+/// Checks the limits. An edit above a limit gets a fault. A policy in force gets a warning: an upgrade must not take it
+/// out of force.
 pub(super) fn check(document: &Document, purpose: Purpose, report: &mut Report) {
     let rules = document.registries.iter();
     let share = |count, path: &str, span| Share {
@@ -66,7 +67,7 @@ pub(super) fn check(document: &Document, purpose: Purpose, report: &mut Report) 
     }
 }
 
-/// The place at which a limit is passed.
+/// Returns the place at which a limit is passed.
 fn above(
     mut shares: impl Iterator<Item = Share>,
     limit: usize,

@@ -22,13 +22,15 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::atomic::AtomicBool;
 
-/// How many pairs of characters are compared to find the bans that unknown names were meant to be: a millisecond.
+/// The most pairs of characters that are compared to find the ban that an unknown name was meant to be: about a
+/// millisecond of work.
 const MAX_SUGGESTING: usize = 200_000;
 
-/// How many bytes each check compares: within a second, and more than any policy that a person writes needs.
+/// The most bytes that each check compares: less than a second of work, and more than a policy that a person writes
+/// needs.
 const MAX_COMPARED: usize = 500_000_000;
 
-/// Returns what is wrong with a document as a whole.
+/// Returns the faults and warnings of a document as a whole.
 pub(super) fn run(document: &Document, loading: &Loading<'_>) -> Vec<Diagnostic> {
     let mut report = Report::default();
     limits::check(document, loading.purpose, &mut report);
@@ -56,7 +58,7 @@ pub(super) fn run(document: &Document, loading: &Loading<'_>) -> Vec<Diagnostic>
     report.diagnostics
 }
 
-/// What each of the checks that compare entries may take.
+/// The efforts of the checks that compare entries.
 struct Efforts<'s> {
     banned: Effort<'s>,
     same_patterns: Effort<'s>,
@@ -74,7 +76,7 @@ impl<'s> Efforts<'s> {
     }
 }
 
-/// The checks that compare entries with each other.
+/// Runs the checks that compare entries with each other.
 fn compare(
     document: &Document,
     today: Date,
@@ -127,7 +129,7 @@ fn compare(
     Ok(())
 }
 
-/// A check that goes no further ends with a warning, unless the caller wants no answer any more.
+/// Adds a warning if a check ended early, unless the caller no longer wants an answer.
 fn told(result: Result<(), Unfinished>, message: &str, report: &mut Report) -> Result<(), Ended> {
     match result {
         Err(unfinished) if unfinished.ended == Ended::Exhausted => {
@@ -138,7 +140,7 @@ fn told(result: Result<(), Unfinished>, message: &str, report: &mut Report) -> R
     }
 }
 
-/// What is said where the caller ended the checks.
+/// Returns the fault for checks that the caller ended.
 fn too_long() -> Diagnostic {
     Diagnostic {
         severity: Severity::Fault,
@@ -153,7 +155,7 @@ fn too_long() -> Diagnostic {
     }
 }
 
-/// A ban that an exception names, and that is not there, is a fault.
+/// Adds a fault for each ban that an exception names and that does not exist.
 fn unknown_bans(document: &Document, report: &mut Report) {
     let bans = document.bans.iter();
     let bans: Vec<&str> = bans.map(|ban| ban.value.name.value.as_str()).collect();
@@ -176,7 +178,7 @@ fn unknown_bans(document: &Document, report: &mut Report) {
     }
 }
 
-/// The second of two equal values is a fault.
+/// Adds a fault for the second of two equal values.
 fn twice<'d, T>(values: impl Iterator<Item = &'d At<T>>, what: &str, report: &mut Report)
 where
     T: Eq + Hash + std::fmt::Display + 'd,
@@ -235,7 +237,7 @@ fn instead_of_nothing(document: &Document, report: &mut Report) {
     {
         if !injected.contains(&instead.value) {
             let message = format!("no registry rule injects `{}`", instead.value);
-            let help = "whoever follows this advice has to list the secret by hand; add a rule, or name an injected one";
+            let help = "a user who follows this advice has to list the secret by hand; add a rule, or name an injected secret";
             report.add(instead.diagnose(Severity::Warning, message, Some(help.to_owned())));
         }
     }

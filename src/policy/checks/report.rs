@@ -1,10 +1,11 @@
-//! What checks find, within limits.
+//! The findings of checks, within limits.
 
 use crate::policy::document::At;
 use crate::policy::effort::Ended;
 use crate::text::diagnostic::{Diagnostic, Severity, Span};
 
-/// A reader needs no more, and the author of a document decides how many there are: of each severity so many are kept.
+/// The most findings of each severity that are kept: a reader needs no more, and the author of a document decides how
+/// many there are.
 const MAX_DIAGNOSTICS: usize = 1_000;
 
 /// Gathers faults and warnings. Warnings never take the place of faults: a document with a fault is not a policy.
@@ -27,18 +28,18 @@ impl Report {
         }
     }
 
-    /// Whether one more fault would not be kept.
+    /// Returns whether one more fault would not be kept.
     pub(super) fn has_enough_faults(&self) -> bool {
         self.faults >= MAX_DIAGNOSTICS
     }
 
-    /// Whether one more warning would not be kept.
+    /// Returns whether one more warning would not be kept.
     pub(super) fn has_enough_warnings(&self) -> bool {
         self.others >= MAX_DIAGNOSTICS
     }
 }
 
-/// Where a check ended early, and why.
+/// The place where a check ended early, and the reason.
 #[derive(Debug)]
 pub(super) struct Unfinished {
     pub(super) ended: Ended,
@@ -55,7 +56,7 @@ impl Unfinished {
         }
     }
 
-    /// The warning that a check goes no further than this place.
+    /// Returns the warning that a check ended at this place.
     pub(super) fn warning(self, message: &str) -> Diagnostic {
         let help = "write fewer globs that begin alike, or fewer rules with the same patterns, secrets and bans";
         Diagnostic {

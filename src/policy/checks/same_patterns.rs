@@ -1,5 +1,5 @@
-//! Rules that have the same pattern: a fault without `namespaces`, a warning where they can overlap or one is never
-//! reached.
+//! Rules that have the same pattern: a fault if they have no `namespaces`, a warning if they can overlap or if one of
+//! them never applies.
 
 use super::report::{Report, Unfinished};
 use super::selection::{Rule, Selection};
@@ -19,12 +19,12 @@ struct Uses<'d> {
     rules: Vec<usize>,
 }
 
-/// The relation of a rule to another one of the same pattern, which is given by its number.
+/// The relation of a rule to another rule with the same pattern. The other rule is given by its number.
 #[derive(Debug, Clone, Copy)]
 enum Clash {
-    /// The other one wins wherever this one exists.
+    /// The other rule wins wherever this one exists.
     NeverReached(usize),
-    /// Both may exist in one namespace.
+    /// Both rules may exist in one namespace.
     Overlap(usize),
 }
 
@@ -35,7 +35,7 @@ pub(super) fn check(
     report: &mut Report,
 ) -> Result<(), Unfinished> {
     let patterns = patterns(rules);
-    // First, and without a limit: a fault must not hide behind a warning.
+    // This comes first, and has no limit: a warning must not hide a fault.
     for pattern in &patterns {
         taken(rules, pattern, report);
     }
@@ -79,7 +79,7 @@ fn patterns<'d>(rules: &[Rule<'d>]) -> Vec<Uses<'d>> {
     patterns
 }
 
-/// Of the rules without `namespaces` only one may have a pattern.
+/// Adds a fault if two rules without `namespaces` have the same pattern.
 fn taken(rules: &[Rule<'_>], pattern: &Uses<'_>, report: &mut Report) {
     let uses = pattern.places.iter().zip(&pattern.rules);
     let mut unbound = uses.filter(|(_, rule)| rules[**rule].selection.is_none());
@@ -101,7 +101,7 @@ fn taken(rules: &[Rule<'_>], pattern: &Uses<'_>, report: &mut Report) {
     }
 }
 
-/// What the rules of one pattern mean for each other: a list for each use, in the order of `users`.
+/// Returns the relations between the rules of one pattern: a list for each use, in the order of `users`.
 fn compare(
     rules: &[Rule<'_>],
     users: &[usize],
@@ -129,7 +129,7 @@ struct Group<'g, 'd> {
     users: &'g [usize],
     /// The globs of all rules, each with the place of the use.
     globs: GlobIndex<usize>,
-    /// The first places of a rule without `namespaces`, with, without names, and for all namespaces.
+    /// The first places of a rule without `namespaces`, with `namespaces`, without names, and for all namespaces.
     unbound: Option<usize>,
     bound: Option<usize>,
     of_any_name: Option<usize>,
@@ -164,12 +164,12 @@ impl<'g, 'd> Group<'g, 'd> {
         self.rules[self.users[place]].selection.as_ref()
     }
 
-    /// Whether a place is before another, and of another rule.
+    /// Returns whether a place comes before another place, and belongs to another rule.
     fn is_earlier(&self, earlier: usize, place: usize) -> bool {
         earlier < place && self.users[earlier] != self.users[place]
     }
 
-    /// The first earlier rule for all namespaces, where none without `namespaces` has the pattern already.
+    /// Returns the first earlier rule for all namespaces, if no rule without `namespaces` has the pattern already.
     fn hiding_earlier(&self, place: usize) -> Option<usize> {
         let is_earlier = |earlier: &usize| self.is_earlier(*earlier, place);
         let is_taken = self.unbound.as_ref().is_some_and(is_earlier);
@@ -179,7 +179,8 @@ impl<'g, 'd> Group<'g, 'd> {
         earlier.map(|earlier| self.users[earlier])
     }
 
-    /// For each place the first later rule for all namespaces: it comes before an earlier one without `namespaces`.
+    /// Returns the first later rule for all namespaces, for each place: it wins over an earlier rule without
+    /// `namespaces`.
     fn hiding_later(&self) -> Vec<Option<usize>> {
         let mut next = None;
         let mut hiding = vec![None; self.users.len()];
@@ -192,7 +193,7 @@ impl<'g, 'd> Group<'g, 'd> {
         hiding
     }
 
-    /// The first earlier rule that may exist where this one does.
+    /// Returns the first earlier rule that may exist in a namespace of this one.
     fn clash(
         &self,
         place: usize,

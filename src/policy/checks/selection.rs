@@ -9,7 +9,7 @@ use std::collections::HashMap;
 /// The namespaces of a selector.
 #[derive(Debug)]
 pub(super) struct Selection<'d> {
-    /// Its globs of names; `None` where it selects by labels alone.
+    /// Its globs of names; `None` if it selects only by labels.
     pub(super) names: Option<&'d [Glob]>,
     /// The number of its label selector: equal ones have one number.
     labels: Option<usize>,
@@ -20,7 +20,7 @@ pub(super) struct Selection<'d> {
 /// A registry rule with the namespaces where it exists.
 pub(super) struct Rule<'d> {
     pub(super) entry: &'d RegistryEntry,
-    /// `None` where the rule has no `namespaces`.
+    /// The namespaces; `None` if the rule has no `namespaces`.
     pub(super) selection: Option<Selection<'d>>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Rule<'d> {
 pub(super) type LabelNumbers<'d> = HashMap<&'d LabelSelector, usize>;
 
 impl<'d> Selection<'d> {
-    /// The namespaces of a selector.
+    /// Returns the namespaces of a selector.
     pub(super) fn of(selector: &'d NamespaceSelector, numbers: &mut LabelNumbers<'d>) -> Self {
         let names = selector.names.as_deref();
         let labels = selector.labels.as_ref();
@@ -42,22 +42,22 @@ impl<'d> Selection<'d> {
         }
     }
 
-    /// Whether it selects every namespace.
+    /// Returns whether it selects every namespace.
     pub(super) fn is_everything(&self) -> bool {
         self.has_every_name && self.labels.is_none()
     }
 
-    /// Whether it selects every name.
+    /// Returns whether it selects every name.
     pub(super) fn has_every_name(&self) -> bool {
         self.has_every_name
     }
 
-    /// Whether the labels that it asks for are those that `other` asks for, or none.
+    /// Returns whether it asks for the same labels as `other`, or for none.
     pub(super) fn has_labels_of(&self, other: &Self) -> bool {
         self.labels.is_none() || self.labels == other.labels
     }
 
-    /// Whether its names cover every name that a glob matches. Never wrongly `true`.
+    /// Returns whether its names cover every name that a glob matches. `true` is never wrong; `false` may be.
     pub(super) fn covers_names_of(&self, glob: &Glob, effort: &Effort<'_>) -> Result<bool, Ended> {
         effort.spend(0)?;
         if self.has_every_name {
@@ -72,7 +72,7 @@ impl<'d> Selection<'d> {
         Ok(false)
     }
 
-    /// Whether it selects whatever `other` selects. Never wrongly `true`.
+    /// Returns whether it selects every namespace that `other` selects. `true` is never wrong; `false` may be.
     pub(super) fn covers(&self, other: &Self, effort: &Effort<'_>) -> Result<bool, Ended> {
         effort.spend(0)?;
         if !self.has_labels_of(other) || self.has_every_name {

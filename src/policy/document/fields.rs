@@ -1,4 +1,4 @@
-//! The fields of a mapping: those that are there, that are missing, and that are not known.
+//! The fields of a mapping: present, missing and unknown ones.
 
 use super::reader::{DocumentReader, quoted};
 use crate::text::diagnostic::Span;
@@ -12,24 +12,24 @@ struct Field<'n> {
     value: &'n Node,
 }
 
-/// The fields of one mapping, of which each may be taken once.
+/// The fields of one mapping. Each may be taken once.
 pub(super) struct Fields<'n> {
     path: String,
     span: Span,
     entries: Vec<Field<'n>>,
     known: Vec<&'static str>,
-    /// The faults of keys that are not there, told at the end: a key that was misspelt is told once, as unknown.
+    /// The faults of missing keys, reported at the end: a misspelt key is reported only once, as unknown.
     missing: Vec<Missing>,
 }
 
-/// Keys of which one has to be there and none is.
+/// Keys of which one is required and none is present.
 struct Missing {
     keys: Vec<&'static str>,
     message: String,
 }
 
 impl<'n> Fields<'n> {
-    /// The fields of a mapping.
+    /// Returns the fields of a mapping.
     pub(super) fn of(reader: &mut DocumentReader, node: &'n Node, path: &str) -> Option<Self> {
         let Value::Mapping(pairs) = &node.value else {
             return reader.expected("a mapping", node, path);
@@ -98,7 +98,7 @@ impl<'n> Fields<'n> {
         self.entries.iter().any(|field| field.name == key)
     }
 
-    /// Of these keys exactly one must be there.
+    /// Checks that exactly one of these keys is present.
     pub(super) fn exactly_one(&mut self, reader: &mut DocumentReader, keys: &[&'static str]) {
         let there: Vec<_> = self
             .entries
@@ -120,7 +120,7 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Of these keys at least one must be there.
+    /// Checks that at least one of these keys is present.
     pub(super) fn at_least_one(&mut self, keys: &[&'static str]) {
         if !keys.iter().any(|key| self.has(key)) {
             self.missing.push(Missing {
@@ -130,8 +130,8 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Faults for all keys that are not known, and for those that are missing and were not misspelt. Returns where the mapping
-    /// begins.
+    /// Adds faults for all unknown keys, and for missing keys that were not misspelt. Returns the place where the
+    /// mapping begins.
     pub(super) fn finish(self, reader: &mut DocumentReader) -> Span {
         let mut meant: Vec<&str> = Vec::new();
         for Field { name, key, .. } in &self.entries {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// A date as it is written, `2027-01-31`.
 pub(super) struct DateText;
 
-/// `true`, which is all that can be said.
+/// The value `true`, which is the only one allowed.
 pub(super) struct OnlyTrue;
 
 pub(super) fn api_version(_: &mut SchemaGenerator) -> Schema {

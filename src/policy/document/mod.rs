@@ -1,7 +1,7 @@
 //! The policy as it is written: the shape of the document and the grammar of its values, nothing across two places.
 //!
-//! [`read`] gathers every fault. What could be read is returned beside them, so that [`crate::policy`] can look for
-//! the faults that only show across entries in the same go.
+//! [`read`] gathers every fault. It also returns the entries that it could read, so that [`crate::policy`] can report
+//! the faults across entries at the same time.
 
 mod fields;
 mod leaf;
@@ -21,7 +21,7 @@ use std::borrow::Cow;
 pub use read::{read, read_node};
 pub use schema::json_schema;
 
-/// A value and where it was written.
+/// A value and its place in the text.
 #[derive(Debug, Clone)]
 pub struct At<T> {
     /// The value.
@@ -32,7 +32,7 @@ pub struct At<T> {
     pub span: Span,
 }
 
-/// Which pull secrets go to which images, and which secrets must not be referenced.
+/// The pull secrets for each registry, and the secrets that must not be referenced.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(title = "PullPolicy", deny_unknown_fields, rename_all = "camelCase", extend("required" = ["apiVersion", "kind"]))]
 pub struct Document {
@@ -42,10 +42,10 @@ pub struct Document {
     /// The kind of this document.
     #[schemars(schema_with = "leaf::kind")]
     pub kind: (),
-    /// How nodes authenticate to which registries. Of all rules that cover an image the most specific wins.
+    /// The way in which nodes authenticate to registries. The most specific of all rules that cover an image wins.
     #[schemars(default)]
     pub registries: Vec<At<RegistryEntry>>,
-    /// What to do about an image that no registry rule covers; `allow` when absent.
+    /// The action for an image that no registry rule covers; `allow` when absent.
     #[schemars(default)]
     pub unmatched: Unmatched,
     /// Secrets that must not be referenced.
@@ -58,7 +58,7 @@ pub struct Document {
     pub exempt: Option<At<ExemptEntry>>,
 }
 
-/// How nodes authenticate for some images: exactly one of `secrets`, `identity` and `public`.
+/// The way in which nodes authenticate for some images: exactly one of `secrets`, `identity` and `public`.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(deny_unknown_fields, extend("oneOf" = leaf::one_of(&["secrets", "identity", "public"])))]
 pub struct RegistryEntry {
@@ -68,7 +68,7 @@ pub struct RegistryEntry {
     /// `host[:port][/path prefix]`; `*` stands for characters within one label of the host.
     #[schemars(length(min = 1))]
     pub images: Vec<At<ImagePattern>>,
-    /// Injected into pods with such images, in this order.
+    /// The secrets that are injected into pods with such images, in this order.
     #[schemars(length(min = 1))]
     pub secrets: Option<Vec<At<SecretName>>>,
     /// `node`: nodes authenticate themselves, nothing is injected.
@@ -80,11 +80,11 @@ pub struct RegistryEntry {
     pub namespaces: Option<NamespaceSelector>,
     /// Keep the secret present in the namespaces that use the rule.
     pub provision: Option<Provision>,
-    /// What runs at these hosts, where their names do not tell: it says which accounts are administrators.
+    /// The product at these hosts, if their names do not show it. It decides which accounts are administrators.
     pub product: Option<Product>,
 }
 
-/// Who authenticates to the registry where no secret does.
+/// The identity that authenticates to the registry without a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum Identity {
@@ -92,7 +92,7 @@ pub enum Identity {
     Node,
 }
 
-/// Where copies of a secret come from.
+/// The source of the copies of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Provision {
@@ -105,11 +105,11 @@ pub struct Provision {
     pub verify: Option<String>,
 }
 
-/// What to do about an image that no registry rule covers.
+/// The action for an image that no registry rule covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum Unmatched {
-    /// Nothing.
+    /// Admit.
     #[default]
     Allow,
     /// Admit with a warning.
@@ -128,25 +128,25 @@ pub struct BanEntry {
     /// Names of secrets; `*` stands for any run of characters.
     #[schemars(length(min = 1))]
     pub secrets: Option<Vec<At<SecretGlob>>>,
-    /// Kinds of credentials, whatever the secret is called. Needs the inventory.
+    /// Kinds of credentials, in secrets of any name. Needs the inventory.
     pub credentials: Option<CredentialClause>,
-    /// Why; shown to whoever is refused.
+    /// The reason, shown to users whose objects are refused.
     pub reason: Option<String>,
     /// The secret to use instead.
     pub instead: Option<At<SecretName>>,
-    /// Whom to ask.
+    /// The contact for questions.
     pub contact: Option<String>,
-    /// Where to read more.
+    /// A page with more information.
     pub docs: Option<String>,
-    /// What happens to an object that names such a secret; `enforce` when absent.
+    /// The effect on an object that names such a secret; `enforce` when absent.
     #[schemars(default)]
     pub mode: Mode,
-    /// What happens to pods of workloads that were admitted earlier; `keep` when absent.
+    /// The effect on pods of workloads that were admitted earlier; `keep` when absent.
     #[schemars(default)]
     pub running: Running,
 }
 
-/// What a ban does.
+/// The effect of a ban.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum Mode {
@@ -159,25 +159,25 @@ pub enum Mode {
     Audit,
 }
 
-/// What a ban does to pods that built-in controllers create for workloads that were admitted earlier.
+/// The effect of a ban on pods that built-in controllers create for workloads that were admitted earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema)]
 #[schemars(rename_all = "lowercase")]
 pub enum Running {
-    /// They are created: what runs keeps running.
+    /// The pods are created: running workloads keep running.
     #[default]
     Keep,
-    /// They are refused too.
+    /// The pods are refused too.
     Deny,
 }
 
-/// A ban by what a secret holds and not by its name. What is given must hold together.
+/// A ban by the content of a secret and not by its name. All given conditions must hold for one credential.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields, rename_all = "camelCase", extend("minProperties" = 1))]
 pub struct CredentialClause {
     /// Kinds of accounts.
     #[schemars(length(min = 1))]
     pub class: Option<Vec<AccountClass>>,
-    /// In how many namespaces the credential may be, at most.
+    /// The most namespaces that may have the credential.
     #[schemars(range(min = 1))]
     pub shared_across_namespaces: Option<u32>,
 }
@@ -192,11 +192,11 @@ pub struct ExceptionEntry {
     /// `true`: `unmatched` does not apply there.
     #[schemars(with = "Option<leaf::OnlyTrue>")]
     pub unmatched: Option<()>,
-    /// Where.
+    /// The namespaces of the exception.
     pub namespaces: NamespaceSelector,
-    /// Who answers for it.
+    /// The owner of the exception.
     pub owner: String,
-    /// Why.
+    /// The reason for the exception.
     pub reason: String,
     /// The last day on which it holds (UTC).
     #[schemars(with = "leaf::DateText")]
@@ -207,11 +207,11 @@ pub struct ExceptionEntry {
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct ExemptEntry {
-    /// Which.
+    /// The namespaces.
     pub namespaces: NamespaceSelector,
 }
 
-/// Some namespaces: `names` and `labels` must both hold where both are given.
+/// Some namespaces: `names` and `labels` must both hold if both are given.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields, extend("minProperties" = 1))]
 pub struct NamespaceSelector {
@@ -240,23 +240,23 @@ pub struct LabelSelector {
 pub struct Requirement {
     /// The label.
     pub key: String,
-    /// What must hold for its value.
+    /// The condition on its value.
     pub operator: Operator,
     /// With `In` and `NotIn`: the values.
     #[schemars(default)]
     pub values: Vec<String>,
 }
 
-/// What a requirement asks of a label.
+/// The condition of a requirement on a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
 pub enum Operator {
-    /// It is there and has one of the values.
+    /// The label exists and has one of the values.
     In,
-    /// It is not there or has none of the values.
+    /// The label is absent or has none of the values.
     NotIn,
-    /// It is there.
+    /// The label exists.
     Exists,
-    /// It is not there.
+    /// The label is absent.
     DoesNotExist,
 }
 
@@ -269,7 +269,7 @@ impl Unmatched {
     /// All answers, in the order in which messages list them.
     pub const ALL: [Self; 3] = [Self::Allow, Self::Warn, Self::Deny];
 
-    /// The word for the answer in the policy.
+    /// Returns the word for the answer in the policy.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -284,7 +284,7 @@ impl Running {
     /// Both answers, in the order in which messages list them.
     pub const ALL: [Self; 2] = [Self::Keep, Self::Deny];
 
-    /// The word for the answer in the policy.
+    /// Returns the word for the answer in the policy.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -298,7 +298,7 @@ impl Mode {
     /// All modes, in the order in which messages list them.
     pub const ALL: [Self; 3] = [Self::Enforce, Self::Warn, Self::Audit];
 
-    /// The word for the mode in the policy and in metrics.
+    /// Returns the word for the mode in the policy and in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -310,7 +310,7 @@ impl Mode {
 }
 
 impl<T> At<T> {
-    /// A diagnostic about this place.
+    /// Returns a diagnostic about this place.
     #[must_use]
     pub fn diagnose(
         &self,

@@ -1,4 +1,4 @@
-//! From the tree of a document to its entries.
+//! Reads the entries of a document from its tree.
 
 use super::fields::Fields;
 use super::reader::DocumentReader;
@@ -15,7 +15,7 @@ use crate::text::diagnostic::{Diagnostic, Span};
 use crate::text::yaml::{self, Node};
 use jiff::civil::Date;
 
-/// Reads a document. The faults are in the order of the text; with a fault among them the document is not whole.
+/// Reads a document. The faults are in the order of the text. If there is a fault, the document may be incomplete.
 #[must_use]
 pub fn read(text: &str) -> (Document, Vec<Diagnostic>) {
     let mut reader = DocumentReader::default();
@@ -40,7 +40,7 @@ pub fn read(text: &str) -> (Document, Vec<Diagnostic>) {
     (Document::default(), reader.diagnostics)
 }
 
-/// The same of a document that is a tree already.
+/// Reads a document that is a tree already.
 #[must_use]
 pub fn read_node(node: &Node) -> (Document, Vec<Diagnostic>) {
     let mut reader = DocumentReader::default();

@@ -1,4 +1,4 @@
-//! Reading the values of a document, gathering faults and never stopping at one.
+//! Reads the values of a document, and gathers faults without stopping at one.
 
 use super::At;
 use crate::objects::names::{self, SecretName};
@@ -10,10 +10,10 @@ use crate::text::yaml::{Node, Plain, Value, plain};
 use jiff::civil::Date;
 use std::collections::HashSet;
 
-/// A reader needs no more, and the author of a document decides how many there are.
+/// The most diagnostics that are kept: a reader needs no more, and the author of a document decides how many there are.
 const MAX_DIAGNOSTICS: usize = 1_000;
 
-/// How many diagnostics suggest the word that was meant. To find it takes longer than all else.
+/// The most diagnostics that suggest the word that was meant: the search for it is the most expensive step.
 const MAX_SUGGESTIONS: usize = 100;
 
 /// The reader of one document, with the diagnostics so far.
@@ -22,7 +22,7 @@ pub(super) struct DocumentReader {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-/// Why a text is refused, and what to do.
+/// The reason why a text is refused, and the help.
 type Refusal = (String, Option<String>);
 
 impl DocumentReader {
@@ -44,7 +44,7 @@ impl DocumentReader {
         self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
-    /// The known word that was probably meant.
+    /// Returns the known word that was probably meant.
     pub(super) fn nearest<'k>(&self, word: &str, known: &[&'k str]) -> Option<&'k str> {
         let is_asked = self.diagnostics.len() < MAX_SUGGESTIONS;
         is_asked.then(|| nearest(word, known)).flatten()
@@ -104,14 +104,15 @@ impl DocumentReader {
             .ok()
     }
 
-    /// Words for people: a text that is not blank, in one line.
+    /// Reads a text for people: not blank, and in one line.
     pub(super) fn words(&mut self, node: &Node, path: &str) -> Option<String> {
         self.parsed(node, path, |text| {
             if text.trim().is_empty() {
                 return Err((
-                    "expected some words".to_owned(),
+                    "expected a text that is not blank".to_owned(),
                     Some(
-                        "write some words for the people who read it, or remove the key".to_owned(),
+                        "write a short text for the people who read it, or remove the key"
+                            .to_owned(),
                     ),
                 ));
             }
@@ -119,7 +120,7 @@ impl DocumentReader {
         })
     }
 
-    /// A name that this document gives.
+    /// Reads a name that this document defines.
     pub(super) fn name(&mut self, node: &Node, path: &str) -> Option<At<String>> {
         self.located(node, path, |reader| {
             reader.parsed(node, path, |text| {
@@ -162,7 +163,7 @@ impl DocumentReader {
         self.glob(node, path, "namespace", names::is_label)
     }
 
-    /// Without a `*` it has to be a name; with one, something that a name can look like.
+    /// Reads a glob. Without a `*` it has to be a valid name; with one, it has to match at least one valid name.
     fn glob(
         &mut self,
         node: &Node,
@@ -228,7 +229,7 @@ impl DocumentReader {
         self.fault_at(
             node,
             path,
-            "`false` says nothing here".to_owned(),
+            "`false` has no effect here".to_owned(),
             Some("remove the key".to_owned()),
         );
         None
@@ -387,7 +388,7 @@ impl DocumentReader {
     }
 }
 
-/// Words in backticks, for a list in a sentence.
+/// Returns words in backticks, for a list in a sentence.
 pub(super) fn quoted(words: &[&str]) -> String {
     words
         .iter()

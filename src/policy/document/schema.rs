@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use serde_json::{Value, json};
 
-/// The JSON Schema (draft 07, which editors know best) of the policy.
+/// Returns the JSON Schema of the policy (draft 07, which editors know best).
 #[must_use]
 pub fn json_schema() -> Value {
     let mut schema = SchemaSettings::draft07()
@@ -20,7 +20,7 @@ pub fn json_schema() -> Value {
     schema.to_value()
 }
 
-/// A key that may be missing may not be null: the reader asks for a value, or no key.
+/// Removes null from keys that may be missing: the reader wants a value, or no key.
 fn without_null(schema: &mut Schema) {
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|name| name != "null");

@@ -29,7 +29,7 @@ pub(super) struct ReportedObject {
 }
 
 impl ReportItem {
-    /// A finding about a field of an object.
+    /// Returns a finding about a field of an object.
     pub(super) fn about(
         object: &ReportedObject,
         code: FindingCode,
@@ -43,7 +43,7 @@ impl ReportItem {
         }
     }
 
-    /// A finding about no object that could be read.
+    /// Returns a finding that is not about a readable object.
     pub(super) fn of(input: usize, code: FindingCode, diagnostic: Diagnostic) -> Self {
         Self {
             input,
@@ -57,7 +57,7 @@ impl ReportItem {
 }
 
 impl ReportedObject {
-    /// An object of a manifest.
+    /// Returns the object of a manifest.
     pub(super) fn of(input: usize, manifest: &Manifest, subject: &Subject<'_>) -> Self {
         Self {
             input,

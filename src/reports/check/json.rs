@@ -7,7 +7,7 @@ use crate::text::diagnostic::Severity;
 use serde_json::{Value, json};
 
 impl Report {
-    /// The report as JSON.
+    /// Returns the report as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         let items = self.items.iter().map(|item| self.item(item));
@@ -91,7 +91,7 @@ fn unjudged((kind, objects): (&UnjudgedKind, usize)) -> Value {
     json!({"kind": kind.kind, "apiVersion": kind.api_version, "objects": objects})
 }
 
-/// The severity, in the words of JSON and SARIF.
+/// Returns the severity in the words of JSON and SARIF.
 pub(super) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Fault => "error",

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 
 const FIELD: &str = "imagePullSecrets";
 
-/// Fields whose keys are names that people choose, and those that clients do not write.
+/// Fields with keys that people choose, and fields that clients do not write.
 const OTHER_KEYS: [&str; 10] = [
     "annotations",
     "labels",
@@ -32,13 +32,13 @@ const OTHER_KEYS: [&str; 10] = [
 /// The longest path in a message, in characters. A path holds keys of the file, which may be of any length.
 const MAX_PATH: usize = 200;
 
-/// A field that was meant to be `imagePullSecrets`, and is not.
+/// A field that was meant to be `imagePullSecrets`, but is not.
 struct Misplaced {
     path: String,
     span: Span,
 }
 
-/// A warning for each field of a manifest that looks like `imagePullSecrets` and is not, with the right place.
+/// Returns a warning for each field of a manifest that looks like `imagePullSecrets` but is not, with the right place.
 pub(super) fn items(manifest: &Manifest, object: &ReportedObject) -> Vec<ReportItem> {
     let Some(right) = right_path(manifest.kind()) else {
         return Vec::new();
@@ -60,8 +60,8 @@ pub(super) fn items(manifest: &Manifest, object: &ReportedObject) -> Vec<ReportI
     items.collect()
 }
 
-/// The path of `imagePullSecrets` in objects of a kind; `None` where the kind has no such field. A `ControllerRevision` has
-/// none here, because its controller may keep any fields in it.
+/// Returns the path of `imagePullSecrets` in objects of a kind; `None` if the kind has no such field. A
+/// `ControllerRevision` has none here, because its controller may keep any fields in it.
 fn right_path(kind: Kind) -> Option<String> {
     let path = kind.path();
     let has_one =
@@ -69,7 +69,7 @@ fn right_path(kind: Kind) -> Option<String> {
     has_one.then(|| format!("{path}{FIELD}"))
 }
 
-/// The fields of a manifest that look like `imagePullSecrets`, except the field at the right path.
+/// Finds the fields of a manifest that look like `imagePullSecrets`, except the field at the right path.
 ///
 /// Only built-in kinds are searched, because their fields are known: a custom resource may have such a field anywhere.
 fn find(manifest: &Manifest, right: &str) -> Vec<Misplaced> {
@@ -127,7 +127,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether a value is not null or empty: templates leave empty lists behind.
+/// Returns whether a value is neither null nor empty: templates leave empty lists behind.
 fn says_something(value: &Node) -> bool {
     match &value.value {
         Value::Scalar { .. } => value.some_text().is_some_and(|text| !text.is_empty()),

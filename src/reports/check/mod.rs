@@ -38,13 +38,13 @@ const MAX_FIELD: usize = 100;
 pub struct Input {
     /// The path as it was given, or `<stdin>`.
     pub name: String,
-    /// Whether it is the file of the policy, whose diagnostics are in the report already.
+    /// Whether it is the file of the policy: its diagnostics are in the report already.
     pub is_policy: bool,
     /// The text.
     pub text: String,
 }
 
-/// The settings by which manifests are judged.
+/// The settings with which manifests are judged.
 #[derive(Debug)]
 pub struct Settings<'s> {
     /// The policy.
@@ -77,7 +77,7 @@ pub struct Report {
     strict_names: bool,
 }
 
-/// Where a finding stands, and the words before it.
+/// The place of a finding, and the words before it.
 struct FindingPlace {
     span: Span,
     field: String,
@@ -188,7 +188,7 @@ impl Report {
         self.items.extend(read.faults.into_iter().map(unreadable));
     }
 
-    /// Counts an object among those that are judged, or by its kind among the others.
+    /// Counts an object as judged, or else by its kind.
     fn count_object(&mut self, manifest: &Manifest) {
         let is_other = matches!(manifest.kind(), Kind::Other | Kind::ConfigMap);
         if is_other && !secret_makers::is_maker(manifest) {
@@ -318,7 +318,7 @@ impl Report {
     }
 }
 
-/// The finding of a registry credential in a file, or the note that it is yet to be filled in.
+/// Returns the finding of a registry credential in a file, or the note that it is not filled in yet.
 fn credential(input: usize, manifest: &Manifest, namespace: &str) -> Option<ReportItem> {
     let (filling, field) = manifest.held_credential()?;
     let name = manifest.name().unwrap_or_default();

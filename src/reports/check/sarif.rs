@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 impl Report {
-    /// The report as SARIF. Paths below `root` are relative to it, because code hosts know files by such paths.
+    /// Returns the report as SARIF. Paths below `root` are relative to it, because code hosts identify files by such
+    /// paths.
     #[must_use]
     pub fn sarif(&self, root: &str) -> Value {
         let rules = FindingCode::ALL
@@ -33,7 +34,8 @@ impl Report {
         })
     }
 
-    /// The run: what was not judged is a notification of the tool, because it is not about a place in a file.
+    /// Returns the run. Objects that were not judged become a notification of the tool, because they are not about a
+    /// place in a file.
     fn invocation(&self) -> Value {
         let lines = [
             self.nothing_judged().map(ToOwned::to_owned),
@@ -85,7 +87,7 @@ fn result(code: FindingCode, level: &str, text: &str, uri: &str, span: Span) -> 
     })
 }
 
-/// A path as a URI reference (RFC 3986).
+/// Returns a path as a URI reference (RFC 3986).
 fn uri(path: &str, root: &str) -> String {
     let below = path
         .strip_prefix(root)

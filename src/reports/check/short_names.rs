@@ -1,7 +1,7 @@
 //! Images without a registry.
 //!
-//! Policies, credentials and containerd read `nginx` as `docker.io/library/nginx`. CRI-O asks the `registries.conf` of the
-//! node first: an alias of the short name, or the registries of `unqualified-search-registries`.
+//! Policies, credentials and containerd read `nginx` as `docker.io/library/nginx`. CRI-O asks the `registries.conf` of
+//! the node first: an alias of the short name, or the registries of `unqualified-search-registries`.
 
 use super::item::{ReportItem, ReportedObject, diagnostic};
 use crate::kubelet::image::{Image, names_registry};
@@ -16,7 +16,7 @@ use crate::verdict::world::World;
 /// The longest image in a message, in characters.
 const MAX_IMAGE: usize = 253;
 
-/// A warning for each image of a manifest that names no registry.
+/// Returns a warning for each image of a manifest that names no registry.
 pub(super) fn items(
     world: &World<'_>,
     manifest: &Manifest,
@@ -42,7 +42,7 @@ pub(super) fn items(
     items.collect()
 }
 
-/// Whether a reference names no registry: it has one component, or the first one is not a registry.
+/// Returns whether a reference names no registry: it has one component, or the first one is not a registry.
 fn is_short(image: &str) -> bool {
     let first = image.split_once('/').map(|(first, _)| first);
     !first.is_some_and(names_registry)

@@ -8,14 +8,14 @@ use crate::verdict::code::FindingCode;
 use std::fmt::Write as _;
 
 impl Report {
-    /// The number of findings of a severity.
+    /// Returns the number of findings of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         let is_so = |item: &&ReportItem| item.diagnostic.severity == severity;
         self.items.iter().filter(is_so).count()
     }
 
-    /// The number of findings of a severity that are not about the policy.
+    /// Returns the number of findings of a severity that are not about the policy.
     #[must_use]
     pub fn count_in_manifests(&self, severity: Severity) -> usize {
         let is_so = |item: &&ReportItem| {
@@ -24,7 +24,7 @@ impl Report {
         self.items.iter().filter(is_so).count()
     }
 
-    /// Whether the files hold nothing at all: most likely a command before the pipe failed.
+    /// Returns whether the files hold no object at all: most likely a command before the pipe failed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let is_of_policy = |item: &ReportItem| item.code == FindingCode::Policy;
@@ -32,7 +32,7 @@ impl Report {
             && self.items.iter().all(is_of_policy)
     }
 
-    /// The result in one line.
+    /// Returns the result in one line.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut text = format!(
@@ -53,13 +53,13 @@ impl Report {
         text
     }
 
-    /// The objects that were not judged, by kind, in one line; `None` where there are none.
+    /// Returns the objects that were not judged, by kind, in one line; `None` if there are none.
     #[must_use]
     pub fn unjudged(&self) -> Option<String> {
         self.unjudged.line()
     }
 
-    /// A line that says that no object was judged; `None` where one was.
+    /// Returns a line that says that no object was judged; `None` if one was.
     #[must_use]
     pub fn nothing_judged(&self) -> Option<&'static str> {
         let is_so = self.is_judged && self.objects == 0 && !self.is_empty();

@@ -1,4 +1,4 @@
-//! The report for people.
+//! The report as text, for people.
 
 use super::item::ReportedObject;
 use super::{ExceptionUse, Report};
@@ -12,7 +12,8 @@ use std::fmt::Write as _;
 const MAX_OBJECTS: usize = 20;
 
 impl Report {
-    /// The findings in the form of rustc, then the injected secrets, the exceptions in use and the exempt objects.
+    /// Returns the findings in the form of rustc, then the injected secrets, the exceptions in use and the exempt
+    /// objects.
     #[must_use]
     pub fn text(&self, colour: Colour) -> String {
         let mut text = String::new();
@@ -22,7 +23,7 @@ impl Report {
                 FindingCode::Policy if input.text.contains(POLICY_KIND) => {
                     SourceExcerpt::Line(&input.text)
                 }
-                // The text at such a place may be anything, also a password.
+                // The text at such a place may be any text, even a password.
                 FindingCode::Unreadable | FindingCode::DoubleKey | FindingCode::InvalidImage => {
                     SourceExcerpt::Nothing
                 }

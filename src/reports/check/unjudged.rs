@@ -30,17 +30,17 @@ impl UnjudgedKinds {
             .or_default() += 1;
     }
 
-    /// The kinds and their numbers, in the order of the names.
+    /// Returns the kinds and their numbers, in the order of the names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&UnjudgedKind, usize)> {
         self.0.iter().map(|(kind, objects)| (kind, *objects))
     }
 
-    /// The number of all objects.
+    /// Returns the number of all objects.
     pub(super) fn objects(&self) -> usize {
         self.0.values().sum()
     }
 
-    /// The kinds and their numbers in one line, the most frequent kind first; `None` where there are no objects.
+    /// Returns the kinds and their numbers in one line, the most frequent kind first; `None` if there are no objects.
     pub(super) fn line(&self) -> Option<String> {
         let mut kinds: Vec<_> = self.iter().collect();
         kinds.sort_by_key(|(_, objects)| Reverse(*objects));
@@ -62,7 +62,7 @@ impl UnjudgedKinds {
     }
 }
 
-/// A number and its noun.
+/// Returns a number and its noun.
 pub(super) fn some(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }

@@ -1,4 +1,5 @@
-//! How an image is read, which registry rule covers it and why, and which credentials the kubelet would try.
+//! The explanation of an image: its parts, the registry rule that covers it with the reason, and the credentials that
+//! the kubelet would try.
 
 mod secrets;
 mod unusable;
@@ -17,18 +18,18 @@ use std::fmt::Write as _;
 
 pub use secrets::{PullSecrets, SecretsError, SecretsQuestion};
 
-/// The settings by which images are explained.
+/// The settings with which images are explained.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
-    /// The policy; without one only the parsed reference is told.
+    /// The policy; without one, only the parsed reference is shown.
     pub policy: Option<&'a Policy>,
     /// The namespace of the pod.
     pub namespace: Namespace<'a>,
-    /// The pull secrets of the pod, where they are known.
+    /// The pull secrets of the pod, if they are known.
     pub secrets: Option<&'a PullSecrets>,
 }
 
-/// An image that is asked about.
+/// An image to explain.
 #[derive(Debug)]
 pub struct Asked<'a> {
     text: &'a str,
@@ -45,7 +46,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Whether the text is a valid image reference.
+    /// Returns whether the text is a valid image reference.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.image.is_ok()
@@ -146,12 +147,12 @@ impl<'a> Question<'a> {
     }
 }
 
-/// A text without a user and a password that stand before a registry.
+/// Returns a text without a user and a password before a registry.
 fn shown(text: &str) -> &str {
     behind_credentials(text).unwrap_or(text)
 }
 
-/// The words of the kubelet, which may repeat a part of the text.
+/// Returns the words of the kubelet, which may repeat a part of the text.
 fn told_error(text: &str, error: &ImageError) -> String {
     if shown(text) == text {
         error.to_string()
@@ -271,7 +272,7 @@ fn show_pull(out: &mut String, explanation: &Explanation<'_>) {
     show_unused(out, pull);
 }
 
-/// The Secrets that do not serve for an image, a line each.
+/// Shows the Secrets that do not serve for an image, a line each.
 fn show_unused(out: &mut String, pull: &Pull) {
     for Unused { secret, reason } in &pull.unused {
         if pull.keyring_error.as_ref() != Some(reason) {

@@ -1,4 +1,5 @@
-//! The pull secrets of a pod: the credentials that the kubelet would try, why the others cannot serve, and hints.
+//! The pull secrets of a pod: the credentials that the kubelet would try, the reasons why the others cannot serve, and
+//! hints.
 
 use super::unusable;
 use crate::kubelet::docker_config::{Bytes, Entry, Form};
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashSet};
 
-/// How many keys of a Secret are named where none of them matches.
+/// The most keys of a Secret that are named if none of them matches.
 const MAX_KEYS: usize = 5;
 
 /// The reason why the Secrets of a text cannot be used.
@@ -29,24 +30,24 @@ pub enum SecretsError {
     Refused(#[from] NoBase64),
 }
 
-/// The settings by which Secrets are read.
+/// The settings with which Secrets are read.
 #[derive(Clone, Copy)]
 pub struct SecretsQuestion<'a> {
     /// The policy, which may know the products behind hosts.
     pub policy: Option<&'a Policy>,
-    /// The namespace of the pod, where it is given. A pod cannot use Secrets of other namespaces.
+    /// The namespace of the pod, if it is given. A pod cannot use Secrets of other namespaces.
     pub namespace: Option<&'a str>,
     /// The time by which credentials expire.
     pub now: Timestamp,
 }
 
-/// A credential of a secret. Never its password.
+/// A credential of a secret, without its password.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Tried {
     pub(super) secret: String,
     pub(super) key: String,
     pub(super) username: String,
-    /// The number of the Secret among those of the text: names may be there twice.
+    /// The number of the Secret in the text: names may appear twice.
     #[serde(skip)]
     number: usize,
 }
@@ -60,15 +61,15 @@ pub(super) struct Unused {
 
 /// The reason why a Secret cannot serve an image.
 enum Reason {
-    /// It holds for all images.
+    /// The reason holds for all images.
     OfSecret(String),
-    /// It holds for images that the keys of the Secret do not match.
+    /// The reason holds for images that the keys of the Secret do not match.
     OfKeys(String),
 }
 
 /// The pull secrets of a pod, read from a file.
 pub struct PullSecrets {
-    /// Their credentials, or why the kubelet fails every pull with them.
+    /// Their credentials, or the reason why the kubelet fails every pull with them.
     pub(super) keyring: Result<Keyring<Tried>, String>,
     /// The name of each, and the reason why it cannot serve.
     reasons: Vec<(String, Reason)>,
@@ -178,8 +179,8 @@ impl PullSecrets {
         Ok(reason)
     }
 
-    /// The Secrets that are not among those that are tried for an image, each with the reason. Where it is not known which ones
-    /// are tried, only those that cannot serve any image.
+    /// Returns the Secrets that are not tried for an image, each with the reason. If it is not known which Secrets are
+    /// tried, returns only those that cannot serve any image.
     pub(super) fn unused(&self, tried: Option<&[Tried]>) -> Vec<Unused> {
         let used = tried.unwrap_or_default().iter();
         let used: HashSet<usize> = used.map(|tried| tried.number).collect();
@@ -197,7 +198,7 @@ impl PullSecrets {
     }
 }
 
-/// The hint that Secrets are of several namespaces, where it is not known which one the pod is in.
+/// Returns the hint that the Secrets are of several namespaces, if the namespace of the pod is not known.
 fn several_namespaces(secrets: &[&Manifest], question: SecretsQuestion<'_>) -> Option<String> {
     let namespaces: BTreeSet<&str> = secrets
         .iter()
@@ -213,7 +214,7 @@ fn several_namespaces(secrets: &[&Manifest], question: SecretsQuestion<'_>) -> O
     })
 }
 
-/// The reason of a Secret for images that none of its keys matches.
+/// Returns the reason for images that none of the Secret's keys matches.
 fn no_match(keys: &[&[u8]], ignored: &[String]) -> String {
     let shown = keys.iter().take(MAX_KEYS);
     let shown: Vec<_> = shown.map(|key| String::from_utf8_lossy(key)).collect();
@@ -238,7 +239,7 @@ fn no_match(keys: &[&[u8]], ignored: &[String]) -> String {
     }
 }
 
-/// The hint that a user name or a password ends with a line end, which the kubelet passes on as it is.
+/// Returns the hint that a user name or a password ends with a line end, which the kubelet passes on unchanged.
 fn line_end(entry: &Entry) -> Option<String> {
     let key = String::from_utf8_lossy(entry.key.as_deref()?);
     let has_end = |text: &[u8]| text.ends_with(b"\n") || text.ends_with(b"\r");
@@ -254,7 +255,7 @@ fn line_end(entry: &Entry) -> Option<String> {
     ))
 }
 
-/// The accounts of the credentials of a secret, their flaws, and hints about their keys.
+/// Returns the accounts of the credentials of a secret, their flaws, and hints about their keys.
 fn about(name: &str, content: &Content, policy: Option<&Policy>, now: Timestamp) -> Vec<String> {
     let account = |credential: &Credential| {
         let product = policy.and_then(|policy| policy.product_of(credential.registry()));
@@ -283,12 +284,14 @@ fn about(name: &str, content: &Content, policy: Option<&Policy>, now: Timestamp)
                  empty password, which the registry refuses"
             ),
             Flaw::Shadowed => {
-                format!("{name}: {key} is there twice, and which is tried first is left to chance")
+                format!(
+                    "{name}: {key} is there twice, and the kubelet tries the two in a random order"
+                )
             }
         }
     };
     let too_many = (*content == Content::TooManyEntries).then(|| {
-        format!("{name}: more than {MAX_ENTRIES} entries, so that a cluster learns nothing of them")
+        format!("{name}: more than {MAX_ENTRIES} entries, so that the inventory of a cluster does not read them")
     });
     let hint = |credential: &Credential| Some(format!("{name}: {}", hint(credential)?));
     let credentials = content.credentials().iter();
@@ -304,7 +307,7 @@ fn about(name: &str, content: &Content, policy: Option<&Policy>, now: Timestamp)
         .collect()
 }
 
-/// The hint that a key was probably meant for other images than it matches.
+/// Returns the hint that a key was probably meant for other images than it matches.
 fn hint(credential: &Credential) -> Option<String> {
     let (key, registry) = (&credential.key, credential.registry());
     Some(match credential.hint()? {
@@ -319,7 +322,7 @@ fn hint(credential: &Credential) -> Option<String> {
     })
 }
 
-/// The key that was probably meant in place of one that matches no image.
+/// Returns the key that was probably meant in place of a key that matches no image.
 fn right_key(key: &str) -> &'static str {
     if key.contains("docker.io") || key.contains("docker.com") {
         "Docker Hub is https://index.docker.io/v1/"

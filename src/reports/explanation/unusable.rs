@@ -1,16 +1,16 @@
-//! Why the kubelet finds no credential in a Secret.
+//! The reasons why the kubelet finds no credential in a Secret.
 
 use crate::kubelet::docker_config::{self, CONFIG_JSON_TYPE, CONFIG_TYPE, Form};
 use crate::objects::manifest::Manifest;
 use crate::secrets::document::{DockerDocument, Layout};
 use crate::text::excerpt::shorten;
 
-/// How much of a name that others chose is shown.
+/// The most characters that are shown of a foreign name.
 const MAX_NAME: usize = 100;
-/// How many keys of a Secret are named in place of the one that is missing.
+/// The most keys of a Secret that are named in place of the missing key.
 const MAX_KEYS: usize = 3;
 
-/// The reason that shows without a look at the content: namespace, type, a missing key.
+/// Returns the reason that does not depend on the content: namespace, type, a missing key.
 pub(super) fn by_its_face(secret: &Manifest, namespace: Option<&str>) -> Option<String> {
     if let Some((own, wanted)) = secret.namespace().zip(namespace)
         && own != wanted
@@ -47,13 +47,13 @@ pub(super) fn by_its_face(secret: &Manifest, namespace: Option<&str>) -> Option<
     ))
 }
 
-/// The reason of a Secret with an empty value.
+/// Returns the reason for a Secret with an empty value.
 pub(super) fn without_content(secret: &Manifest) -> String {
     let key = Form::of(secret.secret_type()).map_or("", Form::key);
     format!("its {key} is empty: the API server refuses it, because it is not JSON")
 }
 
-/// The reason that lies in the form of the content.
+/// Returns the reason that lies in the form of the content.
 pub(super) fn of_layout(form: Form, content: &[u8], is_without_entries: bool) -> Option<String> {
     let document = DockerDocument::read(content);
     let layout = document.map_or(Layout::Other, |document| document.layout());
@@ -78,7 +78,7 @@ pub(super) fn of_layout(form: Form, content: &[u8], is_without_entries: bool) ->
     (is_without_entries || is_of_other_form).then_some(reason)
 }
 
-/// Hints about entries that the kubelet ignores, because their name is not a URL.
+/// Returns hints about entries that the kubelet ignores, because their name is not a URL.
 pub(super) fn ignored_keys(form: Form, content: &[u8]) -> Vec<String> {
     let document = DockerDocument::read(content);
     let names = document
@@ -99,7 +99,7 @@ pub(super) fn ignored_keys(form: Form, content: &[u8]) -> Vec<String> {
     hints.collect()
 }
 
-/// The hint to add to a fault of the content where it is base64 once more.
+/// Returns the hint to add to a fault if the content was encoded with base64 twice.
 pub(super) fn encoded_twice(content: &[u8]) -> Option<&'static str> {
     let is_encoded = DockerDocument::read(content).is_none();
     is_encoded.then(|| DockerDocument::read_encoded(content))??;

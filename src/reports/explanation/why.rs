@@ -1,11 +1,11 @@
-//! Why a registry rule covers an image, and why the others do not.
+//! The reason why a registry rule covers an image and the other rules do not.
 
 use crate::kubelet::image::Image;
 use crate::policy::pattern::Host;
 use crate::policy::selector::{Match, Namespace};
 use crate::policy::{Candidate, Policy, Unmatched};
 
-/// The rule, and why that one and none of the others: a line each.
+/// Returns the rule, and the reason why it wins over each other rule, a line each.
 pub(super) fn why(
     policy: &Policy,
     image: &Image<'_>,
@@ -61,7 +61,7 @@ fn uncovered(policy: &Policy, namespace: &str) -> String {
     format!("none covers it in namespace {namespace}: {then} by `unmatched`")
 }
 
-/// What decided between two rules that cover the same image.
+/// Returns the difference that decided between two rules that cover the same image.
 fn why_before(winner: &Candidate<'_>, loser: &Candidate<'_>) -> String {
     let is_exact = |candidate: &Candidate<'_>| matches!(candidate.pattern.host(), Host::Exact(_));
     let reason = if winner.pattern.path().len() != loser.pattern.path().len() {

@@ -70,7 +70,7 @@ pub enum Cause {
     Unknown,
 }
 
-/// A cause, and those that the evidence does not rule out.
+/// A cause, and the other causes that the evidence does not rule out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The narrowest cause that holds.
@@ -92,9 +92,9 @@ pub struct Evidence<'e> {
     pub simulation: &'e Simulation,
     /// The rule of the policy for the image.
     pub rule: &'e RuleView,
-    /// The image is among those of the node, where the node could be read.
+    /// Whether the image is on the node; `None` if the node could not be read.
     pub is_on_node: Option<bool>,
-    /// Seconds of Unix time.
+    /// The time of the decision, in seconds of Unix time.
     pub now: i64,
 }
 
@@ -116,7 +116,7 @@ impl Decision {
     }
 }
 
-/// Decides: the first row that applies.
+/// Decides by the first row that applies.
 #[must_use]
 pub fn decide(evidence: &Evidence<'_>) -> Decision {
     let WaitingImage {
@@ -155,7 +155,7 @@ pub fn decide(evidence: &Evidence<'_>) -> Decision {
     }
 }
 
-/// A state without a message: up to Kubernetes 1.31 every back-off, later only the first attempt.
+/// Decides on a state without a message: every back-off up to Kubernetes 1.31, later only the first attempt.
 fn still_pulling(reason: &str) -> Decision {
     match reason {
         "ImagePullBackOff" | "ErrImagePull" => Cause::Unknown.into(),
@@ -173,8 +173,8 @@ fn never_pull(is_on_node: Option<bool>) -> Decision {
     }
 }
 
-/// "Not found" proves that the credential was accepted only where the registry itself was asked: behind a mirror, the text of
-/// the mirror may hide the answer of the registry.
+/// Decides on "not found". It proves that the credential was accepted only if the node asked the registry itself: the
+/// text of a mirror may hide the answer of the registry.
 fn not_found(evidence: &Evidence<'_>) -> Decision {
     let decision = Decision::from(Cause::NotFound);
     if evidence.simulation.is_complete && evidence.simulation.tried.is_empty() {
@@ -183,12 +183,12 @@ fn not_found(evidence: &Evidence<'_>) -> Decision {
     decision
 }
 
-/// Returns whether the kubelet certainly had no credential for the image.
+/// Returns whether it is certain that the kubelet had no credential for the image.
 fn sent_none(evidence: &Evidence<'_>) -> bool {
     evidence.simulation.is_complete && evidence.simulation.tried.is_empty()
 }
 
-/// The node sent no credential.
+/// Decides on a pull for which the node sent no credential.
 fn none_sent(evidence: &Evidence<'_>) -> Decision {
     let Evidence {
         pod,
@@ -250,7 +250,7 @@ fn none_sent(evidence: &Evidence<'_>) -> Decision {
     Cause::NoKeyForRegistry.into()
 }
 
-/// The registry refused a request with a credential.
+/// Decides on a request with a credential that the registry refused.
 fn refused(evidence: &Evidence<'_>, cause: Cause) -> Decision {
     let Evidence {
         simulation, now, ..

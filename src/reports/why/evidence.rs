@@ -18,11 +18,11 @@ pub struct PodView {
     pub node: Option<String>,
     /// The names in `imagePullSecrets`, in order.
     pub listed: Vec<String>,
-    /// The pod waits, and a controller creates another one if it is deleted.
+    /// Whether the pod waits, and a controller creates another one if it is deleted.
     pub is_replaceable: bool,
-    /// The pod is the mirror of a static pod. It can list no Secret, and to delete it changes nothing.
+    /// Whether the pod is the mirror of a static pod. It can list no Secret, and to delete it changes nothing.
     pub is_static: bool,
-    /// The annotation `pullgate.dev/injected` is there.
+    /// Whether the annotation `pullgate.dev/injected` is there.
     pub was_injected: bool,
     /// The images that containers wait for.
     pub waiting: Vec<WaitingImage>,
@@ -37,7 +37,7 @@ pub struct WaitingImage {
     pub image: String,
     /// `state.waiting.reason`.
     pub reason: String,
-    /// `state.waiting.message`, or the message of the last event about this image where the state has none.
+    /// `state.waiting.message`, or the message of the last event about this image if the state has none.
     pub message: String,
     /// The event that says more than the state.
     pub event: Option<PodEvent>,
@@ -52,7 +52,8 @@ pub struct PodEvent {
     pub reason: String,
     /// The message.
     pub message: String,
-    /// The field of the pod that it is about, for example `spec.containers{app}`; events of image volumes have none.
+    /// The field of the pod that the event is about, for example `spec.containers{app}`; events of image volumes have
+    /// none.
     pub field: String,
     /// The time of its last occurrence, in seconds of Unix time.
     pub time: Option<i64>,
@@ -70,19 +71,19 @@ pub struct ListedSecret {
 /// The state of a Secret that a pod lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretState {
-    /// The caller may not read it.
+    /// The caller may not read the Secret.
     Unread,
-    /// It does not exist.
+    /// The Secret does not exist.
     Absent,
-    /// The kubelet ignores it, because it is of this type.
+    /// The kubelet ignores the Secret, because it is of this type.
     OtherType(String),
-    /// The kubelet ignores it, because the key with the credentials is missing or empty.
+    /// The kubelet ignores the Secret, because the key with the credentials is missing or empty.
     Empty,
-    /// The kubelet reads it.
+    /// The kubelet reads the Secret.
     Read {
         /// The content, without passwords.
         content: Content,
-        /// The Secret is of the type `kubernetes.io/dockerconfigjson`.
+        /// Whether the Secret is of the type `kubernetes.io/dockerconfigjson`.
         is_config_json: bool,
         /// The time of its last change, in seconds of Unix time.
         changed: Option<i64>,
@@ -127,7 +128,7 @@ pub struct TriedCredential {
     pub key: String,
     /// The user name.
     pub username: String,
-    /// The end of its validity, in seconds of Unix time, where the credential says so.
+    /// The end of its validity, in seconds of Unix time, if the credential shows it.
     #[serde(skip)]
     pub expires: Option<i64>,
     /// The time of the last change of the Secret, in seconds of Unix time.
@@ -141,13 +142,13 @@ pub struct TriedCredential {
 /// The credentials that the kubelet would try now for one image.
 #[derive(Debug, Default)]
 pub struct Simulation {
-    /// In the order of the kubelet; none means an anonymous pull.
+    /// The credentials in the order of the kubelet; an empty list means an anonymous pull.
     pub tried: Vec<TriedCredential>,
     /// Secrets with an entry for the image that has no password: the node sends nothing for it.
     pub without_password: Vec<String>,
     /// A Secret that cannot be decoded. It stops every pull of the pod.
     pub unreadable: Option<String>,
-    /// Every listed Secret is known, so that `tried` is complete.
+    /// Whether every listed Secret is known, so that `tried` is complete.
     pub is_complete: bool,
 }
 

@@ -1,9 +1,10 @@
-//! Why a pod waits for its images: evidence in, causes out.
+//! The causes why a pod waits for its images: evidence in, causes out.
 //!
-//! The kubelet reports a failed pull as a text, and the same text can have several causes: "no basic auth credentials" is what
-//! a node says when the pod lists no secret, a missing one, one of the wrong type, and one for another registry. So three
-//! things are put together: the text of the node ([`texts`]), the credentials that the kubelet would try with the Secrets of
-//! the pod ([`evidence::Simulation`]), and the rule of the policy. [`cause::decide`] is the table that makes one cause of them.
+//! The kubelet reports a failed pull as a text, and the same text can have several causes: a node says "no basic auth
+//! credentials" if the pod lists no secret, a missing secret, a secret of the wrong type, or a secret for another
+//! registry. So this module combines three things: the text of the node ([`texts`]), the credentials that the kubelet
+//! would try with the Secrets of the pod ([`evidence::Simulation`]), and the rule of the policy. [`cause::decide`] is
+//! the table that maps them to one cause.
 
 pub mod cause;
 pub mod evidence;
@@ -32,12 +33,12 @@ pub struct Answer {
     pub missing: Vec<MissingRight>,
 }
 
-/// A right that the caller lacks, so that causes are less narrow than they could be.
+/// A right that the caller lacks. With it, the answer could name a narrower cause.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct MissingRight {
     /// The verb and the resource, as `kubectl auth can-i` takes them: `get secrets`.
     pub right: &'static str,
-    /// The namespace, or nothing where it is a right in the whole cluster.
+    /// The namespace, or `None` for a right in the whole cluster.
     pub namespace: Option<String>,
 }
 
@@ -48,10 +49,11 @@ pub struct ExplainedPod {
     pub namespace: String,
     /// The name.
     pub pod: String,
-    /// The node, where the pod has one.
+    /// The node, if the pod has one.
     #[serde(skip)]
     pub node: Option<String>,
-    /// The images that containers wait for; one entry with the cause `none`, `harmless` or `unscheduled` where none waits.
+    /// The images that containers wait for; one entry with the cause `none`, `harmless` or `unscheduled` if no
+    /// container waits.
     pub images: Vec<ExplainedImage>,
 }
 
@@ -68,9 +70,9 @@ pub struct ExplainedImage {
     pub candidates: Vec<Cause>,
     /// The cause in one sentence.
     pub message: String,
-    /// Commands that mend it.
+    /// Commands that fix it.
     pub fix: Vec<String>,
-    /// Seconds after which it works without a change, where it will.
+    /// The seconds after which the pull works without a change; `None` if it needs a change.
     pub heals: Option<u32>,
     /// The texts of the node.
     pub evidence: NodeTexts,
@@ -87,7 +89,7 @@ pub struct NodeTexts {
     pub reason: String,
     /// The message.
     pub message: String,
-    /// The reason of the event that the message is from, where it is from one.
+    /// The reason of the event that the message comes from, if it comes from an event.
     pub event: Option<String>,
 }
 
@@ -102,9 +104,9 @@ pub struct Known<'k> {
     pub secrets: &'k [ListedSecret],
     /// The rules for its images, in the order of [`PodView::waiting`].
     pub rules: &'k [RuleView],
-    /// The names of the images on its node, where the node could be read.
+    /// The names of the images on its node; `None` if the node could not be read.
     pub node_images: Option<&'k [String]>,
-    /// Seconds of Unix time.
+    /// The current time, in seconds of Unix time.
     pub now: i64,
 }
 
@@ -150,7 +152,7 @@ impl Known<'_> {
         ExplainedImage::new(&evidence, decision)
     }
 
-    /// A pod of which no container waits for an image.
+    /// Explains a pod in which no container waits for an image.
     fn nothing_waits(&self, secrets: &[ListedSecret]) -> ExplainedImage {
         let is_absent = |secret: &ListedSecret| secret.state == SecretState::Absent;
         let cause = if self.pod.node.is_none() {
@@ -183,7 +185,7 @@ impl Known<'_> {
         }
     }
 
-    /// The listed Secrets; one that the caller may not read is absent where the kubelet says so.
+    /// Returns the listed Secrets. A Secret that the caller may not read counts as absent if the kubelet says so.
     fn secrets_by_events(&self) -> Vec<ListedSecret> {
         let absent = pod::not_found(self.events);
         let corrected = self.secrets.iter().map(|secret| {
@@ -206,7 +208,7 @@ impl Known<'_> {
 impl ExplainedImage {
     fn new(evidence: &Evidence<'_>, decision: Decision) -> Self {
         let advice = words::advise(evidence, &decision);
-        // No password is in hand: the Secrets were reduced when they were read.
+        // Only an image can hold a password: the Secrets were reduced when they were read.
         let mut foreign = Confidential::default();
         let shown = words::without_credentials(&evidence.image.image);
         let hidden = evidence.image.image.strip_suffix(shown).unwrap_or_default();
@@ -292,7 +294,7 @@ impl ExplainedPod {
 }
 
 impl Answer {
-    /// A cause was found that somebody has to mend or wait for.
+    /// Returns whether a cause was found that a user has to fix, or has to wait for.
     #[must_use]
     pub fn has_causes(&self) -> bool {
         let mut images = self.pods.iter().flat_map(|pod| &pod.images);

@@ -1,4 +1,5 @@
-//! Reads pods and their events. A field of an unexpected type counts as absent: one odd object must not hide the others.
+//! Reads pods and their events. A field of an unexpected type counts as absent: one odd object must not hide the
+//! others.
 
 use super::evidence::{PodEvent, PodView, WaitingImage};
 use super::texts::{self, PullText};
@@ -43,7 +44,7 @@ impl PodView {
         }
     }
 
-    /// Returns whether the images on the node decide: those of containers with the pull policy `Never`.
+    /// Returns whether an image waits because of the pull policy `Never`, so that the images on the node decide.
     #[must_use]
     pub fn asks_for_node_images(&self) -> bool {
         let mut waiting = self.waiting.iter();
@@ -108,8 +109,8 @@ fn pulls(events: &[PodEvent], field: &str) -> bool {
         .is_some_and(|event| event.reason == "Pulling")
 }
 
-/// Returns the last event about an image whose text has a meaning. Up to Kubernetes 1.31 the state of a container in back-off
-/// does not give the reason of the last failure.
+/// Returns the last event about an image with a text that has a meaning. Up to Kubernetes 1.31 the state of a container
+/// in back-off does not give the reason of the last failure.
 fn explaining<'e>(events: &'e [PodEvent], field: &str, image: &str) -> Option<&'e PodEvent> {
     let about = |event: &&PodEvent| {
         (event.field == field || event.field.is_empty())
@@ -119,7 +120,7 @@ fn explaining<'e>(events: &'e [PodEvent], field: &str, image: &str) -> Option<&'
     events.iter().rev().find(about)
 }
 
-/// The kubelet writes the image in quotes.
+/// Returns whether a message names the image: the kubelet writes it in quotes.
 fn names_image(message: &str, image: &str) -> bool {
     !image.is_empty() && message.contains(&format!("{image:?}"))
 }
@@ -203,8 +204,8 @@ pub fn may_wait(pod: &Value) -> bool {
     })
 }
 
-/// Returns the names of the pull secrets that the kubelet did not find at its last attempt: it says so in an event, which a
-/// caller may read who may not read Secrets.
+/// Returns the names of the pull secrets that the kubelet did not find at its last attempt. It names them in an event,
+/// which a caller without the right to read Secrets may read.
 #[must_use]
 pub fn not_found(events: &[PodEvent]) -> Vec<&str> {
     let last = events

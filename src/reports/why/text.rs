@@ -89,7 +89,7 @@ impl ExplainedImage {
     }
 }
 
-/// The word for a value in JSON.
+/// Returns the word for a value in JSON.
 fn word(value: &impl serde::Serialize) -> String {
     let word = serde_json::to_value(value).unwrap_or_default();
     word.as_str().unwrap_or_default().to_owned()

@@ -1,8 +1,8 @@
-//! The texts by which kubelets and container runtimes say why an image was not pulled.
+//! The texts in which kubelets and container runtimes give the reason why an image was not pulled.
 //!
 //! No field of a pod names the cause of a failed pull: the kubelet copies the text of the container runtime, and the
-//! runtime copies the text of the registry or of Go's network code. One table maps pieces of these texts to their meaning.
-//! Texts of containerd 1.7 to 2.4, CRI-O and Kubernetes 1.31 to 1.37 are in it.
+//! runtime copies the text of the registry or of Go's network code. One table maps pieces of these texts to their
+//! meaning. Texts of containerd 1.7 to 2.4, CRI-O and Kubernetes 1.31 to 1.37 are in it.
 
 use crate::objects::names::MAX_SUBDOMAIN;
 
@@ -33,7 +33,7 @@ pub enum PullText {
     NoPlatform,
     /// The disk of the node is full, or fails.
     Disk,
-    /// No byte of a layer came for minutes.
+    /// The node received no byte of a layer for minutes.
     NoProgress,
     /// The registry has no such repository, tag or digest.
     NotFound,
@@ -60,7 +60,7 @@ const PULL_REASONS: [&str; 7] = [
     "SignatureValidationFailed",
 ];
 
-/// Reasons that decide alone, whatever the message says.
+/// Reasons that decide alone; the message does not count.
 const REASONS: [(&str, PullText); 5] = [
     ("InvalidImageName", PullText::InvalidName),
     ("ErrImageNeverPull", PullText::NeverPull),
@@ -69,8 +69,8 @@ const REASONS: [(&str, PullText); 5] = [
     ("SignatureValidationFailed", PullText::NodePolicy),
 ];
 
-/// The meaning of messages: the first row of which a piece is in the text decides. A row stands before those whose pieces
-/// can be in the same text: "no match for platform in manifest: not found" is about the platform.
+/// The meaning of messages: the first row with a piece that is in the text decides. A special row comes before a
+/// general one that can match the same text: "no match for platform in manifest: not found" is about the platform.
 const MESSAGES: &[(PullText, &[&str])] = &[
     (
         PullText::InvalidName,
@@ -169,7 +169,7 @@ const MESSAGES: &[(PullText, &[&str])] = &[
             "Failed to inspect image",
         ],
     ),
-    // Of several credentials one was accepted where "not found" stands beside the refusal of another.
+    // "not found" beside the refusal of a credential means that another credential was accepted.
     (
         PullText::NotFound,
         &[
@@ -221,8 +221,8 @@ const TOKEN_TEXTS: [&str; 4] = [
     "Requesting bearer token",
 ];
 
-/// Returns whether a container with this reason in `state.waiting` waits for an image. The kubelet uses the text of the
-/// decoder as reason and message where a listed Secret cannot be decoded (`MakeDockerKeyring` in
+/// Returns whether a container with this reason in `state.waiting` waits for an image. If a listed Secret cannot be
+/// decoded, the kubelet uses the text of the decoder as reason and message (`MakeDockerKeyring` in
 /// `pkg/kubelet/kuberuntime/kuberuntime_image.go`).
 #[must_use]
 pub fn is_about_a_pull(reason: &str, message: &str) -> bool {
@@ -232,7 +232,7 @@ pub fn is_about_a_pull(reason: &str, message: &str) -> bool {
         || is_raw_error(reason, message)
 }
 
-/// Returns the meaning of a reason and a message, or `None` where the table has none.
+/// Returns the meaning of a reason and a message, or `None` if the table has none.
 #[must_use]
 pub fn meaning(reason: &str, message: &str) -> Option<PullText> {
     if is_raw_error(reason, message) {
@@ -252,19 +252,19 @@ pub fn meaning(reason: &str, message: &str) -> Option<PullText> {
     row.map(|(meaning, _)| *meaning)
 }
 
-/// Reasons are words in camel case; the text of an error has spaces.
+/// Returns whether the reason is the text of an error: reasons are words in camel case, and such a text has spaces.
 fn is_raw_error(reason: &str, message: &str) -> bool {
     reason == message && reason.contains(' ')
 }
 
-/// The text without the body of an answer of the registry, which containerd appends after a line end: a registry may write
-/// there what it likes.
+/// Returns the text without the body of the registry's answer, which containerd appends after a line end: a registry
+/// may write any text there.
 fn of_the_runtime(message: &str) -> &str {
     message.split('\n').next().unwrap_or_default()
 }
 
-/// Returns the host that a text names as the one that was asked, where it names a URL. It is another than that of the image
-/// where the node has a mirror.
+/// Returns the host that the node asked, if the text names a URL. It differs from the host of the image if the node has
+/// a mirror.
 #[must_use]
 pub fn asked_host(message: &str) -> Option<&str> {
     let schemes = ["https://", "http://"];

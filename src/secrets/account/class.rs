@@ -1,4 +1,4 @@
-//! Classes of registry accounts, and the products whose accounts have them: each is defined here once.
+//! Classes of registry accounts, and the products that have such accounts: each is defined here once.
 
 use schemars::JsonSchema;
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum Product {
     Acr,
 }
 
-/// What kind of account a credential belongs to.
+/// The kind of account that a credential belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum AccountClass {
@@ -37,17 +37,17 @@ pub enum AccountClass {
     Token,
     /// A short-lived token of a node's own identity.
     NodeIdentity,
-    /// Nothing that is known.
+    /// Another or an unknown kind.
     Unknown,
 }
 
-/// Everything that is said of a class of account, in one place.
+/// The definition of a class of account: its words and its rank.
 struct ClassDefinition {
     /// The word for it in the policy, in metrics and in reports.
     name: &'static str,
     /// The words for it in a message, after "holds ".
     phrase: &'static str,
-    /// The order in which classes count where a Secret has several: the gravest has 0.
+    /// The order in which classes count if a Secret has several: the gravest has 0.
     rank: u8,
 }
 
@@ -79,19 +79,19 @@ impl AccountClass {
         }
     }
 
-    /// The word for the class in the policy, in metrics and in reports.
+    /// Returns the word for the class in the policy, in metrics and in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.definition().name
     }
 
-    /// The words for the class in a message.
+    /// Returns the words for the class in a message.
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         self.definition().phrase
     }
 
-    /// The order in which classes count where a Secret has several: the gravest has 0.
+    /// Returns the order in which classes count if a Secret has several: the gravest has 0.
     #[must_use]
     pub const fn rank(self) -> u8 {
         self.definition().rank
@@ -109,7 +109,7 @@ impl Product {
         Self::Acr,
     ];
 
-    /// The word for the product in the policy.
+    /// Returns the word for the product in the policy.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,8 +1,9 @@
 //! The kind of account that a credential belongs to, by its host, its user name and the form of its password.
 //!
-//! Hosts of the large providers tell the product that runs there; of others the policy may (`registries[].product`). Where
-//! the product is not known, user names that several products have in common count, with less confidence. Each rule names its
-//! sources. The claims of a token are not verified here, so they may tell against a credential and never for it.
+//! The hosts of large providers show the product that runs there; for other hosts the policy may name it
+//! (`registries[].product`). If the product is not known, user names that several products have in common count, with
+//! less confidence. Each rule names its sources. The claims of a token are not verified here, so they can only count
+//! against a credential.
 
 mod class;
 mod password;
@@ -17,15 +18,15 @@ pub use password::{Shape, expiry};
 pub struct Account {
     /// The kind of account.
     pub class: AccountClass,
-    /// How sure that is.
+    /// The confidence in the class.
     pub confidence: Confidence,
     /// The reason for the class. A message has it in parentheses, after the class and the registry.
     pub reason: &'static str,
-    /// How long its credentials last by themselves.
+    /// The lifetime of its credentials if they are not changed.
     pub life: Life,
 }
 
-/// How sure a class is.
+/// The confidence in a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
     /// A guess; never reason enough to refuse anything.
@@ -36,14 +37,14 @@ pub enum Confidence {
     High,
 }
 
-/// How long credentials of an account last if they are not changed.
+/// The lifetime of credentials of an account if they are not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Nothing is known.
+    /// The lifetime is not known.
     Unknown,
-    /// They do not expire.
+    /// The credentials do not expire.
     Endless,
-    /// Some hours, so that a Secret is no place for them.
+    /// The credentials last some hours, so a Secret is the wrong place for them.
     Hours,
 }
 
@@ -59,7 +60,8 @@ enum Registry {
     Other,
 }
 
-/// The account of a credential: `host` as a Docker configuration has it, without its path; `product` as the policy says.
+/// Returns the account of a credential: `host` as a Docker configuration has it, without its path; `product` as the
+/// policy says.
 #[must_use]
 pub fn classify(host: &str, username: &str, shape: Shape, product: Option<Product>) -> Account {
     if shape == Shape::Empty {
@@ -88,11 +90,11 @@ pub fn classify(host: &str, username: &str, shape: Shape, product: Option<Produc
 const UNKNOWN: Account = account(
     AccountClass::Unknown,
     Medium,
-    "nothing tells what kind of account it is",
+    "host, user and password do not show the kind of account",
 );
 /// No registry lets in a user without a password, so the name of the user proves nothing.
 const NO_PASSWORD: Account = account(AccountClass::Unknown, Medium, "it has no password");
-/// Of Nexus: sonatype/docker-nexus3.
+/// The administrator of Nexus: sonatype/docker-nexus3.
 const ADMIN_BY_NAME: Account = endless(account(
     AccountClass::Admin,
     Medium,
@@ -134,8 +136,9 @@ const fn hours(account: Account) -> Account {
     }
 }
 
-/// Microsoft: "Authenticate with an Azure container registry"; Azure/acr docs/AAD-OAuth.md. The name of a registry is
-/// alphanumeric, so that a `-` in its host can only begin the hash of a domain name label.
+/// Returns the account at an Azure Container Registry. Source: Microsoft, "Authenticate with an Azure container
+/// registry"; Azure/acr docs/AAD-OAuth.md. The name of a registry is alphanumeric, so that a `-` in its host can only
+/// begin the hash of a domain name label.
 fn acr(host: &str, username: &str) -> Option<Account> {
     let label = host.split('.').next().unwrap_or_default();
     let name = label.split('-').next().unwrap_or_default();
@@ -174,7 +177,8 @@ fn acr(host: &str, username: &str) -> Option<Account> {
     })
 }
 
-/// goharbor/harbor: `src/common/security`, `robot_prefix` of its configuration.
+/// Returns the account at a Harbor. Source: goharbor/harbor, `src/common/security`, and `robot_prefix` of its
+/// configuration.
 fn harbor(username: &str) -> Option<Account> {
     (username == "admin")
         .then(|| {
@@ -200,7 +204,7 @@ fn harbor_robot(username: &str) -> Option<Account> {
     })
 }
 
-/// CVE-2019-17444: the administrator that comes with it.
+/// Returns the account at an Artifactory. Source: CVE-2019-17444, about the default administrator.
 fn artifactory(username: &str) -> Option<Account> {
     (username == "admin").then(|| {
         endless(account(
@@ -211,7 +215,7 @@ fn artifactory(username: &str) -> Option<Account> {
     })
 }
 
-/// quay/quay: `auth/credential_consts.py`.
+/// Returns the account at a Quay. Source: quay/quay, `auth/credential_consts.py`.
 fn quay(username: &str) -> Option<Account> {
     Some(match username {
         "$oauthtoken" => account(
@@ -231,7 +235,7 @@ fn quay(username: &str) -> Option<Account> {
     })
 }
 
-/// Docker documentation: "Access tokens"; anything else is a password.
+/// Returns the account at Docker Hub. Source: Docker documentation, "Access tokens". Another text is a password.
 fn docker_hub(shape: Shape) -> Account {
     let personal = |confidence, reason| account(AccountClass::Personal, confidence, reason);
     match shape {
@@ -256,7 +260,8 @@ fn docker_hub(shape: Shape) -> Account {
     }
 }
 
-/// Google: "Configure authentication to Artifact Registry for Docker", which calls a key the least secure way.
+/// Returns the account at a registry of Google. Source: "Configure authentication to Artifact Registry for Docker",
+/// which calls a key the least secure way.
 fn gcp(username: &str) -> Option<Account> {
     Some(match username {
         "_json_key" | "_json_key_base64" => endless(account(
@@ -278,7 +283,7 @@ fn gcp(username: &str) -> Option<Account> {
     })
 }
 
-/// Passwords that are known by how they begin, wherever they are used.
+/// Returns the account for a password with a known beginning, at any registry.
 fn by_shape(shape: Shape) -> Option<Account> {
     let personal = |reason| account(AccountClass::Personal, Medium, reason);
     Some(match shape {
@@ -325,7 +330,8 @@ fn by_shape(shape: Shape) -> Option<Account> {
     })
 }
 
-/// User names that several products have; less sure where it is known that something else runs there.
+/// Returns the account for a user name that several products have. The class is less certain if another product is
+/// known to run there.
 fn by_name(username: &str, is_anything: bool) -> Option<Account> {
     let deploy = username.strip_prefix("gitlab+deploy-token-");
     if deploy.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -370,7 +376,8 @@ fn is_acr(host: &str) -> bool {
     domains.iter().any(|domain| host.ends_with(domain))
 }
 
-/// `ACCOUNT.dkr.ecr[-fips].REGION.DOMAIN`, or with a `-` for dual stack (awslabs/amazon-ecr-credential-helper).
+/// Returns whether a host is one of ECR: `ACCOUNT.dkr.ecr[-fips].REGION.DOMAIN`, or with a `-` for dual stack
+/// (awslabs/amazon-ecr-credential-helper).
 fn is_ecr(host: &str) -> bool {
     let Some((number, rest)) = host.split_once(".dkr") else {
         return false;
@@ -380,7 +387,7 @@ fn is_ecr(host: &str) -> bool {
     is_number && prefixes.iter().any(|prefix| rest.starts_with(prefix))
 }
 
-/// The host without a port. An IPv6 address keeps both: no rule is about one.
+/// Returns the host without its port. An IPv6 address keeps its port: no rule is about such addresses.
 pub(super) fn split_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

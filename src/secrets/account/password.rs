@@ -1,4 +1,4 @@
-//! What a password looks like, and when it expires: all that is kept of it.
+//! The form of a password and its expiry: nothing else of it is kept.
 
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
@@ -7,17 +7,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-/// A larger one is no token.
+/// The most bytes of a token. A longer password is not a token.
 const MAX_TOKEN: usize = 64 * 1024;
 
-/// The form of a password, where it is one that is known.
+/// The form of a password, if the form is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// There is none.
+    /// The password is missing or empty.
     Empty,
     /// A key or reference token of Artifactory (gitleaks: `AKCp`, `cmVmdGtu`).
     ArtifactoryKey,
-    /// A token of Artifactory whose scope has `applied-permissions/admin` ("Create scoped tokens" of its documentation).
+    /// A token of Artifactory with the scope `applied-permissions/admin` ("Create scoped tokens" of its documentation).
     ArtifactoryAdmin,
     /// `gldt-`.
     GitlabDeploy,
@@ -48,7 +48,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The form of a password.
+    /// Returns the form of a password.
     #[must_use]
     pub fn of(password: &[u8]) -> Self {
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -80,8 +80,8 @@ impl Shape {
     }
 }
 
-/// When a password expires, in seconds of Unix time: the claim `exp` of a JWT (RFC 7519), or `expiration` of the payload
-/// of a token of ECR.
+/// Returns the time when a password expires, in seconds of Unix time: the claim `exp` of a JWT (RFC 7519), or
+/// `expiration` of the payload of a token of ECR.
 #[must_use]
 pub fn expiry(password: &[u8]) -> Option<i64> {
     #[derive(Deserialize)]
@@ -100,7 +100,7 @@ pub fn expiry(password: &[u8]) -> Option<i64> {
     seconds(token.expiration)
 }
 
-/// `8-4-4-4-12` hexadecimal digits.
+/// Returns whether a text is a UUID: `8-4-4-4-12` hexadecimal digits.
 pub(super) fn is_uuid(text: &[u8]) -> bool {
     let groups = text.split(|byte| *byte == b'-');
     let is_hex = |group: &[u8]| group.iter().all(u8::is_ascii_hexdigit);
@@ -109,13 +109,15 @@ pub(super) fn is_uuid(text: &[u8]) -> bool {
         && groups.clone().all(is_hex)
 }
 
-/// `glpat-`, since GitLab 18 with a routable part that has dots.
+/// Returns whether a password is a personal token of GitLab: `glpat-`, since GitLab 18 with a routable part that has
+/// dots.
 fn is_gitlab_personal(password: &[u8]) -> bool {
     let rest = password.strip_prefix(b"glpat-");
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     rest.is_some_and(|rest| rest.len() >= 20 && rest.iter().all(fits))
 }
 
+/// Returns whether a password is the secret of a Microsoft Entra application:
 /// `[a-zA-Z0-9_~.]{3}\dQ~[a-zA-Z0-9_~.-]{31,34}`.
 fn is_azure_client_secret(password: &[u8]) -> bool {
     let fits =
@@ -130,7 +132,7 @@ fn is_artifactory_admin(password: &[u8]) -> bool {
     claims(password).is_some_and(|claims| claims.is_for_administrators)
 }
 
-/// What a JWT says of itself; its signature is not looked at.
+/// The claims of a JWT. Its signature is not verified.
 struct Claims {
     exp: Option<i64>,
     is_for_administrators: bool,
@@ -170,7 +172,7 @@ fn claims(password: &[u8]) -> Option<Claims> {
     })
 }
 
-/// A number of seconds, which JSON may write with a fraction.
+/// Returns a number of seconds, which JSON may write with a fraction.
 fn seconds(json: &RawValue) -> Option<i64> {
     let seconds: f64 = serde_json::from_str(json.get()).ok()?;
     #[expect(

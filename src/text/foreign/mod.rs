@@ -1,7 +1,7 @@
 //! Texts of registries and kubelets, made fit to be shown.
 //!
-//! Such texts carry signed URLs, tokens, and sometimes the header that they refuse. [`Confidential::show`] is the one way
-//! for them into any output.
+//! Such texts carry signed URLs, tokens, and sometimes the header that they refuse. They get into an output only
+//! through [`Confidential::show`].
 
 mod urls;
 mod value;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 /// The most characters that are shown of a text.
 pub const MAX_SHOWN: usize = 256;
-/// The most bytes of a text that are read. More than is shown, because what is replaced gets shorter.
+/// The most bytes of a text that are read. This is more than is shown, because replaced parts get shorter.
 const MAX_READ: usize = 4096;
 /// The least characters of a base64 run that is replaced.
 const BASE64_RUN: usize = 20;
@@ -56,9 +56,9 @@ impl Confidential {
         self.values.push(Zeroizing::new(value.to_vec()));
     }
 
-    /// Returns a text fit to be shown: in one line of at most [`MAX_SHOWN`] characters, URLs without user info and query,
-    /// long base64 runs replaced, and no value in it, be it plain, in base64 or encoded for a URL. A text in which a value
-    /// is left all the same becomes empty.
+    /// Returns a text fit to be shown: in one line of at most [`MAX_SHOWN`] characters, URLs without user info and
+    /// query, long base64 runs replaced, and without any value, plain, in base64 or encoded for a URL. If a value is
+    /// left nevertheless, the text becomes empty.
     #[must_use]
     pub fn show(&self, text: &str) -> String {
         let read = clean(beginning(text, MAX_READ));
@@ -77,7 +77,7 @@ impl Confidential {
         shown
     }
 
-    /// Whether a text has a value in it.
+    /// Returns whether a text has a value in it.
     fn repeats(&self, text: &str) -> bool {
         let mut encoded = self.encoded.iter();
         let is_found = |value: &Zeroizing<Vec<u8>>| {
@@ -146,7 +146,7 @@ impl Confidential {
         shown
     }
 
-    /// Whether a run is, or is a part of, the base64 of a value.
+    /// Returns whether a run is the base64 of a value, or a part of it.
     fn encodes(&self, run: &str) -> bool {
         let run = run.trim_end_matches('=');
         let mut encoded = self.encoded.iter();
@@ -163,8 +163,8 @@ impl fmt::Debug for Confidential {
     }
 }
 
-/// Returns the parts of a run that name an image or a URL rather than a token: between `/`, words in one case, numbers and
-/// short names. The others are replaced.
+/// Returns the parts of a run that name an image or a URL rather than a token: between `/`, words in one case, numbers
+/// and short names. The others are replaced.
 fn words_of(run: &str) -> String {
     if run.contains(['+', '=']) {
         return HIDDEN.to_owned();

@@ -1,6 +1,6 @@
 //! URLs in a text.
 
-/// Cuts user info and queries of URLs, and what looks like a query elsewhere.
+/// Cuts user info and queries of URLs, and other parts that look like a query.
 pub(super) fn without_queries(text: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`');
     let mut shown = String::new();
@@ -29,7 +29,8 @@ fn cut_url(word: &str) -> String {
 }
 
 /// Returns the length of the user info at the beginning of an authority. A password with a `/`, `?` or `#` ends the
-/// authority too early: then the text behind its colon is not a port, and if the user info has no end, all of it is cut.
+/// authority too early: then the text behind its colon is not a port, and if the user info has no end, all of it is
+/// cut.
 fn user_info(text: &str) -> usize {
     let authority = &text[..text.find('/').unwrap_or(text.len())];
     let port = authority.rsplit_once(':').map_or("", |(_, port)| port);

@@ -1,11 +1,12 @@
 //! Confidential values in a text, plain or encoded.
 
-/// A shorter value may by chance be part of any text: a text with it is left out as a whole.
+/// The least bytes of a value that is replaced. A shorter value may be part of any text by chance: a text with it is
+/// left out as a whole.
 pub(super) const MIN_VALUE: usize = 4;
 /// The least bytes at the end of a text that count as the beginning of a value, because the text was cut there.
 const MIN_BEGINNING: usize = 6;
 
-/// A value, or its beginning, at the beginning of a text.
+/// A match of a value, or of its beginning, at the beginning of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Match {
     /// The bytes of the text.
@@ -17,7 +18,7 @@ pub(super) struct Match {
 }
 
 impl Match {
-    /// The bytes of the text to replace, if the match is not a chance.
+    /// Returns the bytes of the text to replace, if the match is not by chance.
     pub(super) fn length(self) -> Option<usize> {
         let least = if self.is_whole {
             MIN_VALUE

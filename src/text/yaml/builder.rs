@@ -1,4 +1,4 @@
-//! From tokens to trees, within limits.
+//! Builds trees from tokens, within limits.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "a rule names the tokens that it accepts, and every other is an error"
@@ -12,10 +12,10 @@ use super::tokens::Token;
 use crate::text::diagnostic::Span;
 use std::collections::HashMap;
 
-/// The memory of a value without its text, about.
+/// The approximate memory of a value without its text, in bytes.
 const BYTES_OF_A_VALUE: usize = 64;
 
-/// Why a second document is an error where no `---` comes before it.
+/// The message about a second document without `---` before it.
 pub(super) const SKIPPED: &str = "the document ends before this, and kubectl skips the rest";
 
 /// The most %TAG directives of a document.
@@ -47,7 +47,7 @@ impl<'a> Builder<'a> {
     /// Reads a text from a position on.
     ///
     /// # Errors
-    /// It holds a character that YAML does not allow.
+    /// The text holds a character that YAML does not allow.
     pub(super) fn new(text: &'a str, mut begin: Mark, limits: Limits) -> Result<Self, YamlError> {
         check_characters(text, begin)?;
         if text[begin.offset..].starts_with('\u{feff}') {
@@ -63,12 +63,12 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// How many nodes were built so far, copies by aliases included.
+    /// Returns the number of nodes built so far, including copies by aliases.
     pub(super) fn nodes(&self) -> usize {
         self.nodes
     }
 
-    /// The next document.
+    /// Returns the next document.
     pub(super) fn document(&mut self) -> Result<Option<Node>, YamlError> {
         let is_first = std::mem::take(&mut self.is_first);
         while !is_first && self.scanner.peek()?.token == Token::DocumentEnd {
@@ -138,14 +138,15 @@ impl<'a> Builder<'a> {
             }
             self.scanner.next()?;
         }
-        // The first of a handle counts.
+        // The first prefix of a handle counts.
         for (handle, prefix) in [("!", "!"), ("!!", "tag:yaml.org,2002:")] {
             self.tags.push((handle.to_owned(), prefix.to_owned()));
         }
         Ok(())
     }
 
-    /// A value. In a block it may be a block collection, and the value of a mapping may be a list that is not indented.
+    /// Builds a value. In a block it may be a block collection, and the value of a mapping may be a list that is not
+    /// indented.
     pub(super) fn node(
         &mut self,
         block: bool,
@@ -175,7 +176,7 @@ impl<'a> Builder<'a> {
                 size,
                 node: node.clone(),
             };
-            // Unless a value in it has the same anchor: that one came later.
+            // If a value in it has the same anchor, that later one counts.
             if let Some(known @ Anchored::Open) = self.anchors.get_mut(&anchor) {
                 *known = anchored;
             }
@@ -204,7 +205,7 @@ impl<'a> Builder<'a> {
         if depth + height > self.limits.depth {
             return Err(YamlError::at(span, "nested too deeply"));
         }
-        // Counted before it is copied: a few lines can ask for more memory than there is.
+        // The copy is counted before it is made: a few lines can ask for more memory than there is.
         self.count(size, span)?;
         match self.anchors.get(&name) {
             Some(Anchored::Complete { node, .. }) => Ok(Node {
@@ -215,7 +216,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// An anchor and a tag, in any order.
+    /// Reads an anchor and a tag, in any order.
     fn properties(&mut self) -> Result<(Option<String>, Option<String>), YamlError> {
         let (mut anchor, mut tag) = (None, None);
         loop {
@@ -332,7 +333,8 @@ fn height(node: &Node) -> usize {
     }
 }
 
-/// How many values a copy counts as: a long text counts as many, because a few bytes of aliases can ask for gigabytes.
+/// Returns the number of values that a copy counts as. A long text counts as many, because a few bytes of aliases can
+/// ask for gigabytes.
 fn size(node: &Node) -> usize {
     1 + match &node.value {
         Value::Scalar { text, .. } => text.len() / BYTES_OF_A_VALUE,

@@ -32,7 +32,7 @@ impl Builder<'_> {
         }
     }
 
-    /// A list at the column of the key it belongs to.
+    /// Reads a list in the column of the key that it belongs to.
     pub(super) fn indentless_list(&mut self, span: Span, depth: usize) -> Result<Node, YamlError> {
         let mut items = Vec::new();
         while self.scanner.peek()?.token == Token::BlockEntry {
@@ -73,7 +73,7 @@ impl Builder<'_> {
         }
     }
 
-    /// A key or a value of a block mapping; where it is empty, `at` is its place.
+    /// Reads a key or a value of a block mapping; `at` is its place if it is empty.
     fn entry_part(&mut self, at: Span, depth: usize) -> Result<Node, YamlError> {
         match self.scanner.peek()?.token {
             Token::Key | Token::Value | Token::BlockEnd => self.empty_here(at),
@@ -111,14 +111,14 @@ impl Builder<'_> {
         }
     }
 
-    /// A mapping of one entry without braces, in a flow list.
+    /// Reads a mapping of one entry without braces, in a flow list.
     fn pair(&mut self, depth: usize) -> Result<Node, YamlError> {
         let start = self.scanner.next()?;
         let span = start.span();
         self.count(1, span)?;
         let next = self.scanner.peek()?;
         let key = match next.token {
-            // As in libyaml, which skips one token here, and so refuses what follows.
+            // As in libyaml, which skips one token here, and so refuses the tokens that follow.
             Token::Value | Token::FlowEntry | Token::FlowSequenceEnd => {
                 let at = self.scanner.next()?.end;
                 self.empty_here(at.to(at))?
@@ -129,7 +129,7 @@ impl Builder<'_> {
         Ok(mapping(vec![(key, value)], span))
     }
 
-    /// The value of an entry of a flow collection, if there is one.
+    /// Reads the value of an entry of a flow collection, if there is one.
     fn flow_value(&mut self, end: &Token, depth: usize) -> Result<Node, YamlError> {
         if self.scanner.peek()?.token == Token::Value {
             self.scanner.next()?;
@@ -186,7 +186,7 @@ fn list(items: Vec<Node>, span: Span) -> Node {
     }
 }
 
-/// A mapping begins at its first key.
+/// Makes a mapping, which begins at its first key.
 fn mapping(entries: Vec<(Node, Node)>, begin: Span) -> Node {
     let span = entries.first().map_or(begin, |(key, _)| key.span);
     Node {

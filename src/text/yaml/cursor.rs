@@ -6,18 +6,18 @@ use crate::text::diagnostic::Span;
 /// A position in a text.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mark {
-    /// How many characters come before it.
+    /// The number of characters before it.
     pub(super) index: usize,
     /// The line, from 0.
     pub(super) line: usize,
     /// The column in characters, from 0.
     pub(super) column: usize,
-    /// How many bytes come before it.
+    /// The number of bytes before it.
     pub(super) offset: usize,
 }
 
 impl Mark {
-    /// The span from here to another position.
+    /// Returns the span from here to another position.
     pub(super) fn to(self, end: Self) -> Span {
         Span {
             line: self.line + 1,
@@ -32,7 +32,7 @@ impl Mark {
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub(super) mark: Mark,
-    /// Whether the last line is over.
+    /// Whether the last line has ended.
     is_complete: bool,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The text from the current position on.
+    /// Returns the text from the current position on.
     pub(super) fn rest(&self) -> &'a str {
         &self.text[self.mark.offset..]
     }
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         self.rest().chars().next()
     }
 
-    /// The byte so many bytes further, where only ASCII matters.
+    /// Returns the byte at this many bytes after the position, for callers to whom only ASCII matters.
     pub(super) fn byte(&self, further: usize) -> Option<u8> {
         self.text
             .as_bytes()
@@ -83,8 +83,8 @@ impl<'a> Cursor<'a> {
         self.skip();
     }
 
-    /// Moves past a line break, and returns the character that it stands for. `\r\n` is one break, and so is `\r\r\n`, because kubectl
-    /// removes `\r\n` from each line before it parses. And kubectl ends the last line where the text does not.
+    /// Moves past a line break, and returns the character that it stands for. `\r\n` is one break, and so is `\r\r\n`,
+    /// because kubectl removes `\r\n` from each line before it parses. If the last line has no end, kubectl adds one.
     pub(super) fn take_break(&mut self) -> Option<char> {
         let rest = self.rest();
         let (characters, length, read) = match self.peek().or(self.end_of_last_line())? {
@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
         self.mark.offset == self.text.len()
     }
 
-    /// Whether a space or tab is here.
+    /// Returns whether a space or tab is here.
     pub(super) fn is_blank(&self) -> bool {
         matches!(self.byte(0), Some(b' ' | b'\t'))
     }
@@ -123,19 +123,19 @@ impl<'a> Cursor<'a> {
         self.peek().is_some_and(is_break)
     }
 
-    /// Whether a line break or the end of the text is here.
+    /// Returns whether a line break or the end of the text is here.
     pub(super) fn is_break_or_end(&self) -> bool {
         self.peek().is_none_or(is_break)
     }
 
-    /// Whether white space or the end of the text comes so many bytes further.
+    /// Returns whether white space or the end of the text comes this many bytes after the position.
     pub(super) fn is_space_or_end(&self, further: usize) -> bool {
         let rest = self.rest().get(further..).unwrap_or_default();
         let next = rest.chars().next();
         next.is_none_or(|next| matches!(next, ' ' | '\t') || is_break(next))
     }
 
-    /// Whether a line begins here with `---` or `...` alone.
+    /// Returns whether a line begins here with `---` or `...` alone.
     pub(super) fn is_document_indicator(&self) -> bool {
         let rest = self.rest();
         self.mark.column == 0
@@ -149,7 +149,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Moves past a comment, as far as the end of its line.
+    /// Moves past a comment, up to the end of its line.
     pub(super) fn skip_comment(&mut self) {
         if self.byte(0) == Some(b'#') {
             while !self.is_break_or_end() {
@@ -168,7 +168,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// An error at the current position.
+    /// Returns an error at the current position.
     pub(super) fn error(&self, message: &str) -> YamlError {
         let length = self.peek().map_or(0, char::len_utf8);
         let end = Mark {
@@ -183,7 +183,7 @@ fn is_break(character: char) -> bool {
     matches!(character, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// An error of syntax.
+/// Returns a syntax error.
 pub(super) fn syntax(span: Span, message: &str) -> YamlError {
     YamlError::at(span, &format!("not YAML: {message}"))
 }

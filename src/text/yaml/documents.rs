@@ -33,7 +33,7 @@ pub(super) fn read(
     }
     let is_json = cursor.rest().trim_start().starts_with('{');
     if !is_json || documents.add_json(text, &mut cursor) {
-        // For kubectl a line begins here, even where JSON comes before it.
+        // For kubectl a line begins here, even if JSON comes before it.
         cursor.mark.column = 0;
         documents.add_yaml(text, cursor.mark);
     }
@@ -47,7 +47,7 @@ struct Documents<'f, 'g> {
 }
 
 impl Documents<'_, '_> {
-    /// Reads JSON values as far as there are any; says whether YAML may follow. After two values it may not.
+    /// Reads JSON values while there are any. Returns whether YAML may follow: not after two values.
     fn add_json(&mut self, text: &str, cursor: &mut Cursor<'_>) -> bool {
         let first = cursor.mark.offset;
         let mut values =
@@ -94,7 +94,7 @@ impl Documents<'_, '_> {
                 let behind = behind.trim();
                 if !behind.is_empty() && !behind.starts_with('#') {
                     self.add_part(&text[..line.offset], begin);
-                    let message = "kubectl reads no text behind `---`: begin a line for it";
+                    let message = "kubectl reads no text after `---`: put it on a new line";
                     self.read.push(Err(syntax(line.to(next), message)));
                     begin = line;
                 } else if line.offset > begin.offset {
@@ -107,7 +107,7 @@ impl Documents<'_, '_> {
         self.add_part(text, begin);
     }
 
-    /// Reads a part. Of its documents kubectl reads the first, and skips others; here they are an error.
+    /// Reads a part. kubectl reads its first document and skips the others; here they are an error.
     fn add_part(&mut self, text: &str, begin: Mark) {
         let mut builder = match Builder::new(text, begin, self.limits) {
             Ok(builder) => builder,
@@ -123,7 +123,7 @@ impl Documents<'_, '_> {
         self.limits.nodes = self.limits.nodes.saturating_sub(builder.nodes());
     }
 
-    /// Says whether the document could be read.
+    /// Returns whether the document could be read.
     fn add(&mut self, document: Result<Node, YamlError>) -> bool {
         let finished = document.and_then(|mut node| {
             (self.finish)(&mut node)?;
@@ -134,7 +134,7 @@ impl Documents<'_, '_> {
     }
 }
 
-/// Skips white space as far as the end of the line. Where fewer than four bytes are left, kubectl does not go on.
+/// Skips white space up to the end of the line. If fewer than four bytes are left, kubectl does not continue.
 fn skip_line_end(cursor: &mut Cursor<'_>) -> bool {
     while cursor.rest().len() >= 4 {
         match cursor.peek() {

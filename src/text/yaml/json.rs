@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, Mark};
 use super::node::{Limits, Node, Value, YamlError};
 
-/// Reads a value at a position. It was found to be JSON before: only depth and length are not known.
+/// Reads a value at a position. The caller has checked that it is JSON; only its depth and length are not checked yet.
 pub(super) fn read(text: &str, begin: Mark, limits: Limits) -> Result<Node, YamlError> {
     let mut reader = Reader {
         cursor: Cursor::new(text, begin),
@@ -133,7 +133,7 @@ impl Reader<'_> {
         escaped
     }
 
-    /// `\u00e9`, or two of them for a character beyond U+FFFF. Go reads a half of such a pair as U+FFFD.
+    /// Reads `\u00e9`, or two such escapes for a character beyond U+FFFF. Go reads half of such a pair as U+FFFD.
     fn unicode(&mut self) -> char {
         let unit = |text: &str| {
             let digits = text.strip_prefix("\\u")?.get(..4)?;

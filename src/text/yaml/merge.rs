@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use std::collections::hash_map::{Entry, HashMap};
 
 impl Node {
-    /// Reads a document as kubectl does, by YAML 1.1: afterwards scalars and keys are as in the JSON that kubectl makes.
-    /// Of a key that is there twice the last one counts, and a merge key (`<<`, <https://yaml.org/type/merge.html>)
-    /// counts where it stands. Says where keys were there twice.
+    /// Reads a document as kubectl does, by YAML 1.1: afterwards scalars and keys are as in the JSON that kubectl
+    /// makes. If a key appears twice, the last one counts; a merge key (`<<`, <https://yaml.org/type/merge.html>)
+    /// counts at its place. Adds the places of keys that appear twice to `doubles`.
     ///
     /// # Errors
     /// A part that has no JSON: a key that is a mapping, a list or null; a merge of anything but mappings; `.nan`.
@@ -39,14 +39,14 @@ impl Node {
         Ok(())
     }
 
-    /// Makes a text of a key, if there is a text for it.
+    /// Converts a key to a text, if there is a text for it.
     fn resolve_key(&mut self) -> Result<(), YamlError> {
         let is_merge = self.is_merge();
         match &mut self.value {
             Value::Scalar { text, plain } if *plain && !is_merge => {
                 let resolved = resolve(text);
                 if resolved != Resolved::Text {
-                    // Without a text it stays as it is, and is refused if it counts.
+                    // A key without a text stays unchanged, and is refused if it counts.
                     let Some(key) = key_text(resolved) else {
                         return Ok(());
                     };
@@ -87,7 +87,7 @@ impl Node {
             Value::Mapping(entries) => {
                 for (key, value) in entries {
                     if matches!(key.value, Value::Scalar { plain: true, .. }) {
-                        let message = "a key cannot be null, or so large a number";
+                        let message = "a key cannot be null or a number as large as this";
                         return Err(syntax(key.span, message));
                     }
                     value.canonicalize()?;
@@ -102,7 +102,7 @@ impl Node {
     }
 }
 
-/// The entries that count; says where keys were there twice.
+/// Returns the entries that count, and notes the places of keys that appear twice.
 fn merged(
     entries: Vec<(Node, Node)>,
     doubles: &mut Vec<Span>,
@@ -127,7 +127,7 @@ fn merged(
             Value::Sequence(sources) => sources,
             Value::Scalar { .. } | Value::Mapping(_) => vec![value],
         };
-        // Of several in one list the first counts.
+        // If several mappings of one list have the key, the first counts.
         for source in sources.into_iter().rev() {
             let Value::Mapping(entries) = source.value else {
                 let message = "`<<` merges a mapping or a list of mappings, and nothing else";
@@ -141,14 +141,14 @@ fn merged(
     Ok(merging.entries)
 }
 
-/// A mapping that is being put together: what comes later counts.
+/// A mapping under construction: later entries replace earlier ones.
 #[derive(Default)]
 struct Merging {
     entries: Vec<(Node, Node)>,
     places: HashMap<String, (usize, EntryOrigin)>,
 }
 
-/// Where an entry comes from.
+/// The origin of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EntryOrigin {
     Own,
@@ -156,7 +156,7 @@ enum EntryOrigin {
 }
 
 impl Merging {
-    /// Puts an entry in, and says where the one came from that it replaces.
+    /// Inserts an entry, and returns the origin of the entry that it replaces.
     fn put(&mut self, key: Node, value: Node, origin: EntryOrigin) -> Option<EntryOrigin> {
         let text = key.text().unwrap_or_default().to_owned();
         match self.places.entry(text) {

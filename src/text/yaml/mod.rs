@@ -1,6 +1,6 @@
-//! A YAML document as a tree in which everything knows its place.
+//! A YAML document as a tree in which every value knows its place.
 //!
-//! serde stops at the first fault and forgets where things stood; a policy is to be told all its faults at once.
+//! serde stops at the first fault and does not keep positions; `check` shows all faults of a policy at once.
 
 mod builder;
 mod collections;
@@ -21,10 +21,10 @@ use cursor::Mark;
 
 pub use node::{Limits, Node, Plain, Value, YamlError, plain};
 
-/// Reads the one document of a policy; `None` where there is nothing but white space and comments.
+/// Reads the one document of a policy; `None` if the text has only white space and comments.
 ///
 /// # Errors
-/// The first place that is not YAML, a second document, an unknown alias, or a document too deep or too large.
+/// The first syntax error, a second document, an unknown alias, or a document that is too deep or too large.
 pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
     let limits = Limits::POLICY.of(text)?;
     let mut builder = Builder::new(text, Mark::default(), limits)?;
@@ -36,8 +36,8 @@ pub fn parse(text: &str) -> Result<Option<Node>, YamlError> {
     Ok(first.filter(|node| !is_empty_document(node)))
 }
 
-/// Reads all documents of a text that are not empty, as kubectl cuts it into documents. Each error is of one document,
-/// and the others are read all the same. `finish` is the last step of reading a document, and may refuse it.
+/// Reads all documents of a text that are not empty, as kubectl cuts it into documents. An error concerns one document,
+/// and the others are read nevertheless. `finish` is the last step of reading a document, and may refuse it.
 #[must_use]
 pub fn parse_all(
     text: &str,
@@ -126,13 +126,13 @@ mod tests {
             parse(&bomb).unwrap_err().message,
             "the document is too large"
         );
-        // Each alias brings the depth of what it stands for.
+        // Each alias has the depth of the value that it stands for.
         let deep = |of: &str| "[".repeat(60) + of + &"]".repeat(60);
         let chain = (1..140).fold(format!("a0: &a0 {}\n", deep("x")), |text, i| {
             text + &format!("a{i}: &a{i} {}\n", deep(&format!("*a{}", i - 1)))
         });
         assert_eq!(parse(&chain).unwrap_err().message, "nested too deeply");
-        // Each anchor keeps a copy of what is in it.
+        // Each anchor keeps a copy of its value.
         let anchors: Vec<_> = (0..60).map(|i| format!("&a{i} [")).collect();
         let copies = anchors.concat() + &"x, ".repeat(20_000) + &"]".repeat(60);
         assert_eq!(
@@ -140,7 +140,7 @@ mod tests {
             "the document is too large"
         );
         assert!(parse(&" ".repeat(Limits::POLICY.bytes + 1)).is_err());
-        // All documents together.
+        // The limit holds for all documents together.
         let small = (1..5).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
             text + &format!(
                 "a{i}: &a{i} [{}]\n",

@@ -2,28 +2,28 @@
 
 use crate::text::diagnostic::Span;
 
-/// How much a text may hold before it is given up.
+/// The limits of a text. A larger text is refused.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How large it may be.
+    /// The most bytes of the text.
     pub bytes: usize,
-    /// How many values it may hold, and no more than it has bytes, and some for those that aliases copy.
+    /// The most values of the text. It has no more values than bytes, apart from the values that aliases copy.
     pub nodes: usize,
-    /// How deep they may be nested; what is deeper would only exhaust the stack.
+    /// The deepest nesting of values; a deeper text would only exhaust the stack.
     pub depth: usize,
 }
 
-/// How many values aliases may copy, however short the text is.
+/// The most values that aliases may copy, even in a short text.
 const COPIES: usize = 100_000;
 
 impl Limits {
-    /// For a policy: what a `ConfigMap` can hold, and more than a person writes.
+    /// The limits of a policy: as much as a `ConfigMap` can hold, and more than a person writes.
     pub const POLICY: Self = Self {
         bytes: 1024 * 1024,
         nodes: 300_000,
         depth: 64,
     };
-    /// For manifests: more than the API server would take in an hour.
+    /// The limits of manifests: more than the API server would take in an hour.
     pub(super) const MANIFESTS: Self = Self {
         bytes: 256 * 1024 * 1024,
         nodes: 20_000_000,
@@ -31,7 +31,8 @@ impl Limits {
         depth: 128,
     };
 
-    /// The limits for a text. Its length bounds the nodes, and aliases may copy some more, in all documents together.
+    /// Returns the limits for a text. Its length bounds the nodes, and aliases may copy some more, in all documents
+    /// together.
     ///
     /// # Errors
     /// The text is too large.
@@ -57,27 +58,27 @@ impl Limits {
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// Where it stands; of a mapping or sequence, where it begins.
+    /// The place of the value, or the beginning of a mapping or sequence.
     pub span: Span,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// Any text, number, boolean or null.
     Scalar {
         /// The text after unescaping.
         text: String,
-        /// Whether it was written as it is, without quotes: only then it can be a number, a boolean or null.
+        /// Whether it was written without quotes: only then it can be a number, a boolean or null.
         plain: bool,
     },
     /// A list.
     Sequence(Vec<Node>),
-    /// Keys and values in the order in which they are written; a key may be there twice.
+    /// Keys and values in the order of the text; a key may appear twice.
     Mapping(Vec<(Node, Node)>),
 }
 
-/// What the YAML core schema (YAML 1.2.2, 10.3.2) makes of a plain scalar.
+/// The type that the YAML core schema (YAML 1.2.2, 10.3.2) gives to a plain scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plain {
     /// A text.
@@ -90,17 +91,17 @@ pub enum Plain {
     Number,
 }
 
-/// Why a text is no YAML document.
+/// The reason why a text is not a YAML document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlError {
-    /// Where.
+    /// The place of the error.
     pub span: Span,
-    /// What.
+    /// The error in words.
     pub message: String,
 }
 
 impl Node {
-    /// The value of a key of a mapping.
+    /// Returns the value of a key of a mapping.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
         let is_wanted = |(known, _): &&(Node, Node)| known.text() == Some(key);
@@ -110,7 +111,7 @@ impl Node {
             .map(|(_, value)| value)
     }
 
-    /// The text of a scalar that is not null.
+    /// Returns the text of a scalar that is not null.
     #[must_use]
     pub fn some_text(&self) -> Option<&str> {
         match &self.value {
@@ -119,7 +120,7 @@ impl Node {
         }
     }
 
-    /// The text of a scalar.
+    /// Returns the text of a scalar.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
@@ -128,7 +129,7 @@ impl Node {
         }
     }
 
-    /// The entries of a sequence; none of anything else.
+    /// Returns the entries of a sequence; for other values, an empty slice.
     #[must_use]
     pub fn items(&self) -> &[Node] {
         match &self.value {
@@ -137,7 +138,7 @@ impl Node {
         }
     }
 
-    /// The entries of a mapping; none of anything else.
+    /// Returns the entries of a mapping; for other values, an empty slice.
     #[must_use]
     pub fn entries(&self) -> &[(Node, Node)] {
         match &self.value {
@@ -146,7 +147,7 @@ impl Node {
         }
     }
 
-    /// What it is, in words.
+    /// Returns the kind of the value, in words.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.value {

@@ -54,7 +54,7 @@ fn number(text: &str) -> Resolved {
     binary.map_or(Resolved::Text, |int| Resolved::Int(int.into()))
 }
 
-/// An integer in base 10, or in base 2, 8 or 16 by its prefix; `0` alone is a prefix too.
+/// Parses an integer in base 10, or in base 2, 8 or 16 by its prefix; `0` alone is a prefix too.
 fn int(text: &str) -> Option<i128> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let prefix = unsigned.get(..2).unwrap_or_default();
@@ -88,7 +88,7 @@ fn float(text: &str) -> Resolved {
     }
 }
 
-/// The text of a key that is not a text; `None` where kubectl refuses it.
+/// Returns the text of a key that is not a text; `None` if kubectl refuses the key.
 pub(super) fn key_text(resolved: Resolved) -> Option<String> {
     match resolved {
         Resolved::Bool(value) => Some(value.to_string()),
@@ -98,7 +98,7 @@ pub(super) fn key_text(resolved: Resolved) -> Option<String> {
     }
 }
 
-/// A float as Go's `strconv.FormatFloat(float, 'g', -1, 32)` writes it.
+/// Writes a float as Go's `strconv.FormatFloat(float, 'g', -1, 32)` does.
 fn float_key(float: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "kubectl does so")]
     let float = float as f32;

@@ -5,16 +5,16 @@ use super::node::YamlError;
 use super::scanner::Scanner;
 use super::tokens::{Item, Token};
 
-/// No tab comes before it.
+/// A column that no tab comes before: every tab is allowed.
 const ANY_COLUMN: isize = isize::MIN;
 
-/// White space between the words of a scalar that may go on in the next line.
+/// White space between the words of a scalar that may continue in the next line.
 #[derive(Default)]
 struct Gap {
     blanks: String,
     /// The first line break.
     first: Option<char>,
-    /// The others.
+    /// The other line breaks.
     further: String,
     /// Whether a line break came, also one that is escaped.
     is_broken: bool,
@@ -47,7 +47,7 @@ impl Gap {
         }
     }
 
-    /// Appends the gap: one line break is a space, and of several the first is dropped.
+    /// Appends the gap: a single line break becomes a space; if there are several, the first is dropped.
     fn join(self, text: &mut String) {
         match self.first {
             _ if !self.is_broken => *text += &self.blanks,
@@ -70,7 +70,7 @@ enum Chomping {
 }
 
 impl Scanner<'_> {
-    /// A scalar without quotes.
+    /// Reads a scalar without quotes.
     pub(super) fn plain_scalar(&mut self) -> Result<Item, YamlError> {
         let start = self.cursor.mark;
         let indent = self.indent + 1;
@@ -112,7 +112,7 @@ impl Scanner<'_> {
         Ok(Item { token, start, end })
     }
 
-    /// A scalar in quotes. It may go on in any column, even in that of the key.
+    /// Reads a scalar in quotes. It may continue in any column, even in the column of its key.
     pub(super) fn quoted(&mut self, quote: char) -> Result<String, YamlError> {
         let start = self.cursor.mark;
         self.cursor.skip_ascii(1);
@@ -141,7 +141,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Reads as far as white space or the closing quote; says whether an escaped line break ended it.
+    /// Reads up to white space or the closing quote. Returns whether an escaped line break ended it.
     fn quoted_word(&mut self, quote: char, text: &mut String) -> Result<bool, YamlError> {
         while !self.cursor.is_space_or_end(0) {
             match self.cursor.byte(0) {
@@ -166,7 +166,7 @@ impl Scanner<'_> {
         Ok(false)
     }
 
-    /// The character behind a backslash.
+    /// Reads the character after a backslash.
     fn escape(&mut self) -> Result<char, YamlError> {
         let digits = match self.cursor.byte(0) {
             Some(b'x') => 2,
@@ -191,7 +191,7 @@ impl Scanner<'_> {
         Ok(escaped)
     }
 
-    /// A literal (`|`) or folded (`>`) scalar. Its place is that of its text, from the first line that is not empty.
+    /// Reads a literal (`|`) or folded (`>`) scalar. Its place begins at the first line of its text that is not empty.
     pub(super) fn block_scalar(&mut self, is_literal: bool) -> Result<Item, YamlError> {
         let header = self.cursor.mark;
         self.cursor.skip_ascii(1);
@@ -235,7 +235,7 @@ impl Scanner<'_> {
         Ok(Item { token, start, end })
     }
 
-    /// The rest of the first line of a block scalar.
+    /// Reads the rest of the first line of a block scalar.
     fn block_header(&mut self) -> Result<(Chomping, Option<usize>), YamlError> {
         let mut chomping = None;
         let mut increment = None;
@@ -259,7 +259,7 @@ impl Scanner<'_> {
         Ok((chomping.unwrap_or(Chomping::Clip), increment))
     }
 
-    /// Reads empty lines and the indentation of the next line; finds the indentation where it is not given (0). Returns
+    /// Reads empty lines and the indentation of the next line; finds the indentation if it is not given (0). Returns
     /// the end of the last line.
     fn block_breaks(&mut self, indent: &mut usize, breaks: &mut String) -> Result<Mark, YamlError> {
         let mut end = self.cursor.mark;
@@ -288,7 +288,7 @@ impl Scanner<'_> {
     }
 }
 
-/// The escapes of one character. (`\/` is of YAML 1.2 and JSON; kubectl's reader does not know it.)
+/// The escapes of one character. (`\/` belongs to YAML 1.2 and JSON; kubectl's reader does not know it.)
 fn named_escape(name: u8) -> Option<char> {
     Some(match name {
         b'0' => '\0',

@@ -1,9 +1,9 @@
-//! From a text to tokens, as the reader of kubectl finds them.
+//! Splits a text into tokens, as the reader of kubectl does.
 //!
-//! kubectl reads YAML by `go.yaml.in/yaml/v2`, a port of libyaml to Go. No crate reads the same: those for YAML 1.2
-//! refuse texts that it reads, and ports of libyaml to Rust follow a later libyaml, which has other escapes and other
-//! rules in flow collections. So this is the algorithm of libyaml as that package has it: its limits, its lookahead,
-//! and its rules for tabs.
+//! kubectl reads YAML by `go.yaml.in/yaml/v2`, a port of libyaml to Go. No crate reads YAML in the same way: those for
+//! YAML 1.2 refuse texts that it reads, and ports of libyaml to Rust follow a later libyaml, which has other escapes
+//! and other rules in flow collections. So this module has the algorithm of libyaml as that package has it: its limits,
+//! its lookahead, and its rules for tabs.
 //!
 //! A key without `?` (a "simple key") is known as a key only at its `:`. Until then its place in the queue of tokens is
 //! remembered, for at most one line and 1,024 characters; so the queue stays short.
@@ -13,7 +13,7 @@ use super::node::YamlError;
 use super::tokens::{Item, Token};
 use std::collections::VecDeque;
 
-/// How far behind its key a `:` may come.
+/// The most characters between the beginning of a key and its `:`.
 const SIMPLE_KEY: usize = 1024;
 
 /// A place where a key may begin.
@@ -21,17 +21,17 @@ struct SimpleKey {
     is_possible: bool,
     /// Only a key can be there: in a block mapping, where its keys begin.
     is_required: bool,
-    /// Whether kubectl has forgotten it. Its scanner keeps a table of keys by the number of their token, and clears the
-    /// entry of a bracket where it closes an empty list or mapping.
+    /// Whether kubectl has forgotten the key. Its scanner keeps a table of keys by the number of their token, and
+    /// clears the entry of a bracket where it closes an empty list or mapping.
     is_forgotten: bool,
-    /// How many tokens come before it.
+    /// The number of tokens before it.
     number: usize,
-    /// Its place; before there is one, that of the bracket.
+    /// Its place, or the place of the bracket if there is no key yet.
     mark: Mark,
 }
 
 impl SimpleKey {
-    /// A level on which no key was possible yet.
+    /// Makes an entry for a level on which no key was possible yet.
     fn none(number: usize, mark: Mark) -> Self {
         Self {
             is_possible: false,
@@ -47,9 +47,9 @@ impl SimpleKey {
 pub(super) struct Scanner<'a> {
     pub(super) cursor: Cursor<'a>,
     queue: VecDeque<Item>,
-    /// How many tokens have left the queue.
+    /// The number of tokens that have left the queue.
     taken: usize,
-    /// One for each flow collection that is open, and one for the block around them.
+    /// The possible keys: one for each open flow collection, and one for the block around them.
     simple_keys: Vec<SimpleKey>,
     pub(super) is_key_allowed: bool,
     /// The column of the innermost block collection, from 0; -1 outside all of them.
@@ -71,7 +71,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The next token, which stays.
+    /// Returns the next token, and keeps it in the queue.
     pub(super) fn peek(&mut self) -> Result<&Item, YamlError> {
         while self.needs_more()? {
             self.fetch()?;
@@ -79,7 +79,7 @@ impl<'a> Scanner<'a> {
         Ok(&self.queue[0])
     }
 
-    /// The next token.
+    /// Returns the next token, and removes it from the queue.
     pub(super) fn next(&mut self) -> Result<Item, YamlError> {
         self.peek()?;
         self.taken += 1;
@@ -87,7 +87,7 @@ impl<'a> Scanner<'a> {
         first.ok_or_else(|| self.cursor.error("the document ends too early"))
     }
 
-    /// Whether the first token of the queue may turn out to be a key.
+    /// Returns whether the first token of the queue may turn out to be a key.
     fn needs_more(&mut self) -> Result<bool, YamlError> {
         if self.queue.is_empty() {
             return Ok(true);
@@ -154,7 +154,7 @@ impl<'a> Scanner<'a> {
         self.cursor.mark.column.cast_signed()
     }
 
-    /// Opens a block collection where the column is deeper than the current one.
+    /// Opens a block collection if the column is deeper than the current one.
     fn roll_indent(&mut self, mark: Mark, at: usize, token: Token) {
         let column = mark.column.cast_signed();
         if self.is_in_flow() || self.indent >= column {
@@ -187,14 +187,14 @@ impl<'a> Scanner<'a> {
         });
     }
 
-    /// Adds a token of so many characters.
+    /// Adds a token of this many characters.
     fn indicator(&mut self, token: Token, length: usize) {
         let start = self.cursor.mark;
         self.cursor.skip_ascii(length);
         self.push(token, start);
     }
 
-    /// Adds at least one token to the queue.
+    /// Reads on, and adds at least one token to the queue.
     fn fetch(&mut self) -> Result<(), YamlError> {
         self.skip_to_token();
         self.unroll_indent(self.column());
@@ -266,7 +266,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A tab is white space where no key can begin.
+    /// Skips to the next token. A tab counts as white space where no key can begin.
     fn skip_to_token(&mut self) {
         loop {
             while self.cursor.byte(0) == Some(b' ')
@@ -364,7 +364,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// An alias, anchor, tag or quoted scalar: each may begin a key, and none may follow it.
+    /// Reads an alias, anchor, tag or quoted scalar: each may begin a key, and no key may begin after it.
     fn word(&mut self, first: char) -> Result<(), YamlError> {
         self.save_simple_key()?;
         self.is_key_allowed = false;

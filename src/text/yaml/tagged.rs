@@ -6,7 +6,8 @@ use super::resolve::{Resolved, resolve};
 use crate::text::base64;
 use crate::text::diagnostic::Span;
 
-/// A scalar. Its tag says whether it is a text, whatever it looks like; tags that kubectl does not know do too.
+/// Reads a scalar with a tag. The tag decides whether it is a text, even if it looks like a number; so do tags that
+/// kubectl does not know.
 pub(super) fn tagged(
     text: String,
     is_plain: bool,
@@ -39,7 +40,7 @@ pub(super) fn tagged(
             let mut text = String::new();
             for chunk in bytes.utf8_chunks() {
                 text += chunk.valid();
-                // One for each byte, as Go writes JSON.
+                // One U+FFFD for each byte, as Go writes JSON.
                 text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
             }
             (text, false)

@@ -6,7 +6,7 @@ use super::scanner::Scanner;
 use super::tokens::Token;
 
 impl Scanner<'_> {
-    /// The name behind `&` or `*`.
+    /// Reads the name after `&` or `*`.
     pub(super) fn anchor(&mut self, what: &str) -> Result<String, YamlError> {
         self.cursor.skip_ascii(1);
         let mut name = String::new();
@@ -24,7 +24,7 @@ impl Scanner<'_> {
         Ok(name)
     }
 
-    /// `!<uri>`, `!suffix` or `!handle!suffix`.
+    /// Reads a tag: `!<uri>`, `!suffix` or `!handle!suffix`.
     pub(super) fn tag(&mut self) -> Result<Token, YamlError> {
         let (handle, suffix) = if self.cursor.byte(1) == Some(b'<') {
             self.cursor.skip_ascii(2);
@@ -49,12 +49,12 @@ impl Scanner<'_> {
             }
         };
         if !self.cursor.is_space_or_end(0) {
-            return Err(self.cursor.error("expected a space behind the tag"));
+            return Err(self.cursor.error("expected a space after the tag"));
         }
         Ok(Token::Tag(handle, suffix))
     }
 
-    /// `!`, `!word` or `!word!`.
+    /// Reads a handle: `!`, `!word` or `!word!`.
     fn tag_handle(&mut self) -> Result<String, YamlError> {
         if self.cursor.byte(0) != Some(b'!') {
             return Err(self.cursor.error("expected `!`"));
@@ -86,7 +86,7 @@ impl Scanner<'_> {
         Ok(String::from_utf8_lossy(&uri).into_owned())
     }
 
-    /// `%C3%A9`: the bytes of one character.
+    /// Reads the escaped bytes of one character, such as `%C3%A9`.
     fn uri_escape(&mut self, uri: &mut Vec<u8>) -> Result<(), YamlError> {
         let mut missing = 1;
         let mut is_first = true;
@@ -113,7 +113,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// `%YAML 1.1` or `%TAG !handle! prefix`.
+    /// Reads a directive: `%YAML 1.1` or `%TAG !handle! prefix`.
     pub(super) fn directive(&mut self) -> Result<Token, YamlError> {
         let start = self.cursor.mark;
         self.cursor.skip_ascii(1);

@@ -9,7 +9,7 @@ pub(super) enum Token {
     StreamEnd,
     /// `%YAML 1.1`.
     Version(u8, u8),
-    /// `%TAG`: handle and prefix.
+    /// The handle and the prefix of `%TAG`.
     TagDirective(String, String),
     DocumentStart,
     DocumentEnd,
@@ -26,7 +26,7 @@ pub(super) enum Token {
     Value,
     Alias(String),
     Anchor(String),
-    /// Handle and suffix.
+    /// The handle and the suffix of a tag.
     Tag(String, String),
     Scalar {
         text: String,

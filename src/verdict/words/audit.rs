@@ -24,7 +24,7 @@ const MAX_NOTED: usize = 300;
 pub fn audit(notes: &mut BTreeMap<String, String>, findings: &[Finding<'_>]) {
     for finding in findings {
         let key = key(finding);
-        // An object can have a hundred thousand findings. Most of them find no room in the note, so they are not even
+        // An object can have a hundred thousand findings. The note has no room for most of them, so they are not even
         // written.
         if notes.get(&key).is_none_or(|text| !text.ends_with(MORE)) {
             note(notes, key, &value(finding));
@@ -102,8 +102,8 @@ pub fn audit_key(prefix: &str, name: &str) -> String {
     key
 }
 
-/// Adds a value to an audit annotation, unless it is there already. Marks the annotation if it has no room for the
-/// value.
+/// Adds a value to an audit annotation, unless it is there already. If the annotation has no room for the value, marks
+/// it as incomplete.
 pub fn note(notes: &mut BTreeMap<String, String>, key: String, value: &str) {
     let text = notes.entry(key).or_default();
     let value = shorten(&clean(value), MAX_NOTED);

@@ -7,7 +7,7 @@ use crate::text::excerpt::shorten;
 use crate::verdict::finding::{Grounds, Trouble};
 use jiff::Timestamp;
 
-/// The end of a command, where there is room for it.
+/// The end of a command, if there is room for it.
 pub(super) const LOGIN: &str = " --docker-username=... --docker-password=...";
 
 /// A pull secret of a pod.
@@ -16,12 +16,12 @@ pub(super) struct PullSecret<'a> {
     pub(super) field: &'a str,
     pub(super) secret: &'a str,
     pub(super) namespace: &'a str,
-    /// The registry that it is injected for; `None` where the object or its ServiceAccount lists it.
+    /// The registry that it is injected for; `None` if the object or its ServiceAccount lists it.
     pub(super) registry: Option<&'a str>,
 }
 
 impl PullSecret<'_> {
-    /// The fault and the remedy, with at most so many characters of each text that others wrote.
+    /// Returns the fault and the remedy, with at most `most` characters of each foreign text.
     pub(super) fn trouble(&self, trouble: &Trouble<'_>, most: usize) -> String {
         let [secret, namespace] = [self.secret, self.namespace].map(|text| shorten(text, most));
         let what = match self.registry {
@@ -65,7 +65,7 @@ impl PullSecret<'_> {
     }
 }
 
-/// The part of a secret that is banned, and the ban.
+/// Returns the part of a secret that is banned, and the ban.
 pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
     let by = format!("banned by \"{}\"", ban.name);
     let (registry, account, shared_beyond) = match grounds {
@@ -93,7 +93,7 @@ pub(super) fn by(ban: &Ban, grounds: &Grounds) -> String {
     format!("{credential} of {registry}{why}{shared}, {by}")
 }
 
-/// The name of a registry for `kubectl create secret docker-registry`.
+/// Returns the name of a registry for `kubectl create secret docker-registry`.
 fn server(registry: Option<&str>) -> &str {
     match registry {
         Some("docker.io") => "https://index.docker.io/v1/",
@@ -102,14 +102,14 @@ fn server(registry: Option<&str>) -> &str {
     }
 }
 
-/// A second of Unix time as people read it.
+/// Returns a time in seconds of Unix time as date and time.
 fn moment(seconds: i64) -> String {
     let time = Timestamp::from_second(seconds).ok();
     let time = time.map(|time| time.strftime("on %Y-%m-%d at %H:%M UTC").to_string());
     time.unwrap_or_else(|| "long ago".to_owned())
 }
 
-/// The namespaces that have a secret of a name.
+/// Returns the words for the namespaces that have a secret of a name.
 pub(super) fn elsewhere((namespace, more): (&str, usize)) -> String {
     match more {
         0 => format!(" (there is one in {namespace})"),

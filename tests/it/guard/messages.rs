@@ -95,14 +95,10 @@ fn a_bad_reference_is_shown_with_its_mistake() {
     let warn = Setting::new(POLICY);
     let field = "Pod ns/web: spec.containers[0].image";
     for (image, what, meant) in [
-        (
-            "repo:tag@",
-            "nothing stands behind its `@`",
-            Some("repo:tag"),
-        ),
+        ("repo:tag@", "nothing follows its `@`", Some("repo:tag")),
         (
             "repo@latest",
-            "a digest has to stand behind the `@`, like sha256:…, and a tag behind a `:`",
+            "a digest has to follow the `@`, like sha256:…, and a tag has to follow a `:`",
             Some("repo:latest"),
         ),
         (&upper, "its digest has to be in lower case", Some(&*lower)),

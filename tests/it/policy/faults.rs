@@ -76,7 +76,7 @@ fn each_fault_and_warning_has_its_words() {
         ),
         (
             format!("registries:\n{}bans:\n- {{name: b, secrets: [\"x*\"]}}\n", rule("a", "secrets: [xy]")),
-            "2:41 fault registries[0].secrets[0]: `xy` is banned by `b`: the rule would inject what the ban refuses",
+            "2:41 fault registries[0].secrets[0]: `xy` is banned by `b`: the rule would inject a secret that the ban refuses",
         ),
         (
             "bans:\n- {name: b, secrets: [x]}\nexceptions:\n- {bans: [bb], namespaces: {names: [n]}, ".to_owned()
@@ -140,7 +140,7 @@ fn each_fault_and_warning_has_its_words() {
         ("bans: []\nbans: []\n".to_owned(), "2:1 fault bans: the key `bans` is there twice (keep one of them)"),
         (
             format!("registries:\n{}", rule("a", "public: false")),
-            "2:39 fault registries[0].public: `false` says nothing here",
+            "2:39 fault registries[0].public: `false` has no effect here",
         ),
         (
             format!("registries:\n{}", rule("a", "public: true, provision: {from: x/y}")),
@@ -169,7 +169,7 @@ fn each_fault_and_warning_has_its_words() {
         (
             "exceptions:\n- {unmatched: true, owner: o, reason: r, expires: 2027-11-21, namespaces: {labels: {matchExpressions: \
              [{key: kubernetes.io/metadata.name, operator: Exists}, {key: a/b, operator: DoesNotExist}]}}}\n".to_owned(),
-            "2:4 warning exceptions[0]: the label `a/b` decides which namespace gets what this exception lifts",
+            "2:4 warning exceptions[0]: the label `a/b` decides which namespace gets this exception",
         ),
         ("exempt: {namespaces: {names: [\"a?\"]}}\n".to_owned(), "1:31 fault exempt.namespaces.names[0]: \"a?\" matches no namespace"),
         ("bans: [\n".to_owned(), "1:7 fault : not YAML"),
@@ -184,7 +184,7 @@ fn each_fault_and_warning_has_its_words() {
         (
             "exceptions:\n- {unmatched: false, namespaces: {names: [n]}, owner: o, reason: r, expires: 2027-11-21}\n"
                 .to_owned(),
-            "2:15 fault exceptions[0].unmatched: `false` says nothing here",
+            "2:15 fault exceptions[0].unmatched: `false` has no effect here",
         ),
         (
             "exceptions:\n- {unmatched: true, namespaces: {names: [n]}, owner: o, reason: r, expires: 2027-02-30}\n"

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 type Document = Result<Value, String>;
 
 /// Errors that kubectl does not tell, or not as we do.
-const SEPARATOR: &str = "kubectl reads no text behind `---`";
+const SEPARATOR: &str = "kubectl reads no text after `---`";
 const CONTROL: &str = "a control character";
 
 fn ours(text: &str) -> Vec<Document> {

@@ -5,7 +5,8 @@ use crate::kubelet::image::Image;
 use crate::kubelet::userinfo::behind_credentials;
 use crate::text::excerpt::{clean, shorten};
 
-/// The longest pause between two attempts of the kubelet, in seconds (`MaxContainerBackOff` in `pkg/kubelet/kubelet.go`).
+/// The longest pause between two attempts of the kubelet, in seconds (`MaxContainerBackOff` in
+/// `pkg/kubelet/kubelet.go`).
 pub(super) const LONGEST_BACK_OFF: u32 = 300;
 
 /// The most characters of a name that are shown.
@@ -20,7 +21,7 @@ pub(in super::super) struct Advice {
     pub(in super::super) message: String,
     /// Commands to paste.
     pub(in super::super) fix: Vec<String>,
-    /// Seconds after which the pull works without a change, where it will.
+    /// The seconds after which the pull works without a change; `None` if it needs a change.
     pub(in super::super) heals: Option<u32>,
 }
 
@@ -41,7 +42,7 @@ pub(super) fn host_of(image: &str) -> String {
     }
 }
 
-/// Returns the image as it can be shown.
+/// Returns the image in a form that can be shown.
 pub(super) fn shown(evidence: &Evidence<'_>) -> String {
     name(without_credentials(&evidence.image.image))
 }

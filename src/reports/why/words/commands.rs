@@ -1,4 +1,5 @@
-//! Commands to paste. A name that a tenant wrote never reaches a shell: `imagePullSecrets` are not validated by the API server.
+//! Commands to paste. A name that a tenant wrote never reaches a shell: `imagePullSecrets` are not validated by the API
+//! server.
 
 use super::super::evidence::{PodView, TriedCredential};
 use crate::objects::names::is_subdomain;
@@ -22,8 +23,8 @@ pub(super) fn create(pod: &PodView, name: &str, host: &str) -> Option<String> {
     })
 }
 
-/// Returns the commands that put a Secret in the place of one that the kubelet cannot use. The type of a Secret cannot be
-/// changed.
+/// Returns the commands that put a Secret in the place of one that the kubelet cannot use. The type of a Secret cannot
+/// be changed.
 pub(super) fn recreate(pod: &PodView, name: &str, host: &str) -> Vec<String> {
     let delete = format!("kubectl -n {} delete secret {name}", pod.namespace);
     let create = create(pod, name, host);
@@ -38,8 +39,8 @@ pub(super) fn renew(pod: &PodView, tried: &TriedCredential, host: &str) -> Optio
     create.map(|create| format!("{create} --dry-run=client -o yaml | kubectl replace -f -"))
 }
 
-/// Returns the command that makes the controller of a pod create it again. A pod without a controller would be gone, and one
-/// that runs would be stopped.
+/// Returns the command that makes the controller of a pod create it again. A pod without a controller would be gone,
+/// and one that runs would be stopped.
 pub(super) fn delete_pod(pod: &PodView) -> Option<String> {
     let PodView {
         namespace, name, ..

@@ -1,4 +1,4 @@
-//! The sentence that names a cause, and the commands that mend it.
+//! The sentence that names a cause, and the commands that fix it.
 
 mod advice;
 mod commands;
@@ -47,7 +47,7 @@ pub(super) fn advise(evidence: &Evidence<'_>, decision: &Decision) -> Advice {
             .to_owned()
             .into(),
         Cause::Unknown => {
-            let text = "the text of the node is not known here; it is shown below as it came";
+            let text = "Pullgate does not know this text of the node; it is shown below";
             text.to_owned().into()
         }
     }

@@ -123,7 +123,7 @@ pub(super) fn node_side(evidence: &Evidence<'_>) -> String {
     )
 }
 
-/// The host in the text of the node; without one, that of the image.
+/// Returns the host in the text of the node, or else the host of the image.
 fn asked<'e>(evidence: &'e Evidence<'_>, host: &'e str) -> &'e str {
     let asked = texts::asked_host(&evidence.image.message);
     asked
@@ -131,7 +131,7 @@ fn asked<'e>(evidence: &'e Evidence<'_>, host: &'e str) -> &'e str {
         .unwrap_or(host)
 }
 
-/// Docker Hub answers under another name than that of its images.
+/// Returns whether the two hosts are Docker Hub, which answers under a different name than its images have.
 fn is_docker_hub(asked: &str, host: &str) -> bool {
     host == "docker.io" && asked == "registry-1.docker.io"
 }

@@ -54,7 +54,7 @@ pub(super) fn injection_missed(evidence: &Evidence<'_>) -> Advice {
     let missing = missing.join(", ");
     Advice {
         message: format!(
-            "rule {rule} gives pods of this namespace {missing}, and this pod was created without: the webhook was away; create the pod again"
+            "rule {rule} adds {missing} to pods of this namespace, but the webhook did not answer when this pod was created: create the pod again"
         ),
         fix: commands::delete_pod(evidence.pod).into_iter().collect(),
         heals: None,
