@@ -172,7 +172,7 @@ fn unknown_bans(document: &Document, report: &mut Report) {
         let help = suggest(&name.value).map(|known| format!("did you mean `{known}`?"));
         report.add(name.diagnose(
             Severity::Fault,
-            format!("there is no ban `{}`", name.value),
+            format!("no ban has the name `{}`", name.value),
             help,
         ));
     }

@@ -48,7 +48,7 @@ surprise: 1
             "12:11 fault bans[0].mode: \"enforc\" is not one of `enforce`, `warn`, `audit` (did you mean `enforce`?)",
             "13:14 fault bans[0].running: \"5\" is not one of `keep`, `deny`",
             "15:5 fault exceptions[0]: the key `reason` is missing",
-            "15:12 fault exceptions[0].bans[0]: there is no ban `legacy`",
+            "15:12 fault exceptions[0].bans[0]: no ban has the name `legacy`",
             "16:17 fault exceptions[0].namespaces: one of `names`, `labels` is missing",
             "18:14 fault exceptions[0].expires: \"31.1.2027\" is not a date (write it as 2027-01-31)",
             "19:1 fault surprise: unknown key `surprise` (known here: `apiVersion`, `kind`, `registries`, `unmatched`, `bans`, `exceptions`, `exempt`)",
@@ -81,7 +81,7 @@ fn each_fault_and_warning_has_its_words() {
         (
             "bans:\n- {name: b, secrets: [x]}\nexceptions:\n- {bans: [bb], namespaces: {names: [n]}, ".to_owned()
                 + exception + "}\n",
-            "4:11 fault exceptions[0].bans[0]: there is no ban `bb` (did you mean `b`?)",
+            "4:11 fault exceptions[0].bans[0]: no ban has the name `bb` (did you mean `b`?)",
         ),
         (
             "bans:\n- {name: b, secrets: [x], instead: y}\n".to_owned(),
