@@ -5,6 +5,7 @@ use crate::commands::pullgate;
 use crate::control_plane::ControlPlane;
 use crate::webhook::namespace;
 use serde_json::{Value, json};
+use std::path::Path;
 
 pub(crate) const TESTS: &[Test] = &[
     ("why_names_the_cause_and_the_commands", causes),
@@ -14,6 +15,9 @@ pub(crate) const TESTS: &[Test] = &[
 const IMAGE: &str = "registry.test:5000/payments/app:1";
 const TEXT: &str = "failed to resolve image: pull access denied, repository does not exist or may require authorization: authorization \
                     failed: no basic auth credentials";
+
+/// The beginning of the output in `docs/diagnosis.md`.
+const SHOWN: &str = "`kubectl pullgate why -n checkout api` prints:\n\n```text\n";
 
 /// A pod and a Deployment with its selector, two Secrets, and a policy with a rule for the image.
 const OBJECTS: &str = "\
@@ -116,10 +120,10 @@ fn why(kubeconfig: &str, ns: &str, args: &[&str]) -> (Option<i32>, Value) {
 }
 
 fn causes(plane: &ControlPlane) {
-    let ns = "why-causes";
+    let ns = "checkout";
     prepare(plane, ns);
-    waits(plane, ns, "injected", &["gone"]);
-    waits(plane, ns, "wrong-type", &["payments-pull"]);
+    waits(plane, ns, "cart", &["gone"]);
+    waits(plane, ns, "api", &["payments-pull"]);
     let kubeconfig = plane.kubeconfig().display().to_string();
     let opaque = [
         "-n",
@@ -132,10 +136,10 @@ fn causes(plane: &ControlPlane) {
     ];
     assert!(plane.kubectl(&opaque, "").ok);
     for (asked, expected) in [
-        ("injected", "injection-missed"),
-        ("wrong-type", "secret-wrong-type"),
-        ("deployment/wrong-type", "secret-wrong-type"),
-        ("deploy/injected", "injection-missed"),
+        ("cart", "injection-missed"),
+        ("api", "secret-wrong-type"),
+        ("deployment/api", "secret-wrong-type"),
+        ("deploy/cart", "injection-missed"),
     ] {
         let (code, answer) = why(&kubeconfig, ns, &[asked]);
         assert_eq!(code, Some(1));
@@ -144,13 +148,13 @@ fn causes(plane: &ControlPlane) {
         assert_eq!(image["container"], "app");
         assert_eq!(answer["missing"], json!([]));
     }
-    let (_, answer) = why(&kubeconfig, ns, &["wrong-type"]);
+    let (_, answer) = why(&kubeconfig, ns, &["api"]);
     let fix = &answer["pods"][0]["images"][0]["fix"];
     assert_eq!(
         *fix,
         json!([
-            "kubectl -n why-causes delete secret payments-pull",
-            "kubectl -n why-causes create secret docker-registry payments-pull --docker-server=registry.test:5000 \
+            "kubectl -n checkout delete secret payments-pull",
+            "kubectl -n checkout create secret docker-registry payments-pull --docker-server=registry.test:5000 \
          --docker-username=USER --docker-password=PASSWORD",
         ])
     );
@@ -166,28 +170,37 @@ fn causes(plane: &ControlPlane) {
     assert_eq!(why(&kubeconfig, ns, &[]).0, Some(0), "no pod waits");
 }
 
-/// Asserts the text for a person, and the error for a pod that does not exist.
+/// Compares the text for a person with `docs/diagnosis.md` (`BLESS=1` writes it there), and asserts the error for a pod that
+/// does not exist.
 fn texts(kubeconfig: &str, ns: &str) {
-    let (code, stdout, _) = pullgate(
-        &["why", "--kubeconfig", kubeconfig, "-n", ns, "wrong-type"],
-        "",
-    );
+    let policy = format!("{ns}/pullgate-policy");
+    let args = [
+        "--kubeconfig",
+        kubeconfig,
+        "-n",
+        ns,
+        "--policy-configmap",
+        &policy,
+    ];
+    let run = |pod: &str| pullgate(&[&["why"], &args[..], &[pod]].concat(), "");
+    let (code, stdout, _) = run("api");
     assert_eq!(code, Some(1));
-    assert!(
-        stdout.starts_with("pod why-causes/wrong-type on node no-such-node\n"),
-        "{stdout}"
-    );
-    assert!(
-        stdout.contains("run: kubectl -n why-causes delete secret payments-pull\n"),
-        "{stdout}"
-    );
-    let (code, _, stderr) = pullgate(
-        &["why", "--kubeconfig", kubeconfig, "-n", ns, "nothing"],
-        "",
-    );
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnosis.md");
+    let page = std::fs::read_to_string(&file).expect("the page");
+    let (head, rest) = page.split_once(SHOWN).expect("the output of why");
+    let (shown, tail) = rest.split_once("```").expect("the end of the output");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&file, format!("{head}{SHOWN}{stdout}```{tail}")).expect("a file");
+    } else {
+        assert_eq!(
+            shown, stdout,
+            "docs/diagnosis.md is stale: write it with BLESS=1"
+        );
+    }
+    let (code, _, stderr) = run("nothing");
     assert_eq!(code, Some(2));
     assert!(
-        stderr.contains("pod nothing does not exist in namespace why-causes"),
+        stderr.contains("pod nothing does not exist in namespace checkout"),
         "{stderr}"
     );
 }

@@ -48,3 +48,17 @@ fn completions_are_shell_and_the_pages_of_the_manual_name_every_flag() {
         run.stderr
     );
 }
+
+/// kubectl runs a file of this name as `kubectl pullgate`.
+#[test]
+fn help_names_the_plugin_of_kubectl() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = folder.path().join("kubectl-pullgate");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pullgate"), &plugin).expect("a link");
+    let output = Command::new(plugin).args(["why", "--help"]).output();
+    let help = String::from_utf8(output.expect("pullgate").stdout).expect("UTF-8");
+    assert!(
+        help.contains("Usage: kubectl pullgate why [OPTIONS] [POD]"),
+        "{help}"
+    );
+}
