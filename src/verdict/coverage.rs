@@ -69,9 +69,10 @@ impl<'a> Coverage<'a> {
     /// Whether the image of a template stands for another one, which is put in its place before a Pod is created:
     /// `auto` under Istio's injection, and blanks, which the image triggers of `OpenShift` replace.
     ///
-    /// A template only forecasts its pods, and the Pod is judged again with its real image. So nothing is lost by
-    /// believing a template. In a Pod itself there are no placeholders: the API server refuses blanks there, and `auto`
-    /// is `docker.io/library/auto`.
+    /// A template only predicts its pods, and `auto` names no image that anyone wants. The image that Istio puts in its
+    /// place is one of those that other webhooks add: the Pod of a controller is audited for them and not refused, with
+    /// a placeholder in the template or without. In a Pod itself there are no placeholders: the API server refuses
+    /// blanks there, and `auto` is `docker.io/library/auto`.
     pub(super) fn is_placeholder(&self, used: &ImageUse<'_>) -> Match {
         let Some(pod) =
             self.subject.object.pod.as_ref().filter(|_| {
