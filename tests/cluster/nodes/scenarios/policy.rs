@@ -192,7 +192,7 @@ fn promise_4_a_bad_policy_never_replaces_an_accepted_one_also_across_restarts(gr
             metrics.contains("pullgate_policy_in_force{source=\"accepted\"} 1"),
             "{metrics}"
         );
-        assert!(metrics.contains("pullgate_policy_faults 4"), "{metrics}");
+        assert!(metrics.contains("pullgate_policy_faults 3"), "{metrics}");
     }
     let refused = ground.try_apply(&deployment(
         "default",
@@ -230,7 +230,7 @@ fn with_only_a_bad_policy_pullgate_is_not_ready_and_says_why(ground: &Ground) {
         let pods = ground.pullgate_pods();
         pods.first().is_some_and(|pod| {
             let told = pod.admin("/readyz");
-            told.contains("pullgate/pullgate-policy has faults, and no policy was accepted before: policy.yaml:4:5: registries[0]")
+            told.contains("pullgate/pullgate-policy has faults, and no policy was accepted before: policy.yaml:5:14: registries[0]")
         })
     });
     assert_eq!(ground.ready_replicas(), 0);
