@@ -21,7 +21,7 @@ pub struct Span {
 pub enum Severity {
     /// The document cannot be used.
     Fault,
-    /// The document can be used, but surely does not say what its author meant.
+    /// The document can be used, but its author certainly meant something else.
     Warning,
     /// Information only.
     Note,

@@ -171,7 +171,7 @@ fn secret(name: &str, of_type: &str, key: &str, content: &str) -> Value {
     })
 }
 
-/// Returns a pod whose annotation makes Pullgate ignore it, in case Pullgate is installed.
+/// Returns a pod with the annotation that switches injection off, in case Pullgate is installed.
 fn pod(name: &str, secrets: &[&str], image: &str) -> Value {
     let listed: Vec<_> = secrets.iter().map(|name| json!({"name": name})).collect();
     let own = |image: &str| match image.strip_prefix('/') {
