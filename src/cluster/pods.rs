@@ -29,6 +29,9 @@ use std::path::Path;
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
+/// The most events that are kept of one pod. The kubelet writes a few, and a tenant may write any number.
+const MAX_EVENTS: usize = 1_000;
+
 /// The pods that are asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
@@ -181,7 +184,12 @@ impl ClusterReader {
         let events = Collection::of::<Event>(self.client.clone(), namespace);
         let params = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
         let mut found = Vec::new();
-        let listed = events.each(params, |event| found.push(event)).await;
+        let keep = |event| {
+            if found.len() < MAX_EVENTS {
+                found.push(event);
+            }
+        };
+        let listed = events.each(params, keep).await;
         self.allowed("list events", Some(namespace), listed)?;
         Ok(found)
     }
